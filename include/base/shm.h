@@ -1,0 +1,46 @@
+/*
+ * shm: the memory that the supervisor maps before it forks and every worker shares: scoreboard, metrics, marks.
+ *
+ * Only atomics, no locks and no pointers: a process may die anywhere in it. A slot belongs to the worker that the
+ * supervisor started for it; counters in it only grow over the lives of its workers, `gauges` are zeroed by
+ * the supervisor before a slot is used again.
+ */
+#ifndef BASE_SHM_H
+#define BASE_SHM_H
+
+#include "base/error.h"
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define SHM_SLOTS    128 /* workers, all generations together */
+#define SHM_COUNTERS 2048
+#define SHM_VERSION  1
+
+enum shm_slot_state { SHM_SLOT_FREE, SHM_SLOT_STARTING, SHM_SLOT_READY, SHM_SLOT_DRAINING };
+
+struct shm_slot {
+	_Atomic int32_t pid;
+	_Atomic int32_t state;            /* enum shm_slot_state */
+	_Atomic int64_t beat_ms;          /* monotonic; the worker's main thread renews it each second */
+	_Atomic int64_t runs;             /* gauge: runs in flight */
+	_Atomic int64_t followers;        /* gauge */
+	_Atomic int64_t requests_busy;    /* gauge: request threads at work */
+	_Atomic uint64_t counters[SHM_COUNTERS]; /* base/metrics.h gives them meaning */
+};
+
+struct shm {
+	uint32_t version, size;
+	_Atomic int64_t started_wall_ms;
+	_Atomic uint32_t respawns; /* by the supervisor */
+	/* The store's mark (store/store.h): 0 = up, else the monotonic ms since when it is down. */
+	_Atomic int64_t store_down_since_ms;
+	_Atomic int64_t store_probe_ms; /* when a saver last took the duty of probing */
+	/* The last word on the C1 API, for /health. 0 = never asked. */
+	_Atomic int64_t llm_last_ok_ms, llm_last_error_ms; /* wall */
+	struct shm_slot slots[SHM_SLOTS];
+};
+
+struct shm *shm_map(struct error *err); /* MAP_SHARED|MAP_ANONYMOUS, zeroed */
+void shm_unmap(struct shm *shm);        /* NULL is fine */
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * settings: the table. X(field, name, kind, default, min, max, help)
+ * Kinds: TEXT (char *, NULL when unset), SECRET (TEXT that is never shown), COUNT and MS and BYTES (int64_t with
+ * bounds; BYTES takes k, m, g suffixes), BOOL (yes/no), SIZE-less lists are TEXT. A help text is one line.
+ */
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SETTING_TYPE_TEXT   char *
+#define SETTING_TYPE_SECRET char *
+#define SETTING_TYPE_COUNT  int64_t
+#define SETTING_TYPE_MS     int64_t
+#define SETTING_TYPE_BYTES  int64_t
+#define SETTING_TYPE_BOOL   bool
+
+/* clang-format off */
+#define SETTINGS(X) \
+	X(api_key, "THESYS_API_KEY", SECRET, NULL, 0, 0, "key of the C1 API (or the credential thesys-api-key)") \
+	X(base_url, "THESYS_BASE_URL", TEXT, "https://api.thesys.dev/v1/embed", 0, 0, "where the C1 API is; /chat/completions is appended") \
+	X(model, "THESYS_MODEL", TEXT, "c1/anthropic/claude-sonnet-4/v-20251230", 0, 0, "model that answers unless a request names another") \
+	X(models, "C1D_MODELS", TEXT, NULL, 0, 0, "further models that a request may name, separated by spaces") \
+	X(ca_file, "THESYS_CA_FILE", TEXT, NULL, 0, 0, "CA bundle for a private C1 endpoint; the system's unless set") \
+	X(system_prompt, "C1D_SYSTEM_PROMPT", TEXT, NULL, 0, 0, "system message put before every conversation") \
+	X(store, "C1D_STORE", TEXT, NULL, 0, 0, "store as a URI: mongodb://... or sqlite:PATH; wins over the next four") \
+	X(mongodb_uri, "MONGODB_URI", SECRET, NULL, 0, 0, "MongoDB, chosen when C1D_STORE is not set") \
+	X(database_url, "DATABASE_URL", SECRET, NULL, 0, 0, "SQL database, chosen after MONGODB_URI") \
+	X(redis_url, "REDIS_URL", SECRET, NULL, 0, 0, "Redis; never chooses the store") \
+	X(firebase_project, "FIREBASE_PROJECT_ID", TEXT, NULL, 0, 0, "Firebase project") \
+	X(firebase_email, "FIREBASE_CLIENT_EMAIL", TEXT, NULL, 0, 0, "Firebase service account") \
+	X(firebase_key, "FIREBASE_PRIVATE_KEY", SECRET, NULL, 0, 0, "Firebase key; chooses Firestore as the last of the URIs") \
+	X(state_dir, "C1D_STATE_DIR", TEXT, "/var/lib/c1d", 0, 0, "folder of the node's name, the spool and the SQLite store") \
+	X(spool_dir, "C1D_SPOOL_DIR", TEXT, NULL, 0, 0, "folder of answers in flight, on a local disk; spool/ in the state folder unless set") \
+	X(spool_reserve, "C1D_SPOOL_RESERVE", BYTES, "64m", 0, 1LL << 50, "free bytes below which new turns are refused") \
+	X(spool_max, "C1D_SPOOL_MAX", BYTES, "4g", 1 << 20, 1LL << 50, "cap of the spool folder; new turns are refused over it") \
+	X(answer_max, "C1D_ANSWER_MAX", BYTES, "8m", 1024, 8 << 20, "cap of one answer; it ends there with status length") \
+	X(socket, "C1D_SOCKET", TEXT, "/run/c1d-socket/c1d.sock", 0, 0, "socket that nginx connects to, unless systemd passes one") \
+	X(socket_group, "C1D_SOCKET_GROUP", TEXT, NULL, 0, 0, "group of the socket (mode 0660); the web server's") \
+	X(workers, "C1D_WORKERS", COUNT, "0", 0, 64, "worker processes; 0 is one a core") \
+	X(threads, "C1D_THREADS", COUNT, "16", 1, 256, "request threads a worker") \
+	X(runs_max, "C1D_RUNS_MAX", COUNT, "4000", 1, 100000, "runs in flight a worker; more are refused with 503") \
+	X(unattended_max, "C1D_UNATTENDED_MAX", COUNT, "3", 0, 1000, "runs of one user that may go on with nobody following") \
+	X(connect_ms, "C1D_CONNECT_MS", MS, "3000", 10, 60000, "longest wait for a connection to the C1 API") \
+	X(first_byte_ms, "C1D_FIRST_BYTE_MS", MS, "30000", 10, 600000, "longest wait for the model's first byte") \
+	X(idle_ms, "C1D_IDLE_MS", MS, "60000", 10, 600000, "longest silence in mid answer") \
+	X(total_ms, "C1D_TOTAL_MS", MS, "600000", 10, 7200000, "longest answer") \
+	X(save_wait_ms, "C1D_SAVE_WAIT_MS", MS, "2000", 0, 60000, "longest wait for the store before an answer's body is closed") \
+	X(heartbeat_ms, "C1D_HEARTBEAT_MS", MS, "15000", 100, 60000, "silence after which an SSE stream gets a comment") \
+	X(read_ms, "C1D_READ_MS", MS, "5000", 10, 60000, "longest wait for a web server that sends a request") \
+	X(write_ms, "C1D_WRITE_MS", MS, "10000", 10, 600000, "longest wait for a web server that takes a short answer") \
+	X(drain_s, "C1D_DRAIN_SECONDS", COUNT, "90", 0, 3600, "how long old workers finish their streams after a reload") \
+	X(stop_s, "C1D_STOP_SECONDS", COUNT, "5", 0, 3600, "how long streams may go on after SIGTERM") \
+	X(create_threads, "C1D_CREATE_THREADS", BOOL, "yes", 0, 0, "make a thread on the first use of an unknown id") \
+	X(history_max, "C1D_HISTORY_MAX", BYTES, "256k", 1024, 64 << 20, "bytes of earlier messages sent to the model, newest first") \
+	X(log_level, "C1D_LOG_LEVEL", TEXT, "info", 0, 0, "error, warn, notice, info or debug") \
+	X(log_format, "C1D_LOG_FORMAT", TEXT, "auto", 0, 0, "auto, json, text or journal")
+/* clang-format on */
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * response: what goes out, whatever the transport. Either a whole body, or `stream`: a run's bytes, which the engine
+ * will write through the transport's sink.
+ *
+ * A header's value with a control character in it is refused by response_header, so no client byte can split one.
+ */
+#ifndef HTTP_RESPONSE_H
+#define HTTP_RESPONSE_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+struct stream_ticket; /* stream/engine.h */
+
+struct response {
+	int status;
+	struct buffer headers; /* "Name: value\r\n" each, without the blank line */
+	struct buffer body;
+	const char *route;            /* the route's template, for log and metrics; a literal */
+	int route_label;              /* its number in M_REQUESTS */
+	enum error_code error;        /* ERROR_NONE, or why it is not a success: for the log */
+	struct stream_ticket *stream; /* NULL for a plain answer; else the body is the stream's and status is 200 */
+};
+
+void response_init(struct response *response);
+void response_done(struct response *response);
+
+/* false (and nothing added) when the value holds a control character or does not fit. */
+bool response_header(struct response *response, const char *name, struct slice value);
+bool response_headerf(struct response *response, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Sets status and Content-Type: application/json, nosniff; the body is then written by the caller. */
+void response_json(struct response *response, int status);
+
+#endif
