@@ -1,0 +1,56 @@
+/*
+ * net: HTTP to others, over libcurl. Certificates are always verified, redirects are never followed, proxies of the
+ * environment are ignored, plain http speaks HTTP/1.1 only (h2c is broken in Debian 12's curl, curl #10634), and no
+ * content encoding is asked for. Error texts for clients name no host.
+ *
+ * One net_multi carries all transfers of one engine, on its loop, on its thread.
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include "base/error.h"
+#include "base/loop.h"
+#include "base/slice.h"
+
+/* Once a process, before threads. */
+bool net_init(struct error *err);
+void net_done(void);
+
+struct net_multi;
+struct net_transfer;
+
+struct net_request {
+	const char *url;
+	const char *const *headers; /* "Name: value", NULL-terminated; copied. Secrets in them are never logged */
+	struct slice body;          /* POST; taken as it is, must live until `end` */
+	const char *ca_file;        /* NULL: the system's */
+	int64_t connect_ms;
+};
+
+/* How a transfer failed; the labels of M_UPSTREAM_ERRORS. */
+enum net_failure { NET_OK, NET_CONNECT, NET_DNS, NET_TLS, NET_TIMEOUT, NET_CUT, NET_PROTOCOL };
+
+struct net_response {
+	int status;
+	struct slice content_type; /* "" when absent */
+	int retry_after_s;         /* seconds or HTTP date, clamped to 0..86400; -1 when absent */
+};
+
+/* All on the loop's thread. From inside them net_cancel of this transfer is allowed. */
+struct net_events {
+	/* The final response's head (1xx are skipped). */
+	void (*head)(void *ctx, const struct net_response *response);
+	void (*body)(void *ctx, struct slice bytes);
+	/* Exactly once unless cancelled; the transfer is gone afterwards. NET_OK: the body came whole. */
+	void (*end)(void *ctx, enum net_failure failure);
+};
+
+struct net_multi *net_multi_open(struct loop *loop, size_t connections_max, struct error *err);
+void net_multi_free(struct net_multi *multi); /* cancels what runs, without `end` */
+
+struct net_transfer *net_start(struct net_multi *multi, const struct net_request *request,
+			       const struct net_events *events, void *ctx, struct error *err);
+/* Closes it at once (HTTP/2: resets the stream, others on the connection go on); no further event. */
+void net_cancel(struct net_transfer *transfer);
+
+#endif
