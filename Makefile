@@ -1,0 +1,110 @@
+# c1d: the Thesys C1 backend behind nginx. `make help` lists what there is to type.
+#
+## make                 build/c1d, optimised
+## make demo            installs what is missing, builds, starts everything on this machine: ready http://127.0.0.1:PORT/
+## make test            everything that is promised, checked, under sanitizers; T=NAME narrows
+## make check           what CI refuses: layers, format, warnings (gcc and clang), clang-tidy, cppcheck, shellcheck
+## make bench           the figures of the README, measured on this machine
+## make install         PREFIX=/usr/local DESTDIR= ; make uninstall takes away exactly that
+## make format          clang-format over all C files
+## make clean           removes build/ (the test database's binary stays in .cache/)
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      ?= gcc
+CLANG   ?= clang-14
+PYTHON  ?= /usr/bin/python3
+T       ?=
+
+PACKAGES = libcurl libcjson libmongoc-1.0 sqlite3 libcrypto
+WARN     = -std=c17 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wwrite-strings \
+           -Wpointer-arith -Wformat=2 -Werror
+HARDEN   = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fstack-clash-protection -ftrivial-auto-var-init=zero
+OPT      = -O2 -g
+CPPFLAGS = -Iinclude -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+CFLAGS  ?= $(OPT) $(if $(findstring -fsanitize,$(OPT)),-fPIE,$(HARDEN))
+LDFLAGS ?= -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT))
+LIBS     = -lfcgi $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lpthread -lm
+
+SRC      = $(sort $(wildcard src/*/*.c))
+OBJ      = $(SRC:%.c=$(BUILD)/%.o)
+UNIT     = $(sort $(wildcard tests/unit/*_test.c))
+CONTRACT = $(sort $(wildcard tests/contract/*_test.c))
+TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%)
+C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/bench/*.c))
+SCRIPTS  = $(sort $(wildcard tests/deps tests/mongod/start .ci/run))
+
+all: $(BUILD)/c1d
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+$(BUILD)/c1d: $(BUILD)/src/main.o $(BUILD)/libc1d.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/libc1d.a: $(OBJ)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(WARN) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/tests/%_test: $(BUILD)/tests/%_test.o $(BUILD)/libc1d.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+test-programs: $(TESTBINS)
+
+SAN_FLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+TSAN_FLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+
+test:
+	@sh tests/deps test
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/san OPT="$(SAN_FLAGS)" test-programs $(BUILD)/san/c1d
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/tsan OPT="$(TSAN_FLAGS)" $(BUILD)/tsan/c1d
+	@$(PYTHON) tests/run --build $(BUILD)/san --tsan $(BUILD)/tsan $(if $(T),-k "$(T)")
+
+demo:
+	@sh tests/deps demo
+	@$(MAKE) --no-print-directory -s all
+	@exec $(PYTHON) tests/demo/run
+
+bench:
+	@sh tests/deps test
+	@$(MAKE) --no-print-directory -s all
+	@exec $(PYTHON) tests/bench/run
+
+check: check-layers check-format check-warnings check-tidy check-cppcheck check-scripts
+	@echo "check: all good"
+
+check-layers:
+	@tests/layers
+
+check-format:
+	@clang-format-14 --dry-run -Werror $(C_FILES)
+
+check-warnings:
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/gcc CC=gcc test-programs $(BUILD)/gcc/c1d
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=$(CLANG) HARDEN="-fstack-protector-strong -fPIE" test-programs $(BUILD)/clang/c1d
+
+check-tidy:
+	@printf '%s\n' $(SRC) src/main.c | xargs -P 2 -n 8 sh -c 'clang-tidy-14 --quiet "$$@" -- $(CPPFLAGS) -std=c17 2>/dev/null' tidy
+
+check-cppcheck:
+	@cppcheck --quiet --enable=warning,performance,portability --std=c11 --error-exitcode=1 --inline-suppr \
+		--suppress=missingIncludeSystem -D_GNU_SOURCE -D__linux__ -Iinclude src
+
+check-scripts:
+	@shellcheck $(SCRIPTS)
+
+format:
+	@clang-format-14 -i $(C_FILES)
+
+clean:
+	@rm -rf $(BUILD)
+
+.PHONY: all help test test-programs demo bench check check-layers check-format check-warnings check-tidy \
+	check-cppcheck check-scripts format install uninstall clean
+.SECONDARY:
+-include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d)
