@@ -1,9 +1,9 @@
 /*
- * engine: the one thread of a worker that carries all its runs: an epoll loop with libcurl's multi handle. Nothing in
- * it blocks: no store, no disk sync, no DNS.
+ * engine: the one thread of a worker that carries all its runs: an epoll loop with libcurl's multi
+ * handle. Nothing in it blocks: no store, no disk sync, no DNS.
  *
- * A request thread prepares a ticket (a new run, or a run to follow) and hands it over together with the client's sink. From
- * then on all of it is the engine's.
+ * A request thread prepares a ticket (a new run, or a run to follow) and hands it over together
+ * with the client's sink. From then on all of it is the engine's.
  */
 #ifndef STREAM_ENGINE_H
 #define STREAM_ENGINE_H
@@ -18,8 +18,8 @@ struct engine;
 
 /* Called on the engine's thread; must not block. */
 struct engine_hooks {
-	/* A run has ended and its spool says how. The saver saves it, marks the spool saved, and calls engine_saved.
-	 * The reference to the spool is the callee's. */
+	/* A run has ended and its spool says how. The saver saves it, marks the spool saved, and
+	 * calls engine_saved. The reference to the spool is the callee's. */
 	void (*ended)(void *ctx, struct spool *spool);
 	void *ctx;
 };
@@ -31,37 +31,46 @@ enum leave_policy { LEAVE_CONTINUE, LEAVE_CANCEL, LEAVE_GRACE };
 
 struct stream_options {
 	enum stream_format format;
-	int64_t keepalive_ms; /* raw: a comment after so much silence; 0: none. SSE always has its heartbeat */
+	int64_t keepalive_ms; /* raw: a comment after so much silence; 0: none. SSE always has its
+				 heartbeat */
 	bool errors_card;     /* raw: failures are shown as a card, with 200 */
 	int64_t offset;       /* follow from this byte of the answer */
 	char request_id[64];
 };
 
 struct run_start {
-	struct spool *spool;  /* just made; the engine takes the reference */
-	struct buffer body;   /* the upstream request; taken over */
+	struct spool *spool; /* just made; the engine takes the reference */
+	struct buffer body;  /* the upstream request; taken over */
 	enum leave_policy leave;
 	int64_t grace_ms;
-	int64_t arrived_ms;   /* monotonic, of the request: for the durations */
+	int64_t arrived_ms; /* monotonic, of the request: for the durations */
 };
 
-/* A new run with its first follower. Takes start->spool and start->body; headers is copied. NULL: no memory, nothing was taken. */
-struct stream_ticket *stream_ticket_start(const struct stream_options *options, struct run_start *start,
-					  struct slice headers);
+/* A new run with its first follower. Takes start->spool and start->body; headers is copied. NULL:
+ * no memory, nothing was taken. */
+struct stream_ticket *stream_ticket_start(const struct stream_options *options,
+					  struct run_start *start, struct slice headers);
 /* The id of the ticket's run. */
 const char *stream_ticket_run(const struct stream_ticket *ticket);
-/* One that was never handed over: its run ends as `interrupted`, through the hooks' ended. NULL is fine. */
+/* One that was never handed over: its run ends as `interrupted`, through the hooks' ended. NULL is
+ * fine. */
 void stream_ticket_drop(struct stream_ticket *ticket, const struct engine_hooks *hooks);
 
-struct engine *engine_open(const struct config *config, struct shm_slot *slot, struct error *err);
-bool engine_start(struct engine *engine, const struct engine_hooks *hooks, struct error *err); /* its thread */
-/* Lets runs finish until the deadline (monotonic), then ends the rest as `interrupted`; joins the thread. */
+/* shm and slot may be NULL (tests): nothing is counted then. */
+struct engine *engine_open(const struct config *config, struct shm *shm, struct shm_slot *slot,
+			   struct error *err);
+bool engine_start(struct engine *engine, const struct engine_hooks *hooks,
+		  struct error *err); /* its thread */
+/* Lets runs finish until the deadline (monotonic), then ends the rest as `interrupted`; joins the
+ * thread. */
 void engine_stop(struct engine *engine, int64_t deadline_ms);
 void engine_free(struct engine *engine);
 
 /* --- any thread --- */
-/* Is there room for one more run? ERROR_OVERLOADED. */
-bool engine_has_room(const struct engine *engine, struct error *err);
+/* Takes the place of one more run, before anything of it is made; ERROR_OVERLOADED. Handing its
+ * ticket over uses the place; a turn that fails before gives it back. */
+bool engine_take_room(struct engine *engine, struct error *err);
+void engine_give_room(struct engine *engine);
 /* Takes both, always. */
 void engine_hand_over(struct engine *engine, struct stream_ticket *ticket, struct sink *sink);
 /* The store has the answer (or never will take it): its followers' bodies may close now. */

@@ -1,9 +1,11 @@
 /*
- * sink: where a follower's bytes go. server/ makes one of FastCGI records, tests make one of a buffer.
+ * sink: where a follower's bytes go. server/ makes one of FastCGI records, tests make one of a
+ * buffer.
  *
- * Never blocks. A call takes all it is given: what the peer does not take now is kept by the sink (SINK_BLOCKED), and
- * nothing more may be sent until flush says SINK_DONE. So a sink holds one chunk at most. SINK_GONE: the peer has left; only
- * close may follow. The engine's thread only, once handed over.
+ * Never blocks. A call takes all it is given: what the peer does not take now is kept by the sink
+ * (SINK_BLOCKED), and nothing more may be sent until flush says SINK_DONE. So a sink holds one
+ * chunk at most. SINK_GONE: the peer has left; only close may follow. The engine's thread only,
+ * once handed over.
  */
 #ifndef STREAM_SINK_H
 #define STREAM_SINK_H
@@ -29,11 +31,13 @@ struct sink;
 
 struct sink_ops {
 	int (*fd)(struct sink *sink); /* to watch for EPOLLRDHUP and EPOLLOUT; -1: there is none */
-	/* status line and header lines ("Name: value\r\n" each); may be kept and sent with the first bytes */
-	enum sink_result (*begin)(struct sink *sink, int status, struct slice headers);
+	/* Status line and header lines ("Name: value\r\n" each): kept, and sent with the first
+	 * bytes or the end. */
+	void (*begin)(struct sink *sink, int status, struct slice headers);
 	enum sink_result (*send)(struct sink *sink, struct slice bytes);
 	enum sink_result (*flush)(struct sink *sink);
-	enum sink_result (*end)(struct sink *sink); /* the body's end; SINK_DONE: all of it is with the kernel */
+	enum sink_result (*end)(
+		struct sink *sink); /* the body's end; SINK_DONE: all of it is with the kernel */
 	void (*close)(struct sink *sink, const struct sink_summary *summary); /* frees it */
 };
 

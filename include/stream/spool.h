@@ -1,16 +1,18 @@
 /*
- * spool: the folder of answers in flight, one file a run: a header block, then the answer's bytes exactly as the client
- * sees them.
+ * spool: the folder of answers in flight, one file a run: a header block, then the answer's bytes
+ * exactly as the client sees them.
  *
  *   0 ........ SPOOL_HEADER ........ SPOOL_HEADER + length
  *    header                 answer
  *
- * A file is made under a temporary name, locked, its header written, then renamed into place: who sees it sees it
- * locked. Byte 0 is locked for writing by the owner for as long as the run is not saved (F_OFD_SETLK: the kernel drops it with
- * the last descriptor, also at a kill); byte 1 is locked for reading by whoever follows. Order of writes: bytes, then length and
- * status (one word), then saved.
+ * A file is made under a temporary name, locked, its header written, then renamed into place: who
+ * sees it sees it locked. Byte 0 is locked for writing by the owner for as long as the run is not
+ * saved (F_OFD_SETLK: the kernel drops it with the last descriptor, also at a kill); byte 1 is
+ * locked for reading by whoever follows. Order of writes: bytes, then length and status (one word),
+ * then saved.
  *
- * A spool belongs to the engine and a saver together: reference-counted; each call from one of them at a time.
+ * A spool belongs to the engine and a saver together: reference-counted; each call from one of them
+ * at a time.
  */
 #ifndef STREAM_SPOOL_H
 #define STREAM_SPOOL_H
@@ -26,7 +28,7 @@
 /* What the header says. Ids are checked by the time they come here, and NUL-terminated. */
 struct spool_record {
 	char run_id[ID_MAX + 1], thread_id[ID_MAX + 1], message_id[ID_MAX + 1], node[ID_MAX + 1];
-	char user_id[516]; /* 128 characters of up to 4 bytes */
+	char user_id[516];            /* 128 characters of up to 4 bytes */
 	int64_t created_ms, ended_ms; /* wall; ended 0 while it runs */
 	int64_t length;
 	enum message_status status;
@@ -44,11 +46,14 @@ struct spool_limits {
 };
 
 /* Makes the folder (0700) and stop/ in it. Any thread may use it. */
-struct spool_dir *spool_dir_open(const char *path, const struct spool_limits *limits, struct error *err);
+struct spool_dir *spool_dir_open(const char *path, const struct spool_limits *limits,
+				 struct error *err);
 void spool_dir_free(struct spool_dir *dir);
 
-/* ERROR_SPOOL when there is no room or the folder cannot be written, ERROR_CONFLICT when the run exists. */
-struct spool *spool_create(struct spool_dir *dir, const struct spool_record *record, struct error *err);
+/* ERROR_SPOOL when there is no room or the folder cannot be written, ERROR_CONFLICT when the run
+ * exists. */
+struct spool *spool_create(struct spool_dir *dir, const struct spool_record *record,
+			   struct error *err);
 /* To read another's; ERROR_NOT_FOUND, ERROR_CORRUPT. */
 struct spool *spool_open(struct spool_dir *dir, const char *run_id, struct error *err);
 struct spool *spool_ref(struct spool *spool);

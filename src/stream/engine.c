@@ -1,0 +1,352 @@
+/*
+ * engine: the thread that carries all runs of a worker. Other threads leave commands in a queue and
+ * wake it; nothing in it blocks. Text that one round of events brought is handed on together at the
+ * round's end: one append, one record a follower. (A timer instead of the round's end was measured:
+ * it saves nothing and costs its delay.)
+ */
+#include "engine_room.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include <stdlib.h>
+
+#define TICK_MS 50 /* the grain of every deadline here */
+
+enum command_kind { COMMAND_TICKET, COMMAND_SAVED, COMMAND_STOP_RUN, COMMAND_STOP };
+
+struct command {
+	struct command *next;
+	enum command_kind kind;
+	struct stream_ticket *ticket;
+	struct sink *sink;
+	char run_id[ID_MAX + 1];
+	int64_t deadline_ms;
+};
+
+struct stream_ticket {
+	struct run_start start;
+	struct follower *follower;
+	struct command command; /* so that a hand-over needs no memory and cannot fail */
+};
+
+/* --- tickets --- */
+
+struct stream_ticket *stream_ticket_start(const struct stream_options *options,
+					  struct run_start *start, struct slice headers)
+{
+	struct stream_ticket *ticket = calloc(1, sizeof *ticket);
+
+	if (!ticket)
+		return NULL;
+	if (!(ticket->follower = follower_new(options, headers))) {
+		free(ticket);
+		return NULL;
+	}
+	ticket->start = *start;
+	*start = (struct run_start){ 0 };
+	return ticket;
+}
+
+const char *stream_ticket_run(const struct stream_ticket *ticket)
+{
+	return spool_record(ticket->start.spool)->run_id;
+}
+
+void stream_ticket_drop(struct stream_ticket *ticket, const struct engine_hooks *hooks)
+{
+	if (!ticket)
+		return;
+	spool_end(ticket->start.spool, STATUS_INTERRUPTED, "", "", "", clock_wall_ms(), NULL);
+	hooks->ended(hooks->ctx, ticket->start.spool);
+	buffer_done(&ticket->start.body);
+	follower_free(ticket->follower);
+	free(ticket);
+}
+
+/* --- the runs of this engine --- */
+
+static unsigned bucket_of(const char *id)
+{
+	unsigned sum = 2166136261u;
+
+	for (; *id; id++)
+		sum = (sum ^ (unsigned char)*id) * 16777619u;
+	return sum % RUN_BUCKETS;
+}
+
+static struct run *find_run(const struct engine *engine, const char *id)
+{
+	struct run *run = engine->buckets[bucket_of(id)];
+
+	while (run && strcmp(run_id(run), id) != 0)
+		run = run->next_in_bucket;
+	return run;
+}
+
+static void add_run(struct engine *engine, struct run *run)
+{
+	struct run **bucket = &engine->buckets[bucket_of(run_id(run))];
+
+	run->next_in_bucket = *bucket;
+	*bucket = run;
+	run->next = engine->runs;
+	if (run->next)
+		run->next->prev = run;
+	engine->runs = run;
+	if (engine->slot)
+		atomic_fetch_add(&engine->slot->runs, 1);
+}
+
+void engine_forget_run(struct engine *engine, struct run *run)
+{
+	struct run **at = &engine->buckets[bucket_of(run_id(run))];
+
+	while (*at != run)
+		at = &(*at)->next_in_bucket;
+	*at = run->next_in_bucket;
+	if (run->prev)
+		run->prev->next = run->next;
+	else
+		engine->runs = run->next;
+	if (run->next)
+		run->next->prev = run->prev;
+	run_free(run);
+	atomic_fetch_sub(&engine->run_count, 1);
+	if (engine->slot)
+		atomic_fetch_sub(&engine->slot->runs, 1);
+}
+
+/* --- what others ask for --- */
+
+static void do_ticket(struct engine *engine, struct command *command)
+{
+	struct stream_ticket *ticket = command->ticket;
+	struct run *run = run_begin(engine, &ticket->start);
+
+	if (!run) {
+		command->sink->ops->close(
+			command->sink,
+			&(struct sink_summary){ .status = 499,
+						.first_byte_ms = -1,
+						.outcome = "error",
+						.run_id = stream_ticket_run(ticket) });
+		atomic_fetch_sub(&engine->run_count, 1);
+		stream_ticket_drop(ticket, &engine->hooks);
+		return;
+	}
+	add_run(engine, run);
+	follower_join(ticket->follower, run, command->sink);
+	free(ticket);
+	if (engine->tick.due_ms == 0)
+		loop_set_timer(engine->loop, &engine->tick, loop_now_ms(engine->loop) + TICK_MS);
+}
+
+static void do_command(struct engine *engine, struct command *command)
+{
+	struct run *run = find_run(engine, command->run_id);
+
+	switch (command->kind) {
+	case COMMAND_TICKET:
+		do_ticket(engine, command);
+		return; /* the command lies in the ticket */
+	case COMMAND_SAVED:
+		if (run)
+			run_saved(run);
+		break;
+	case COMMAND_STOP_RUN:
+		if (run)
+			run_finish(run, STATUS_STOPPED, "", "");
+		break;
+	case COMMAND_STOP:
+		engine->stop_at_ms = command->deadline_ms;
+		if (engine->tick.due_ms == 0)
+			loop_set_timer(engine->loop, &engine->tick, loop_now_ms(engine->loop));
+		break;
+	}
+	free(command);
+}
+
+static void on_wake(void *ctx)
+{
+	struct engine *engine = ctx;
+	struct command *command, *next;
+
+	pthread_mutex_lock(&engine->lock);
+	command = engine->first;
+	engine->first = NULL;
+	engine->last = &engine->first;
+	pthread_mutex_unlock(&engine->lock);
+	for (; command; command = next) {
+		next = command->next;
+		do_command(engine, command);
+	}
+}
+
+static void leave_command(struct engine *engine, struct command *command)
+{
+	command->next = NULL;
+	pthread_mutex_lock(&engine->lock);
+	*engine->last = command;
+	engine->last = &command->next;
+	pthread_mutex_unlock(&engine->lock);
+	loop_notify(engine->loop);
+}
+
+/* --- time --- */
+
+static void on_tick(struct loop_timer *timer)
+{
+	struct engine *engine = timer->owner;
+	int64_t now_ms = loop_now_ms(engine->loop);
+	struct run *next;
+
+	if (engine->stop_at_ms && now_ms >= engine->stop_at_ms)
+		engine->cut_off = true;
+	for (struct run *run = engine->runs; run; run = next) {
+		next = run->next;
+		run_tick(run, now_ms);
+	}
+	if (engine->runs)
+		loop_set_timer(engine->loop, timer, now_ms + TICK_MS);
+	else if (engine->stop_at_ms)
+		loop_stop(engine->loop);
+}
+
+static void on_round(void *ctx)
+{
+	struct engine *engine = ctx;
+	struct run *run;
+
+	while ((run = engine->dirty)) {
+		engine->dirty = run->next_dirty;
+		run_flush(run);
+	}
+}
+
+/* --- life --- */
+
+struct engine *engine_open(const struct config *config, struct shm *shm, struct shm_slot *slot,
+			   struct error *err)
+{
+	struct engine *engine = calloc(1, sizeof *engine);
+
+	if (!engine) {
+		error_set(err, ERROR_INTERNAL, "No memory for the engine.");
+		return NULL;
+	}
+	engine->config = config;
+	engine->shm = shm;
+	engine->slot = slot;
+	engine->last = &engine->first;
+	engine->tick = (struct loop_timer){ .fire = on_tick, .owner = engine };
+	pthread_mutex_init(&engine->lock, NULL);
+	buffer_init(&engine->scratch, SINK_CHUNK_MAX);
+	engine->loop = loop_open(err);
+	if (engine->loop)
+		engine->multi = net_multi_open(engine->loop, (size_t)config->runs_max, err);
+	if (!engine->multi) {
+		engine_free(engine);
+		return NULL;
+	}
+	loop_wake(engine->loop, on_wake, engine);
+	loop_after_round(engine->loop, on_round, engine);
+	return engine;
+}
+
+static void *engine_thread(void *arg)
+{
+	struct engine *engine = arg;
+
+	loop_run(engine->loop);
+	return NULL;
+}
+
+bool engine_start(struct engine *engine, const struct engine_hooks *hooks, struct error *err)
+{
+	engine->hooks = *hooks;
+	if (pthread_create(&engine->thread, NULL, engine_thread, engine) != 0)
+		return error_set(err, ERROR_INTERNAL, "The engine's thread could not be started.");
+	engine->started = true;
+	return true;
+}
+
+void engine_stop(struct engine *engine, int64_t deadline_ms)
+{
+	struct command *command = calloc(1, sizeof *command);
+
+	if (!engine->started || !command) {
+		free(command);
+		return;
+	}
+	command->kind = COMMAND_STOP;
+	command->deadline_ms = deadline_ms;
+	leave_command(engine, command);
+	pthread_join(engine->thread, NULL);
+	engine->started = false;
+}
+
+void engine_free(struct engine *engine)
+{
+	struct command *next;
+
+	if (!engine)
+		return;
+	for (struct command *command = engine->first; command; command = next) {
+		next = command->next; /* only words on runs that are over can be left */
+		free(command);
+	}
+	net_multi_free(engine->multi);
+	loop_free(engine->loop);
+	buffer_done(&engine->scratch);
+	pthread_mutex_destroy(&engine->lock);
+	free(engine);
+}
+
+bool engine_take_room(struct engine *engine, struct error *err)
+{
+	if (atomic_fetch_add(&engine->run_count, 1) < engine->config->runs_max)
+		return true;
+	atomic_fetch_sub(&engine->run_count, 1);
+	error_set(err, ERROR_OVERLOADED,
+		  "Too many answers are being written; try again in a moment.");
+	if (err)
+		err->retry_after_s = 1;
+	return false;
+}
+
+void engine_give_room(struct engine *engine)
+{
+	atomic_fetch_sub(&engine->run_count, 1);
+}
+
+void engine_hand_over(struct engine *engine, struct stream_ticket *ticket, struct sink *sink)
+{
+	ticket->command.kind = COMMAND_TICKET;
+	ticket->command.ticket = ticket;
+	ticket->command.sink = sink;
+	leave_command(engine, &ticket->command);
+}
+
+static void leave_run_command(struct engine *engine, enum command_kind kind, const char *id)
+{
+	struct command *command = calloc(1, sizeof *command);
+	size_t len = strlen(id);
+
+	if (!command || len > ID_MAX) {
+		free(command); /* the tick's deadline closes the bodies then */
+		return;
+	}
+	command->kind = kind;
+	memcpy(command->run_id, id, len);
+	leave_command(engine, command);
+}
+
+void engine_saved(struct engine *engine, const char *id)
+{
+	leave_run_command(engine, COMMAND_SAVED, id);
+}
+
+void engine_stop_run(struct engine *engine, const char *id)
+{
+	leave_run_command(engine, COMMAND_STOP_RUN, id);
+}

@@ -1,0 +1,60 @@
+/* framing: see framing.h. */
+#include "framing.h"
+
+#include "base/json.h"
+#include "http/problem.h"
+
+bool framing_sse_run(const struct spool_record *record, struct buffer *out)
+{
+	struct json_writer w;
+
+	buffer_appendf(out, "id: %s.0\nevent: run\ndata: ", record->run_id);
+	json_writer_init(&w, out);
+	json_open(&w, '{');
+	json_put_text(&w, "run_id", record->run_id);
+	json_put_text(&w, "thread_id", record->thread_id);
+	json_put_text(&w, "message_id", record->message_id);
+	json_close(&w, '}');
+	return buffer_append(out, SLICE("\n\n")) && !out->failed;
+}
+
+bool framing_sse_delta(const struct spool_record *record, int64_t offset_behind, struct slice text,
+		       struct buffer *out)
+{
+	buffer_appendf(out, "id: %s.%lld\nevent: delta\ndata: \"", record->run_id,
+		       (long long)offset_behind);
+	json_escape(out, text);
+	return buffer_append(out, SLICE("\"\n\n")) && !out->failed;
+}
+
+static void put_error(const struct error *error, const char *request_id, struct buffer *out)
+{
+	if (error->code == ERROR_NONE)
+		return;
+	buffer_append(out, SLICE("event: error\ndata: "));
+	problem_json(error, request_id, out);
+	buffer_append(out, SLICE("\n\n"));
+}
+
+bool framing_sse_end(const struct spool_record *record, const struct error *error,
+		     const char *request_id, struct buffer *out)
+{
+	struct json_writer w;
+
+	put_error(error, request_id, out);
+	if (record->usage[0])
+		buffer_appendf(out, "event: usage\ndata: %s\n\n", record->usage);
+	buffer_append(out, SLICE("event: done\ndata: "));
+	json_writer_init(&w, out);
+	json_open(&w, '{');
+	json_put_text(&w, "status", message_status_text(record->status));
+	json_put_text(&w, "finish_reason", record->finish_reason[0] ? record->finish_reason : NULL);
+	json_put_int(&w, "bytes", record->length);
+	json_close(&w, '}');
+	return buffer_append(out, SLICE("\n\n")) && !out->failed;
+}
+
+struct slice framing_heartbeat(enum stream_format format)
+{
+	return format == STREAM_SSE ? SLICE(": hb\n\n") : SLICE("<!--k-->");
+}

@@ -1,0 +1,26 @@
+/*
+ * framing: the bytes of the two forms of a stream. Raw is exactly the C1 bytes; SSE (HTML standard,
+ * server-sent events) carries them as JSON strings, each event named, each delta with the id
+ * `<run>.<offset behind it>`. Pure.
+ */
+#ifndef STREAM_FRAMING_H
+#define STREAM_FRAMING_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "stream/engine.h"
+
+/* A delta's text at most, so that its event fits SINK_CHUNK_MAX even if each byte needs six. */
+#define FRAMING_SSE_TEXT_MAX 2048
+
+bool framing_sse_run(const struct spool_record *record, struct buffer *out);
+bool framing_sse_delta(const struct spool_record *record, int64_t offset_behind, struct slice text,
+		       struct buffer *out);
+/* error (when there is one), usage (when known), done. */
+bool framing_sse_end(const struct spool_record *record, const struct error *error,
+		     const char *request_id, struct buffer *out);
+
+/* What a silent stream gets, so that no proxy takes it for dead. */
+struct slice framing_heartbeat(enum stream_format format);
+
+#endif

@@ -1,0 +1,265 @@
+/*
+ * run: one answer: the upstream's text goes into the spool, then to the followers; when it ends,
+ * however it ends, the spool says so, a saver gets it, and only then do the followers' bodies
+ * close.
+ */
+#include "engine_room.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/utf8.h"
+#include <stdlib.h>
+
+#define FRESH_MAX                                                                                  \
+	(2 << 20) /* one round's text: more than the upstream can bring between two rounds */
+
+const char *run_id(const struct run *run)
+{
+	return spool_record(run->spool)->run_id;
+}
+
+static void on_byte(void *ctx)
+{
+	struct run *run = ctx;
+
+	run->any_byte = true;
+	run->last_byte_ms = loop_now_ms(run->engine->loop);
+}
+
+/* How much of text still fits under the cap, whole characters only. */
+static struct slice under_cap(const struct run *run, struct slice text)
+{
+	int64_t left = run->engine->config->answer_max - spool_record(run->spool)->length -
+		       (int64_t)run->fresh.len;
+
+	if ((int64_t)text.len <= left)
+		return text;
+	return (struct slice){ text.ptr, left > 0 ? utf8_cut(text, (size_t)left) : 0 };
+}
+
+static void on_text(void *ctx, struct slice text)
+{
+	struct run *run = ctx;
+	struct engine *engine = run->engine;
+	struct slice fits = under_cap(run, text);
+
+	metrics_add(M_CHUNKS, 0, 0, 1);
+	if (!run->any_text) {
+		run->any_text = true;
+		run->state = run_next(run->state, RUN_TEXT);
+		metrics_observe_ms(M_FIRST_BYTE_SECONDS, 0,
+				   loop_now_ms(engine->loop) - run->arrived_ms);
+	}
+	if (!buffer_append(&run->fresh, fits)) {
+		error_set(&run->error, ERROR_SPOOL, "The answer could not be kept.");
+		run_finish(run, STATUS_INTERRUPTED, "", "");
+		return;
+	}
+	if (!run->is_dirty) {
+		run->is_dirty = true;
+		run->next_dirty = engine->dirty;
+		engine->dirty = run;
+	}
+	if (fits.len < text.len)
+		run_finish(run, STATUS_LENGTH, "", "");
+}
+
+static void mark_llm(struct run *run, bool ok)
+{
+	struct shm *shm = run->engine->shm;
+
+	if (shm)
+		atomic_store(ok ? &shm->llm_last_ok_ms : &shm->llm_last_error_ms, clock_wall_ms());
+}
+
+static void on_end(void *ctx, const struct llm_end *end)
+{
+	struct run *run = ctx;
+
+	run->call = NULL; /* gone by itself: nothing to cancel */
+	run->error = end->error;
+	mark_llm(run, end->outcome == STATUS_COMPLETE || end->outcome == STATUS_LENGTH);
+	run_finish(run, end->outcome, end->finish_reason, end->usage);
+}
+
+static const struct llm_events run_events = { .byte = on_byte, .text = on_text, .end = on_end };
+
+struct run *run_begin(struct engine *engine, struct run_start *start)
+{
+	struct run *run = calloc(1, sizeof *run);
+
+	if (!run)
+		return NULL;
+	run->engine = engine;
+	run->spool = start->spool;
+	run->body = start->body;
+	run->leave = start->leave;
+	run->grace_ms = start->grace_ms;
+	run->arrived_ms = start->arrived_ms;
+	run->started_ms = run->last_byte_ms = loop_now_ms(engine->loop);
+	buffer_init(&run->fresh, FRESH_MAX);
+	run->call = llm_start(engine->multi, engine->config, buffer_slice(&run->body), &run_events,
+			      run, &run->error);
+	if (!run->call)
+		run_finish(run, STATUS_ERROR, "", "");
+	return run;
+}
+
+void run_free(struct run *run)
+{
+	if (run->call)
+		llm_cancel(run->call);
+	buffer_done(&run->body);
+	buffer_done(&run->fresh);
+	spool_unref(run->spool);
+	free(run);
+}
+
+/* What the spool does not take is no part of the answer: nobody may see more than is kept. */
+static bool keep_fresh(struct run *run)
+{
+	struct error err = { 0 };
+
+	if (run->fresh.len == 0 || spool_append(run->spool, buffer_slice(&run->fresh), &err))
+		return true;
+	metrics_add(M_SPOOL_ERRORS, 0, 0, 1);
+	log_error("spool write failed", LOG_T("run", run_id(run)));
+	buffer_reset(&run->fresh);
+	run->error = err;
+	return false;
+}
+
+void run_flush(struct run *run)
+{
+	struct follower *next;
+
+	run->is_dirty = false;
+	if (run->state == RUN_WAITING || run->state == RUN_FLOWING)
+		if (!keep_fresh(run)) {
+			run_finish(run, STATUS_INTERRUPTED, "", "");
+			return;
+		}
+	for (struct follower *f = run->followers; f; f = next) {
+		next = f->next;
+		follower_pump(f);
+	}
+	buffer_reset(&run->fresh);
+	if (run->fresh.size > SINK_CHUNK_MAX)
+		buffer_done(&run->fresh), buffer_init(&run->fresh, FRESH_MAX);
+}
+
+static void count_end(const struct run *run, enum message_status status)
+{
+	metrics_add(M_CHAT_REQUESTS, (int)status - STATUS_COMPLETE, 0, 1);
+	metrics_observe_ms(M_CHAT_SECONDS, 0, run->ended_ms - run->arrived_ms);
+}
+
+void run_finish(struct run *run, enum message_status status, const char *finish_reason,
+		const char *usage)
+{
+	struct engine *engine = run->engine;
+	struct error err = { 0 };
+
+	if (run->state >= RUN_SAVING)
+		return;
+	if (run->call)
+		llm_cancel(run->call);
+	run->call = NULL;
+	buffer_done(&run->body);
+	if (!keep_fresh(run))
+		status = STATUS_INTERRUPTED;
+	run->state = run_next(run->state, RUN_END);
+	run->ended_ms = loop_now_ms(engine->loop);
+	if (!spool_end(run->spool, status, finish_reason, usage,
+		       run->error.code ? error_word(run->error.code) : "", clock_wall_ms(), &err))
+		metrics_add(M_SPOOL_ERRORS, 0, 0, 1);
+	count_end(run, status);
+	log_info("run ended", LOG_T("run", run_id(run)),
+		 LOG_T("status", message_status_text(status)),
+		 LOG_I("bytes", spool_record(run->spool)->length),
+		 LOG_T("error", run->error.code ? error_word(run->error.code) : ""));
+	engine->hooks.ended(engine->hooks.ctx, spool_ref(run->spool));
+	if (!run->is_dirty) { /* the last text is still to be sent */
+		run->is_dirty = true;
+		run->next_dirty = engine->dirty;
+		engine->dirty = run;
+	}
+}
+
+void run_saved(struct run *run)
+{
+	struct follower *next;
+
+	if (run->state != RUN_SAVING)
+		return;
+	run->state = run_next(run->state, RUN_SAVED);
+	for (struct follower *f = run->followers; f; f = next) {
+		next = f->next;
+		follower_pump(f);
+	}
+}
+
+void run_left(struct run *run)
+{
+	if (run->followers)
+		return;
+	spool_set_followed(run->spool, false);
+	run->left_ms = loop_now_ms(run->engine->loop);
+	if (run->leave == LEAVE_CANCEL)
+		run_finish(run, STATUS_STOPPED, "", "");
+}
+
+/* The deadline that has passed, if one has. */
+static const char *overdue(const struct run *run, int64_t now_ms)
+{
+	const struct config *config = run->engine->config;
+
+	if (!run->any_byte && now_ms - run->started_ms >= config->first_byte_ms)
+		return "first byte";
+	if (run->any_byte && now_ms - run->last_byte_ms >= config->idle_ms)
+		return "idle";
+	if (now_ms - run->started_ms >= config->total_ms)
+		return "total";
+	return NULL;
+}
+
+static void give_up(struct run *run, const char *deadline)
+{
+	bool is_total = strcmp(deadline, "total") == 0;
+
+	metrics_add(M_UPSTREAM_ERRORS, METRIC_UPSTREAM_timeout, 0, 1);
+	log_warn("upstream too slow", LOG_T("run", run_id(run)), LOG_T("deadline", deadline));
+	mark_llm(run, false);
+	error_set(&run->error, ERROR_UPSTREAM_TIMEOUT,
+		  is_total ? "The answer took too long and was cut."
+			   : "The C1 API fell silent; try again.");
+	run_finish(run, run->any_text && !is_total ? STATUS_INTERRUPTED : STATUS_ERROR, "", "");
+}
+
+void run_tick(struct run *run, int64_t now_ms)
+{
+	struct engine *engine = run->engine;
+	struct follower *next;
+
+	if (run->state < RUN_SAVING) {
+		const char *deadline = overdue(run, now_ms);
+
+		if (deadline)
+			give_up(run, deadline);
+		else if (run->left_ms && run->leave == LEAVE_GRACE &&
+			 now_ms - run->left_ms >= run->grace_ms)
+			run_finish(run, STATUS_STOPPED, "", "");
+		else if (engine->cut_off)
+			run_finish(run, STATUS_INTERRUPTED, "", "");
+	} else if (run->state == RUN_SAVING &&
+		   now_ms - run->ended_ms >= engine->config->save_wait_ms) {
+		run_saved(run); /* from here on the spool is the promise */
+	}
+	for (struct follower *f = run->followers; f; f = next) {
+		next = f->next;
+		follower_tick(f, now_ms);
+	}
+	if (run->state == RUN_OVER && !run->followers)
+		engine_forget_run(engine, run);
+}

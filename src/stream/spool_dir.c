@@ -1,0 +1,207 @@
+/*
+ * spool_dir: the folder of answers in flight: makes files so that whoever sees one sees it locked,
+ * finds, counts and removes them, and refuses new ones while there is room left for those under
+ * way.
+ */
+#include "spool_file.h"
+
+#include "base/log.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+struct spool_dir {
+	int fd;
+	struct spool_limits limits;
+	_Atomic int64_t used; /* bytes of the folder: counted at each sweep, added to at each append
+				 between */
+};
+
+static bool open_folder(struct spool_dir *dir, const char *path)
+{
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return false;
+	dir->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir->fd < 0)
+		return false;
+	if (mkdirat(dir->fd, "stop", 0700) != 0 && errno != EEXIST)
+		return false;
+	return faccessat(dir->fd, ".", W_OK | X_OK, 0) == 0;
+}
+
+struct spool_dir *spool_dir_open(const char *path, const struct spool_limits *limits,
+				 struct error *err)
+{
+	struct spool_dir *dir = calloc(1, sizeof *dir);
+
+	if (!dir) {
+		error_set(err, ERROR_INTERNAL, "No memory for the spool.");
+		return NULL;
+	}
+	dir->fd = -1;
+	dir->limits = *limits;
+	if (!open_folder(dir, path)) {
+		log_error("spool folder unusable", LOG_T("path", path),
+			  LOG_T("reason", strerror(errno)));
+		error_set(err, ERROR_CONFIG, "The spool folder cannot be used; see the log.");
+		spool_dir_free(dir);
+		return NULL;
+	}
+	return dir;
+}
+
+void spool_dir_free(struct spool_dir *dir)
+{
+	if (!dir)
+		return;
+	if (dir->fd >= 0)
+		close(dir->fd);
+	free(dir);
+}
+
+static bool has_room(struct spool_dir *dir, struct error *err)
+{
+	struct statvfs disk;
+
+	if (fstatvfs(dir->fd, &disk) != 0 ||
+	    (int64_t)disk.f_bavail * (int64_t)disk.f_frsize < dir->limits.reserve)
+		return error_set(err, ERROR_SPOOL,
+				 "The server's disk is nearly full; no new answers for now.");
+	if (atomic_load(&dir->used) > dir->limits.total)
+		return error_set(err, ERROR_SPOOL,
+				 "Too many answers are waiting to be saved; try again later.");
+	return true;
+}
+
+/* Under its temporary name: locked and with its header. -1 with errno. */
+static int make_hidden(struct spool_dir *dir, const char *hidden, struct spool **out)
+{
+	int fd = openat(dir->fd, hidden, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -1;
+	if (!(*out = spool_file_wrap(fd, &dir->used))) {
+		close(fd);
+		unlinkat(dir->fd, hidden, 0);
+		return -1;
+	}
+	return fd;
+}
+
+struct spool *spool_create(struct spool_dir *dir, const struct spool_record *record,
+			   struct error *err)
+{
+	char hidden[ID_MAX + 8];
+	struct spool *spool = NULL;
+	int reason;
+
+	if (!has_room(dir, err))
+		return NULL;
+	snprintf(hidden, sizeof hidden, ".%s", record->run_id);
+	if (make_hidden(dir, hidden, &spool) < 0)
+		goto fail;
+	spool->record = *record;
+	spool->record.status = STATUS_STREAMING;
+	spool->record.length = 0;
+	if (!spool_file_lock(spool->fd, SPOOL_LOCK_OWNER, F_WRLCK) ||
+	    !spool_file_write_header(spool) ||
+	    renameat2(dir->fd, hidden, dir->fd, record->run_id, RENAME_NOREPLACE) != 0)
+		goto fail_made;
+	atomic_fetch_add(&dir->used, SPOOL_HEADER);
+	return spool;
+fail_made:
+	reason = errno;
+	unlinkat(dir->fd, hidden, 0);
+	spool_unref(spool);
+	errno = reason;
+fail:
+	if (errno == EEXIST) {
+		error_set(err, ERROR_CONFLICT, "This run exists already.");
+		return NULL;
+	}
+	log_error("spool file not made", LOG_T("run", record->run_id),
+		  LOG_T("reason", strerror(errno)));
+	error_set(err, ERROR_SPOOL, "The server cannot keep new answers for now.");
+	return NULL;
+}
+
+struct spool *spool_open(struct spool_dir *dir, const char *run_id, struct error *err)
+{
+	struct spool *spool;
+	int fd = -1;
+
+	if (id_valid(slice_of(run_id)))
+		fd = openat(dir->fd, run_id, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0) {
+		error_set(err, ERROR_NOT_FOUND, "There is no such run.");
+		return NULL;
+	}
+	if (!(spool = spool_file_wrap(fd, NULL))) {
+		close(fd);
+		error_set(err, ERROR_OVERLOADED, "No memory.");
+		return NULL;
+	}
+	if (!spool_refresh(spool, err)) {
+		spool_unref(spool);
+		return NULL;
+	}
+	return spool;
+}
+
+void spool_remove(struct spool_dir *dir, const char *run_id)
+{
+	struct stat file;
+
+	if (fstatat(dir->fd, run_id, &file, AT_SYMLINK_NOFOLLOW) != 0)
+		return;
+	if (unlinkat(dir->fd, run_id, 0) == 0)
+		atomic_fetch_sub(&dir->used, file.st_size);
+}
+
+/* Bytes of a file that stays; 0 for one that was removed or is none of ours. */
+static int64_t sweep_one(struct spool_dir *dir, const char *name, int64_t ended_before_ms)
+{
+	struct spool *spool = spool_open(dir, name, NULL);
+	const struct spool_record *record;
+	int64_t bytes;
+
+	if (!spool)
+		return 0;
+	record = spool_record(spool);
+	bytes = SPOOL_HEADER + record->length;
+	if (record->saved && record->ended_ms < ended_before_ms && unlinkat(dir->fd, name, 0) == 0)
+		bytes = 0;
+	spool_unref(spool);
+	return bytes;
+}
+
+size_t spool_sweep(struct spool_dir *dir, int64_t ended_before_ms)
+{
+	int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+	int64_t used = 0;
+	size_t stay = 0;
+
+	if (!folder) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	while ((entry = readdir(folder))) {
+		int64_t bytes =
+			id_valid(slice_of(entry->d_name)) && strcmp(entry->d_name, "stop") != 0
+				? sweep_one(dir, entry->d_name, ended_before_ms)
+				: 0;
+		used += bytes;
+		stay += bytes > 0;
+	}
+	closedir(folder);
+	atomic_store(&dir->used, used);
+	return stay;
+}
