@@ -1,6 +1,6 @@
 /*
- * service: what the product does: threads, messages, turns. One a worker; any request thread may call it.
- * Every function obeys store/store.h's rule: what comes out lies in the caller's arena.
+ * service: what the product does: threads, messages, turns. One a worker; any request thread may
+ * call it. Every function obeys store/store.h's rule: what comes out lies in the caller's arena.
  */
 #ifndef SERVICE_SERVICE_H
 #define SERVICE_SERVICE_H
@@ -26,25 +26,27 @@ struct store *service_store(struct service *service);
 
 /* --- threads --- */
 struct thread_draft {
-	struct slice title;    /* "" : "New chat" */
-	const char *metadata;  /* NULL or a JSON object's text */
+	struct slice title;   /* "" : "New chat" */
+	const char *metadata; /* NULL or a JSON object's text */
 };
 
 bool service_thread_create(struct service *service, const struct caller *caller,
-			   const struct thread_draft *draft, struct arena *arena, struct thread *out,
-			   struct error *err);
+			   const struct thread_draft *draft, struct arena *arena,
+			   struct thread *out, struct error *err);
 /* ERROR_NOT_FOUND (deleted too), ERROR_ACCESS_DENIED. */
 bool service_thread_get(struct service *service, const struct caller *caller, const char *id,
 			struct arena *arena, struct thread *out, struct error *err);
 /* The filter's user is set here: the caller's when enforced or named. */
-bool service_thread_list(struct service *service, const struct caller *caller, struct thread_filter *filter,
-			 struct arena *arena, struct thread_list *out, struct error *err);
+bool service_thread_list(struct service *service, const struct caller *caller,
+			 struct thread_filter *filter, struct arena *arena, struct thread_list *out,
+			 struct error *err);
 bool service_thread_update(struct service *service, const struct caller *caller, const char *id,
 			   struct thread_patch *patch, struct arena *arena, struct thread *out,
 			   struct error *err);
 bool service_thread_delete(struct service *service, const struct caller *caller, const char *id,
 			   struct arena *arena, struct error *err);
-/* A title from a first message: its plain text, white space folded, cut at THREAD_TITLE_MAX code points. */
+/* A title from a first message: its plain text, white space folded, cut at THREAD_TITLE_MAX code
+ * points. */
 const char *service_title(struct arena *arena, struct slice message);
 
 /* --- messages --- */
@@ -61,22 +63,23 @@ struct message_draft {
 };
 
 /* A streaming answer is there with what its spool has so far. */
-bool service_message_list(struct service *service, const struct caller *caller, const char *thread_id,
-			  const struct message_page *page, struct arena *arena, struct message_list *out,
-			  struct error *err);
-bool service_message_add(struct service *service, const struct caller *caller, const char *thread_id,
-			 const struct message_draft *draft, struct arena *arena, struct message *out,
-			 struct error *err);
-bool service_message_update(struct service *service, const struct caller *caller, const char *thread_id,
-			    const char *id, struct message_patch *patch, struct arena *arena,
-			    struct message *out, struct error *err);
+bool service_message_list(struct service *service, const struct caller *caller,
+			  const char *thread_id, const struct message_page *page,
+			  struct arena *arena, struct message_list *out, struct error *err);
+bool service_message_add(struct service *service, const struct caller *caller,
+			 const char *thread_id, const struct message_draft *draft,
+			 struct arena *arena, struct message *out, struct error *err);
+bool service_message_update(struct service *service, const struct caller *caller,
+			    const char *thread_id, const char *id, struct message_patch *patch,
+			    struct arena *arena, struct message *out, struct error *err);
 
 /* --- turns --- */
 struct turn_request {
 	struct slice thread_id;   /* checked id, or "": a new thread */
 	struct slice message;     /* the user's content as it came */
 	struct slice message_id;  /* "": one is made */
-	struct slice response_id; /* "": a hash of user, thread and key when there is a key, else one is made */
+	struct slice response_id; /* "": a hash of user, thread and key when there is a key, else
+				     one is made */
 	struct slice key;         /* Idempotency-Key, or "" */
 	struct slice model;       /* "": the default. ERROR_VALIDATION unless it is allowed */
 	const char *metadata;     /* of the user message; NULL or JSON */
@@ -92,8 +95,9 @@ struct turn {
 	struct message answer;
 };
 
-/* All of a turn up to the upstream call: room, spool, claim, both messages, history, prompt. When it returns true without
- * `replay`, the question is saved. Errors: ERROR_RUN_ACTIVE (link names the run), ERROR_KEY_REUSED, ERROR_OVERLOADED, ERROR_SPOOL, ... */
+/* All of a turn up to the upstream call: room, spool, claim, both messages, history, prompt. When
+ * it returns true without `replay`, the question is saved. Errors: ERROR_RUN_ACTIVE (link names the
+ * run), ERROR_KEY_REUSED, ERROR_OVERLOADED, ERROR_SPOOL, ... */
 bool service_turn_begin(struct service *service, const struct caller *caller,
 			const struct turn_request *request, struct arena *arena, struct turn *out,
 			struct error *err);
@@ -103,7 +107,7 @@ void service_turn_drop(struct service *service, struct turn *turn);
 /* --- health: never waits --- */
 struct health {
 	bool store_up, llm_known, llm_up;
-	int64_t store_down_since_ms; /* wall; 0: up */
+	int64_t store_down_since_ms;               /* wall; 0: up */
 	int64_t llm_last_ok_ms, llm_last_error_ms; /* wall; 0: never */
 	const char *store_kind;
 };

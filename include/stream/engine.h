@@ -75,7 +75,4 @@ void engine_give_room(struct engine *engine);
 void engine_hand_over(struct engine *engine, struct stream_ticket *ticket, struct sink *sink);
 /* The store has the answer (or never will take it): its followers' bodies may close now. */
 void engine_saved(struct engine *engine, const char *run_id);
-/* Ends a run of this worker as `stopped`. Not one of ours, or over: nothing happens. */
-void engine_stop_run(struct engine *engine, const char *run_id);
-
 #endif

@@ -81,6 +81,10 @@ bool spool_read_all(const struct spool *spool, struct buffer *out);
 bool spool_set_followed(struct spool *spool, bool followed);
 bool spool_is_followed(const struct spool *spool);
 
+/* Asks the run's owner, whichever worker that is, to end it as `stopped`. Its header says when it
+ * is done. */
+bool spool_ask_stop(struct spool_dir *dir, const char *run_id, struct error *err);
+
 void spool_remove(struct spool_dir *dir, const char *run_id);
 /* Removes saved files that ended before the given time. Returns how many stay. */
 size_t spool_sweep(struct spool_dir *dir, int64_t ended_before_ms);

@@ -12,7 +12,7 @@
 
 #define TICK_MS 50 /* the grain of every deadline here */
 
-enum command_kind { COMMAND_TICKET, COMMAND_SAVED, COMMAND_STOP_RUN, COMMAND_STOP };
+enum command_kind { COMMAND_TICKET, COMMAND_SAVED, COMMAND_STOP };
 
 struct command {
 	struct command *next;
@@ -74,7 +74,7 @@ static unsigned bucket_of(const char *id)
 	return sum % RUN_BUCKETS;
 }
 
-static struct run *find_run(const struct engine *engine, const char *id)
+struct run *engine_find_run(const struct engine *engine, const char *id)
 {
 	struct run *run = engine->buckets[bucket_of(id)];
 
@@ -143,7 +143,7 @@ static void do_ticket(struct engine *engine, struct command *command)
 
 static void do_command(struct engine *engine, struct command *command)
 {
-	struct run *run = find_run(engine, command->run_id);
+	struct run *run = engine_find_run(engine, command->run_id);
 
 	switch (command->kind) {
 	case COMMAND_TICKET:
@@ -152,10 +152,6 @@ static void do_command(struct engine *engine, struct command *command)
 	case COMMAND_SAVED:
 		if (run)
 			run_saved(run);
-		break;
-	case COMMAND_STOP_RUN:
-		if (run)
-			run_finish(run, STATUS_STOPPED, "", "");
 		break;
 	case COMMAND_STOP:
 		engine->stop_at_ms = command->deadline_ms;
@@ -237,6 +233,7 @@ struct engine *engine_open(const struct config *config, struct shm *shm, struct 
 	engine->config = config;
 	engine->shm = shm;
 	engine->slot = slot;
+	engine->inotify = engine->stop_folder = -1;
 	engine->last = &engine->first;
 	engine->tick = (struct loop_timer){ .fire = on_tick, .owner = engine };
 	pthread_mutex_init(&engine->lock, NULL);
@@ -264,6 +261,8 @@ static void *engine_thread(void *arg)
 bool engine_start(struct engine *engine, const struct engine_hooks *hooks, struct error *err)
 {
 	engine->hooks = *hooks;
+	if (!stops_open(engine, err))
+		return false;
 	if (pthread_create(&engine->thread, NULL, engine_thread, engine) != 0)
 		return error_set(err, ERROR_INTERNAL, "The engine's thread could not be started.");
 	engine->started = true;
@@ -295,6 +294,7 @@ void engine_free(struct engine *engine)
 		next = command->next; /* only words on runs that are over can be left */
 		free(command);
 	}
+	stops_close(engine);
 	net_multi_free(engine->multi);
 	loop_free(engine->loop);
 	buffer_done(&engine->scratch);
@@ -327,7 +327,7 @@ void engine_hand_over(struct engine *engine, struct stream_ticket *ticket, struc
 	leave_command(engine, &ticket->command);
 }
 
-static void leave_run_command(struct engine *engine, enum command_kind kind, const char *id)
+void engine_saved(struct engine *engine, const char *id)
 {
 	struct command *command = calloc(1, sizeof *command);
 	size_t len = strlen(id);
@@ -336,17 +336,7 @@ static void leave_run_command(struct engine *engine, enum command_kind kind, con
 		free(command); /* the tick's deadline closes the bodies then */
 		return;
 	}
-	command->kind = kind;
+	command->kind = COMMAND_SAVED;
 	memcpy(command->run_id, id, len);
 	leave_command(engine, command);
-}
-
-void engine_saved(struct engine *engine, const char *id)
-{
-	leave_run_command(engine, COMMAND_SAVED, id);
-}
-
-void engine_stop_run(struct engine *engine, const char *id)
-{
-	leave_run_command(engine, COMMAND_STOP_RUN, id);
 }

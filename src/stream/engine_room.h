@@ -5,6 +5,7 @@
  *   engine.c    the thread, its commands from others, the tick of deadlines
  *   run.c       one answer: upstream text -> spool -> followers, and how it ends
  *   run_state.c the states of a run, as a table
+ *   stops.c     ends runs for whoever asks, from any worker
  *   follower.c  one client: its own offset, what it is sent and when it leaves
  *   framing.c   the bytes of the two forms, raw and SSE
  */
@@ -69,6 +70,8 @@ struct engine {
 	pthread_t thread;
 	bool started;
 	struct loop_timer tick;
+	struct loop_watch stop_watch;
+	int inotify, stop_folder; /* -1 until engine_start */
 	struct run *runs, *dirty;
 	struct run *buckets[RUN_BUCKETS];
 	struct buffer scratch;      /* one frame */
@@ -82,6 +85,12 @@ struct engine {
 
 /* --- engine.c --- */
 void engine_forget_run(struct engine *engine, struct run *run); /* out of the lists; frees it */
+struct run *engine_find_run(const struct engine *engine,
+			    const char *id); /* NULL: not one of ours */
+
+/* --- stops.c --- */
+bool stops_open(struct engine *engine, struct error *err);
+void stops_close(struct engine *engine);
 
 /* --- run.c --- */
 struct run *run_begin(struct engine *engine,

@@ -153,6 +153,20 @@ struct spool *spool_open(struct spool_dir *dir, const char *run_id, struct error
 	return spool;
 }
 
+bool spool_ask_stop(struct spool_dir *dir, const char *id, struct error *err)
+{
+	char name[ID_MAX + 8];
+	int fd;
+
+	snprintf(name, sizeof name, "stop/%s", id);
+	fd = openat(dir->fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_set(err, ERROR_SPOOL,
+				 "The running answer could not be stopped; try again.");
+	close(fd);
+	return true;
+}
+
 void spool_remove(struct spool_dir *dir, const char *run_id)
 {
 	struct stat file;

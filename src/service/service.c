@@ -1,0 +1,79 @@
+/* service: opens what a worker's request threads and savers work with, and says how it is. */
+#include "service_room.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include <stdlib.h>
+
+struct service *service_open(const struct config *config, struct shm *shm, struct engine *engine,
+			     struct error *err)
+{
+	struct spool_limits limits = { .reserve = config->spool_reserve,
+				       .total = config->spool_max };
+	struct service *service = calloc(1, sizeof *service);
+
+	if (!service) {
+		error_set(err, ERROR_INTERNAL, "No memory for the service.");
+		return NULL;
+	}
+	service->config = config;
+	service->shm = shm;
+	service->engine = engine;
+	if (!node_name(config->state_dir, service->node, err) ||
+	    !(service->spools = spool_dir_open(config->spool_path, &limits, err)) ||
+	    !(service->store = store_open(config, shm, err)) ||
+	    !(service->savers = savers_open(service, err))) {
+		service_close(service);
+		return NULL;
+	}
+	return service;
+}
+
+void service_close(struct service *service)
+{
+	if (!service)
+		return;
+	savers_free(service->savers);
+	store_free(service->store);
+	spool_dir_free(service->spools);
+	free(service);
+}
+
+bool service_start(struct service *service, struct error *err)
+{
+	return savers_start(service->savers, err);
+}
+
+void service_stop(struct service *service, int64_t deadline_ms)
+{
+	savers_stop(service->savers, deadline_ms);
+}
+
+void service_run_ended(void *ctx, struct spool *spool)
+{
+	struct service *service = ctx;
+
+	savers_add(service->savers, spool);
+}
+
+struct store *service_store(struct service *service)
+{
+	return service->store;
+}
+
+void service_health(struct service *service, struct health *out)
+{
+	const struct shm *shm = service->shm;
+	int64_t down_since = shm ? atomic_load(&shm->store_down_since_ms) : 0;
+
+	*out = (struct health){
+		.store_up = !store_is_down(service->store),
+		.store_down_since_ms =
+			down_since ? clock_wall_ms() - (clock_mono_ms() - down_since) : 0,
+		.store_kind = store_kind(service->store),
+		.llm_last_ok_ms = shm ? atomic_load(&shm->llm_last_ok_ms) : 0,
+		.llm_last_error_ms = shm ? atomic_load(&shm->llm_last_error_ms) : 0,
+	};
+	out->llm_known = out->llm_last_ok_ms || out->llm_last_error_ms;
+	out->llm_up = out->llm_last_ok_ms >= out->llm_last_error_ms;
+}

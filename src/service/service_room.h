@@ -1,0 +1,64 @@
+/*
+ * service_room: what the service's parts know of each other.
+ *
+ *   service.c           opens and closes, health
+ *   node.c              the name of this node, kept in the state folder
+ *   turn.c, turn_claim.c, prompt.c  a question on its way to the engine
+ *   saver.c             ended answers on their way to the store
+ *   service_threads.c, service_messages.c  reading and editing
+ */
+#ifndef SERVICE_ROOM_H
+#define SERVICE_ROOM_H
+
+#include "service/service.h"
+
+#define NODE_NAME_SIZE 9 /* 8 hex digits and the NUL */
+
+struct savers;
+
+struct service {
+	const struct config *config;
+	struct shm *shm;
+	struct engine *engine;
+	struct store *store;
+	struct spool_dir *spools;
+	struct savers *savers;
+	char node[NODE_NAME_SIZE];
+};
+
+/* --- node.c --- */
+/* Reads the node's name from the state folder, makes one at the first start. */
+bool node_name(const char *state_dir, char out[NODE_NAME_SIZE], struct error *err);
+
+/* --- saver.c: two threads a worker --- */
+struct savers *savers_open(struct service *service, struct error *err);
+bool savers_start(struct savers *savers, struct error *err);
+/* Waits until nothing is left to save or the deadline (monotonic); what is left stays in the spool.
+ */
+void savers_stop(struct savers *savers, int64_t deadline_ms);
+void savers_free(struct savers *savers);
+/* Any thread; takes the reference; never blocks on the store. */
+void savers_add(struct savers *savers, struct spool *spool);
+
+/* --- turn_claim.c --- */
+/* Gets the thread's claim for the run, makes the thread where that is allowed, and tells why not.
+ * *first_seq: of the question. */
+bool turn_claim(struct service *service, const struct caller *caller,
+		const struct turn_request *request, const struct turn *turn, struct arena *arena,
+		int64_t *first_seq, struct error *err);
+
+/* --- prompt.c --- */
+/* The upstream request: system prompt, history before before_seq within the budget, the question.
+ */
+bool prompt_build(struct service *service, const struct turn *turn, struct slice question,
+		  struct slice model, int64_t before_seq, struct arena *arena, struct buffer *out,
+		  struct error *err);
+/* Is it the default model or one of C1D_MODELS? */
+bool prompt_model_allowed(const struct config *config, struct slice model);
+
+/* --- service_threads.c --- */
+/* Whether caller may touch thread: ERROR_NOT_FOUND when deleted, ERROR_ACCESS_DENIED when it is
+ * another's. */
+bool service_may(const struct caller *caller, const struct thread *thread, struct error *err);
+
+#endif
