@@ -238,7 +238,8 @@ struct engine *engine_open(const struct config *config, struct shm *shm, struct 
 	engine->tick = (struct loop_timer){ .fire = on_tick, .owner = engine };
 	pthread_mutex_init(&engine->lock, NULL);
 	buffer_init(&engine->scratch, SINK_CHUNK_MAX);
-	engine->loop = loop_open(err);
+	if (net_init(err))
+		engine->loop = loop_open(err);
 	if (engine->loop)
 		engine->multi = net_multi_open(engine->loop, (size_t)config->runs_max, err);
 	if (!engine->multi) {
@@ -297,6 +298,7 @@ void engine_free(struct engine *engine)
 	stops_close(engine);
 	net_multi_free(engine->multi);
 	loop_free(engine->loop);
+	net_done();
 	buffer_done(&engine->scratch);
 	pthread_mutex_destroy(&engine->lock);
 	free(engine);

@@ -1,0 +1,78 @@
+/*
+ * serve: the pool with the API in it. The one place where server/ and api/ meet: server/ knows neither API nor store.
+ */
+#include "api/api.h"
+#include "commands.h"
+#include "server/server.h"
+#include "service/service.h"
+
+#include <stdlib.h>
+
+/* What a worker's request threads get. */
+struct app {
+	struct api api;
+	struct service *service;
+};
+
+static void app_close(void *arg)
+{
+	struct app *app = arg;
+
+	if (!app)
+		return;
+	service_close(app->service);
+	free(app);
+}
+
+static void *app_open(const struct config *config, struct shm *shm, struct engine *engine,
+		      struct error *err)
+{
+	struct app *app;
+
+	api_init();
+	app = calloc(1, sizeof *app);
+	if (!app) {
+		error_set(err, ERROR_INTERNAL, "No memory for a worker.");
+		return NULL;
+	}
+	if (!(app->service = service_open(config, shm, engine, err))) {
+		app_close(app);
+		return NULL;
+	}
+	app->api = (struct api){ .config = config, .service = app->service, .shm = shm };
+	return app;
+}
+
+static void app_handle(void *app, struct request *request, struct response *response)
+{
+	api_handle(&((struct app *)app)->api, request, response);
+}
+
+static void app_run_ended(void *app, struct spool *spool)
+{
+	service_run_ended(((struct app *)app)->service, spool);
+}
+
+static bool app_start(void *app, struct error *err)
+{
+	return service_start(((struct app *)app)->service, err);
+}
+
+static void app_stop(void *app, int64_t deadline_ms)
+{
+	service_stop(((struct app *)app)->service, deadline_ms);
+}
+
+int serve_pool(const struct config *config)
+{
+	const struct server_app app = {
+		.open = app_open,
+		.handle = app_handle,
+		.hooks = { .ended = app_run_ended },
+		.start = app_start,
+		.stop = app_stop,
+		.close = app_close,
+	};
+
+	return server_run(config, &app);
+}

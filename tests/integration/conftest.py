@@ -1,0 +1,76 @@
+"""The house the integration tests live in: real nginx, real c1d, a real store and the scripted C1 API, one set a test
+module and store, on free ports, in a folder of its own. No test waits by sleeping: helpers here await events."""
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from house import Mongod, MongodMissing, Site, Upstream  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def scratch():
+    folder = Path(tempfile.mkdtemp(prefix="c1d-it-"))
+    folder.chmod(0o755)  # nginx workers may be another user
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def upstream(scratch):
+    """The scripted C1 API over plain HTTP, shared by all tests of this process."""
+    server = Upstream(scratch / "upstream")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def mongod(scratch):
+    """The MongoDB-protocol server, shared; tests that stop it start one of their own."""
+    try:
+        server = Mongod(scratch / "mongod")
+    except MongodMissing as reason:
+        pytest.skip(str(reason))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "mongodb"], scope="module")
+def store_kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def store_uri(request, store_kind, scratch):
+    name = request.module.__name__.replace("test_", "")
+    if store_kind == "sqlite":
+        return f"sqlite:{scratch}/{name}-{os.getpid()}.db"
+    return request.getfixturevalue("mongod").uri + name[:40]
+
+
+@pytest.fixture(scope="module")
+def site(scratch, upstream, store_uri):
+    """nginx + c1d on each store in turn, with the shipped nginx files and two workers."""
+    house = Site(scratch, upstream, {"C1D_STORE": store_uri})
+    yield house
+    house.stop()
+
+
+@pytest.fixture
+def new_site(scratch, upstream):
+    """A factory for tests that need settings of their own or that hurt what they use. SQLite unless told."""
+    houses = []
+
+    def make(settings=None, **kwargs):
+        houses.append(Site(scratch, kwargs.pop("upstream", upstream), settings or {}, **kwargs))
+        return houses[-1]
+
+    yield make
+    for house in houses:
+        house.stop()

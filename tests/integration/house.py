@@ -1,0 +1,415 @@
+"""What the fixtures are made of: processes that are started, awaited and ended, and an HTTP client that sees each
+chunk as it comes."""
+import ctypes
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.parse
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = "/usr/bin/python3"
+NGINX = "/usr/sbin/nginx"
+DEADLINE_S = 30  # for any single wait: under sanitizers and two cores things are slow, but not that slow
+
+
+def with_parent():
+    """In a child, before exec: die with the test process, whatever happens to it."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(condition, what, deadline_s=DEADLINE_S):
+    """Asks until it is true. For states that no event tells; the short pause only spares the processor."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline_s} s: {what}")
+        time.sleep(0.01)
+
+
+class Process:
+    """A child whose stderr goes to a file and whose first stdout line says that it is ready."""
+
+    def __init__(self, command, folder, name, env=None, ready=None):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log_path = folder / f"{name}.log"
+        self.log = open(self.log_path, "ab")
+        self.child = subprocess.Popen(command, env=env, stdout=subprocess.PIPE if ready else self.log,
+                                      stderr=self.log, stdin=subprocess.DEVNULL, preexec_fn=with_parent, cwd=ROOT)
+        self.ready_line = self.child.stdout.readline().decode().strip() if ready else ""
+        if ready and not self.ready_line.startswith(ready):
+            self.child.wait(10)
+            raise AssertionError(f"{name} did not start: {self.ready_line}\n{self.text()[-4000:]}")
+
+    @property
+    def pid(self):
+        return self.child.pid
+
+    def text(self):
+        self.log.flush()
+        return self.log_path.read_text("utf-8", "replace")
+
+    def alive(self):
+        return self.child.poll() is None
+
+    def stop(self, sig=signal.SIGTERM, deadline_s=DEADLINE_S):
+        if self.alive():
+            self.child.send_signal(sig)
+            try:
+                self.child.wait(deadline_s)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+                raise AssertionError(f"{self.log_path.name} did not end\n{self.text()[-4000:]}")
+        if self.child.stdout:
+            self.child.stdout.close()
+        self.log.close()
+        return self.child.returncode
+
+
+class Upstream:
+    """The scripted C1 API (tests/c1_upstream)."""
+
+    def __init__(self, folder, *args):
+        self.process = Process([PYTHON, "tests/c1_upstream", "--port", "0", *args], folder, "upstream",
+                               ready="ready ")
+        self.base_url = self.process.ready_line.split()[1]
+        self.control = self.base_url
+        line = self.process.child.stdout.readline().decode().split()
+        assert line[0] == "control", line
+        self.control = line[1]
+
+    def ask(self, method, path, timeout=DEADLINE_S):
+        url = urllib.parse.urlsplit(self.control)
+        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=timeout)
+        try:
+            connection.request(method, path)
+            body = connection.getresponse().read()
+        finally:
+            connection.close()
+        return json.loads(body) if body else None
+
+    def stats(self):
+        return self.ask("GET", "/stats")
+
+    def wait_stats(self, **at_least):
+        """Returns once each named count is at least so high."""
+        return self.ask("GET", "/stats/wait?" + urllib.parse.urlencode({**at_least, "timeout": DEADLINE_S}),
+                        DEADLINE_S + 5)
+
+    def open_gate(self, name):
+        return self.ask("POST", f"/gate/{name}/open")
+
+    def requests(self):
+        return self.ask("GET", "/requests")
+
+    def stop(self):
+        self.process.stop()
+
+
+class MongodMissing(Exception):
+    """Why there is no MongoDB-protocol server here."""
+
+
+class Mongod:
+    """The MongoDB-protocol server: MONGODB_TEST_URI's, mongod's or the embedded one. Only the last two can be stopped."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.uri = None
+        self.process = None
+        self.start()
+
+    def start(self):
+        command = ["sh", "tests/mongod/start", "--dir", str(self.folder)]
+        if self.uri:
+            command += ["--port", str(urllib.parse.urlsplit(self.uri).port)]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.process = Process(command, self.folder.parent, self.folder.name, ready="ready ")
+        except AssertionError as error:
+            raise MongodMissing(str(error).strip().splitlines()[-1]) from error
+        self.uri = self.process.ready_line.split()[1]
+
+    def stop(self, sig=signal.SIGTERM):
+        if self.process:
+            self.process.stop(sig)
+            self.process = None
+
+
+class Answer:
+    """An HTTP response, read whole."""
+
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def text(self):
+        return self.body.decode("utf-8")
+
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return f"<{self.status} {self.body[:300]!r}>"
+
+
+class Stream:
+    """A response that is read chunk by chunk, each with the time it came."""
+
+    def __init__(self, host, port, method, path, body, headers, timeout=DEADLINE_S):
+        self.connection = http.client.HTTPConnection(host, port, timeout=timeout)
+        self.began = time.monotonic()
+        self.connection.request(method, path, body, headers)
+        self.response = self.connection.getresponse()
+        self.status, self.headers = self.response.status, self.response.headers
+        self.chunks, self.times = [], []
+
+    def read_some(self):
+        chunk = self.response.read1(65536)
+        if chunk:
+            self.chunks.append(chunk)
+            self.times.append(time.monotonic() - self.began)
+        return chunk
+
+    def read_until(self, wanted):
+        while wanted not in self.body:
+            if not self.read_some():
+                raise AssertionError(f"the stream ended without {wanted!r}: {self.body[-500:]!r}")
+        return self.body
+
+    def read_all(self):
+        while self.read_some():
+            pass
+        return self.body
+
+    @property
+    def body(self):
+        return b"".join(self.chunks)
+
+    def events(self):
+        """The SSE events so far: (event, data parsed, id)."""
+        found = []
+        for block in self.body.decode("utf-8").split("\n\n"):
+            fields = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line and line[0] != ":")
+            if "data" in fields:
+                found.append((fields.get("event"), json.loads(fields["data"]), fields.get("id")))
+        return found
+
+    def close(self):
+        """Leaves at once: the peer sees a reset or an end."""
+        if self.connection.sock:
+            self.connection.sock.close()
+        self.response.close()
+        self.connection.close()
+
+
+NGINX_CONF = """\
+daemon off; worker_processes 1; worker_rlimit_nofile 20000;
+error_log {folder}/nginx.log info; pid {folder}/nginx.pid;
+{user}
+events {{ worker_connections 8192; }}
+http {{
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    access_log off; default_type application/octet-stream;
+    upstream c1d {{ server unix:{folder}/c1d.sock; }}
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        server_name localhost;
+        include {root}/nginx/c1d.conf;
+    }}
+}}
+"""
+
+
+class Site:
+    """nginx with the shipped files, c1d behind it, and a client."""
+
+    def __init__(self, scratch, upstream, settings, program=None, workers=2, nginx=True, start=True):
+        self.folder = Path(tempfile.mkdtemp(prefix="site-", dir=scratch))
+        self.folder.chmod(0o755)
+        self.upstream = upstream
+        self.host, self.port = "127.0.0.1", free_port()
+        self.program = program or os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
+        self.settings = {
+            "C1D_SOCKET": f"{self.folder}/c1d.sock",
+            "C1D_STATE_DIR": f"{self.folder}/state",
+            "C1D_WORKERS": str(workers),
+            "C1D_SPOOL_RESERVE": "1m",
+            "C1D_LOG_FORMAT": "json",
+            "THESYS_API_KEY": "sk-th-test-canary-0123456789",
+        }
+        if upstream:
+            self.settings["THESYS_BASE_URL"] = upstream.base_url
+        self.settings.update(settings)
+        self.c1d = self.nginx = None
+        if nginx:
+            self.start_nginx()
+        if start:
+            self.start()
+
+    # --- processes ---
+    def environment(self):
+        ours = ("C1D_", "THESYS_", "MONGODB_", "DATABASE_", "REDIS_", "FIREBASE_")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+        return {**kept, **self.settings}
+
+    def start(self):
+        self.c1d = Process([self.program, "serve"], self.folder, "c1d", env=self.environment())
+        wait_for(self.is_ready, f"c1d ready\n{self.c1d.text()[-3000:]}")
+
+    def is_ready(self):
+        if not self.c1d.alive():
+            raise AssertionError(f"c1d died\n{self.c1d.text()[-4000:]}")
+        workers = self.log_lines("worker ready")
+        return len(workers) >= int(self.settings["C1D_WORKERS"])
+
+    def start_nginx(self):
+        user = "user root;" if os.geteuid() == 0 else ""
+        conf = self.folder / "nginx.conf"
+        conf.write_text(NGINX_CONF.format(folder=self.folder, port=self.port, root=ROOT, user=user))
+        self.nginx = Process([NGINX, "-p", str(self.folder), "-e", "stderr", "-c", str(conf)], self.folder,
+                             "nginx-stderr")
+        wait_for(self.nginx_listens, "nginx listens")
+
+    def nginx_listens(self):
+        assert self.nginx.alive(), self.nginx.text()
+        with socket.socket() as probe:
+            return probe.connect_ex((self.host, self.port)) == 0
+
+    def stop(self):
+        problems = []
+        for process in (self.c1d, self.nginx):
+            try:
+                code = process.stop() if process else 0
+                if process is self.c1d and code != 0:
+                    problems.append(f"c1d ended with {code}\n{self.log_path.read_text()[-4000:]}")
+            except AssertionError as error:
+                problems.append(str(error))
+        text = self.log_path.read_text("utf-8", "replace") if self.log_path.exists() else ""
+        for sign in ("AddressSanitizer", "runtime error:", "ThreadSanitizer", "LeakSanitizer"):
+            if sign in text:
+                problems.append(text[max(0, text.index(sign) - 200):][:4000])
+        self.c1d = self.nginx = None
+        assert not problems, "\n".join(problems)
+
+    @property
+    def log_path(self):
+        return self.folder / "c1d.log"
+
+    def log_lines(self, event=None):
+        """The program's log lines, parsed; those of one event when named."""
+        found = []
+        for line in self.log_path.read_text("utf-8", "replace").splitlines():
+            if not line.startswith("{"):
+                continue
+            entry = json.loads(line)
+            if event is None or entry.get("event") == event:
+                found.append(entry)
+        return found
+
+    def worker_pids(self):
+        path = f"/proc/{self.c1d.pid}/task/{self.c1d.pid}/children"
+        return [int(pid) for pid in Path(path).read_text().split()]
+
+    # --- requests ---
+    @property
+    def url(self):
+        return f"http://{self.host}:{self.port}"
+
+    def request(self, method, path, body=None, headers=None, timeout=DEADLINE_S):
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+    def json(self, method, path, value, headers=None):
+        return self.request(method, path, json.dumps(value).encode(),
+                            {"Content-Type": "application/json", **(headers or {})})
+
+    def get(self, path, headers=None):
+        return self.request("GET", path, headers=headers)
+
+    def post(self, path, json=None, headers=None):  # noqa: A002 (named as in every client)
+        return self.json("POST", path, json, headers)
+
+    def put(self, path, json=None, headers=None):  # noqa: A002
+        return self.json("PUT", path, json, headers)
+
+    def patch(self, path, json=None, headers=None):  # noqa: A002
+        return self.json("PATCH", path, json, headers)
+
+    def delete(self, path, headers=None):
+        return self.request("DELETE", path, headers=headers)
+
+    # --- chat ---
+    def stream(self, body, query="", headers=None, timeout=DEADLINE_S):
+        return Stream(self.host, self.port, "POST", "/api/chat" + query, json.dumps(body).encode(),
+                      {"Content-Type": "application/json", **(headers or {})}, timeout)
+
+    def chat(self, message, thread="", query="", headers=None, **more):
+        """One turn, read to its end; the Answer's headers name run, thread and answer."""
+        body = {"message": message, **more}
+        if thread:
+            body["thread_id"] = thread
+        stream = self.stream(body, query, headers)
+        stream.read_all()
+        answer = Answer(stream.status, stream.headers, stream.body)
+        answer.stream = stream
+        stream.close()
+        return answer
+
+    def messages(self, thread, query=""):
+        answer = self.get(f"/api/threads/{thread}/messages{query}")
+        assert answer.status == 200, answer
+        return answer.json()
+
+    def message(self, thread, message_id):
+        return next((m for m in self.messages(thread) if m["id"] == message_id), None)
+
+    def wait_status(self, thread, message_id, *statuses):
+        """The message once its status is one of these."""
+        def look():
+            found = self.message(thread, message_id)
+            return found if found and found["status"] in statuses else None
+
+        return wait_for(look, f"{message_id} is one of {statuses}")
+
+
+def in_parallel(count, job):
+    """Runs job(0..count-1), each in a thread; the results in order, the first exception raised."""
+    results, errors = [None] * count, []
+
+    def one(i):
+        try:
+            results[i] = job(i)
+        except BaseException as error:  # noqa: BLE001 (told to the test)
+            errors.append(error)
+
+    threads = [threading.Thread(target=one, args=(i,), daemon=True) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE_S * 4)
+    if errors:
+        raise errors[0]
+    return results
