@@ -74,5 +74,6 @@ bool error_field(struct error *err, enum error_code code, const char *field, con
 int error_status(enum error_code code);
 const char *error_word(enum error_code code);
 const char *error_title(enum error_code code);
+enum error_code error_of_word(const char *word); /* ERROR_INTERNAL for an unknown one */
 
 #endif

@@ -50,6 +50,10 @@ struct run_start {
  * no memory, nothing was taken. */
 struct stream_ticket *stream_ticket_start(const struct stream_options *options,
 					  struct run_start *start, struct slice headers);
+/* A follower of a run that exists, on this worker or another, ended or not. Takes the reference to
+ * the spool (spool_open's). */
+struct stream_ticket *stream_ticket_follow(const struct stream_options *options,
+					   struct spool *spool, struct slice headers);
 /* The id of the ticket's run. */
 const char *stream_ticket_run(const struct stream_ticket *ticket);
 /* One that was never handed over: its run ends as `interrupted`, through the hooks' ended. NULL is

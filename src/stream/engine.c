@@ -6,62 +6,10 @@
  */
 #include "engine_room.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include <stdlib.h>
 
 #define TICK_MS 50 /* the grain of every deadline here */
-
-enum command_kind { COMMAND_TICKET, COMMAND_SAVED, COMMAND_STOP };
-
-struct command {
-	struct command *next;
-	enum command_kind kind;
-	struct stream_ticket *ticket;
-	struct sink *sink;
-	char run_id[ID_MAX + 1];
-	int64_t deadline_ms;
-};
-
-struct stream_ticket {
-	struct run_start start;
-	struct follower *follower;
-	struct command command; /* so that a hand-over needs no memory and cannot fail */
-};
-
-/* --- tickets --- */
-
-struct stream_ticket *stream_ticket_start(const struct stream_options *options,
-					  struct run_start *start, struct slice headers)
-{
-	struct stream_ticket *ticket = calloc(1, sizeof *ticket);
-
-	if (!ticket)
-		return NULL;
-	if (!(ticket->follower = follower_new(options, headers))) {
-		free(ticket);
-		return NULL;
-	}
-	ticket->start = *start;
-	*start = (struct run_start){ 0 };
-	return ticket;
-}
-
-const char *stream_ticket_run(const struct stream_ticket *ticket)
-{
-	return spool_record(ticket->start.spool)->run_id;
-}
-
-void stream_ticket_drop(struct stream_ticket *ticket, const struct engine_hooks *hooks)
-{
-	if (!ticket)
-		return;
-	spool_end(ticket->start.spool, STATUS_INTERRUPTED, "", "", "", clock_wall_ms(), NULL);
-	hooks->ended(hooks->ctx, ticket->start.spool);
-	buffer_done(&ticket->start.body);
-	follower_free(ticket->follower);
-	free(ticket);
-}
 
 /* --- the runs of this engine --- */
 
@@ -93,7 +41,7 @@ static void add_run(struct engine *engine, struct run *run)
 	if (run->next)
 		run->next->prev = run;
 	engine->runs = run;
-	if (engine->slot)
+	if (engine->slot && !run->is_view)
 		atomic_fetch_add(&engine->slot->runs, 1);
 }
 
@@ -110,47 +58,73 @@ void engine_forget_run(struct engine *engine, struct run *run)
 		engine->runs = run->next;
 	if (run->next)
 		run->next->prev = run->prev;
+	if (!run->is_view) {
+		atomic_fetch_sub(&engine->run_count, 1);
+		if (engine->slot)
+			atomic_fetch_sub(&engine->slot->runs, 1);
+	}
 	run_free(run);
-	atomic_fetch_sub(&engine->run_count, 1);
-	if (engine->slot)
-		atomic_fetch_sub(&engine->slot->runs, 1);
 }
 
 /* --- what others ask for --- */
 
-static void do_ticket(struct engine *engine, struct command *command)
+/* The run of a ticket: a new one, the one that is known already, or a view of another's. NULL: no
+ * memory. */
+static struct run *run_of_ticket(struct engine *engine, struct stream_ticket *ticket)
 {
-	struct stream_ticket *ticket = command->ticket;
-	struct run *run = run_begin(engine, &ticket->start);
+	struct run *run;
+
+	if (ticket->start.spool) {
+		run = run_begin(engine, &ticket->start);
+	} else if ((run = engine_find_run(engine, stream_ticket_run(ticket)))) {
+		spool_unref(ticket->followed);
+		return run;
+	} else {
+		run = view_begin(engine, ticket->followed);
+	}
+	if (run)
+		add_run(engine, run);
+	return run;
+}
+
+static void refuse_ticket(struct engine *engine, struct stream_ticket *ticket, struct sink *sink)
+{
+	const struct sink_summary summary = { .status = 499,
+					      .first_byte_ms = -1,
+					      .outcome = "error",
+					      .run_id = stream_ticket_run(ticket) };
+
+	sink->ops->close(sink, &summary);
+	if (ticket->start.spool)
+		atomic_fetch_sub(&engine->run_count, 1);
+	stream_ticket_drop(ticket, &engine->hooks);
+}
+
+static void do_ticket(struct engine *engine, struct stream_ticket *ticket, struct sink *sink)
+{
+	struct run *run = run_of_ticket(engine, ticket);
 
 	if (!run) {
-		command->sink->ops->close(
-			command->sink,
-			&(struct sink_summary){ .status = 499,
-						.first_byte_ms = -1,
-						.outcome = "error",
-						.run_id = stream_ticket_run(ticket) });
-		atomic_fetch_sub(&engine->run_count, 1);
-		stream_ticket_drop(ticket, &engine->hooks);
+		refuse_ticket(engine, ticket, sink);
 		return;
 	}
-	add_run(engine, run);
-	follower_join(ticket->follower, run, command->sink);
+	follower_join(ticket->follower, run, sink);
 	free(ticket);
+	run_pump(run);
 	if (engine->tick.due_ms == 0)
 		loop_set_timer(engine->loop, &engine->tick, loop_now_ms(engine->loop) + TICK_MS);
 }
 
 static void do_command(struct engine *engine, struct command *command)
 {
-	struct run *run = engine_find_run(engine, command->run_id);
+	struct run *run;
 
 	switch (command->kind) {
 	case COMMAND_TICKET:
-		do_ticket(engine, command);
+		do_ticket(engine, command->ticket, command->sink);
 		return; /* the command lies in the ticket */
 	case COMMAND_SAVED:
-		if (run)
+		if ((run = engine_find_run(engine, command->run_id)))
 			run_saved(run);
 		break;
 	case COMMAND_STOP:
@@ -262,7 +236,7 @@ static void *engine_thread(void *arg)
 bool engine_start(struct engine *engine, const struct engine_hooks *hooks, struct error *err)
 {
 	engine->hooks = *hooks;
-	if (!stops_open(engine, err))
+	if (!notices_open(engine, err))
 		return false;
 	if (pthread_create(&engine->thread, NULL, engine_thread, engine) != 0)
 		return error_set(err, ERROR_INTERNAL, "The engine's thread could not be started.");
@@ -295,7 +269,7 @@ void engine_free(struct engine *engine)
 		next = command->next; /* only words on runs that are over can be left */
 		free(command);
 	}
-	stops_close(engine);
+	notices_close(engine);
 	net_multi_free(engine->multi);
 	loop_free(engine->loop);
 	net_done();

@@ -5,7 +5,9 @@
  *   engine.c    the thread, its commands from others, the tick of deadlines
  *   run.c       one answer: upstream text -> spool -> followers, and how it ends
  *   run_state.c the states of a run, as a table
- *   stops.c     ends runs for whoever asks, from any worker
+ *   view.c      a run of another worker, or one that is over, seen through its file
+ *   notices.c   what the kernel tells of the spool folder: stop files, growth
+ *   ticket.c    a stream on its way from a request thread
  *   follower.c  one client: its own offset, what it is sent and when it leaves
  *   framing.c   the bytes of the two forms, raw and SSE
  */
@@ -16,6 +18,7 @@
 #include "llm/llm.h"
 #include "run_state.h"
 #include "stream/engine.h"
+#include "ticket.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -44,12 +47,15 @@ struct run {
 	struct run *next, *prev; /* of all runs */
 	struct run *next_dirty;  /* of those with fresh text this round */
 	bool is_dirty;
+	bool is_view; /* another worker's, or over: see view.c */
+	int notice;   /* of a view: inotify's number */
 	enum run_state state;
 	struct spool *spool;
 	struct buffer body;    /* the upstream request */
 	struct llm_call *call; /* NULL once it is over */
 	struct follower *followers;
-	struct buffer fresh; /* text of this round, not in the spool yet */
+	struct buffer fresh; /* text of this round */
+	int64_t fresh_at;    /* its offset in the answer; -1: not in the spool yet */
 	enum leave_policy leave;
 	int64_t grace_ms;
 	int64_t arrived_ms, started_ms, last_byte_ms, ended_ms,
@@ -57,8 +63,6 @@ struct run {
 	bool any_byte, any_text;
 	struct error error; /* how it failed; NONE when it did not */
 };
-
-struct command;
 
 struct engine {
 	const struct config *config;
@@ -70,8 +74,9 @@ struct engine {
 	pthread_t thread;
 	bool started;
 	struct loop_timer tick;
-	struct loop_watch stop_watch;
+	struct loop_watch notices;
 	int inotify, stop_folder; /* -1 until engine_start */
+	int stop_notice;          /* inotify's number of the stop folder */
 	struct run *runs, *dirty;
 	struct run *buckets[RUN_BUCKETS];
 	struct buffer scratch;      /* one frame */
@@ -88,15 +93,24 @@ void engine_forget_run(struct engine *engine, struct run *run); /* out of the li
 struct run *engine_find_run(const struct engine *engine,
 			    const char *id); /* NULL: not one of ours */
 
-/* --- stops.c --- */
-bool stops_open(struct engine *engine, struct error *err);
-void stops_close(struct engine *engine);
+/* --- notices.c --- */
+bool notices_open(struct engine *engine, struct error *err);
+void notices_close(struct engine *engine);
+int notices_watch(struct engine *engine,
+		  const char *run_id); /* inotify's number, -1: growth is seen at the ticks */
+void notices_forget(struct engine *engine, int notice);
+
+/* --- view.c --- */
+struct run *view_begin(struct engine *engine,
+		       struct spool *spool); /* takes the reference; NULL: nothing taken */
+void view_look(struct run *view);            /* reads the file's header anew; not a view: nothing */
 
 /* --- run.c --- */
 struct run *run_begin(struct engine *engine,
 		      struct run_start *start); /* NULL: no memory; nothing was taken */
 void run_finish(struct run *run, enum message_status status, const char *finish_reason,
 		const char *usage);
+void run_pump(struct run *run);  /* every follower gets what there is */
 void run_flush(struct run *run); /* fresh text into the spool, then to the followers */
 void run_tick(struct run *run, int64_t now_ms);
 void run_saved(struct run *run); /* followers' bodies may close */

@@ -129,15 +129,14 @@ static struct slice next_piece(struct follower *f)
 {
 	struct run *run = f->run;
 	int64_t length = spool_record(run->spool)->length;
-	int64_t fresh_from = length - (int64_t)run->fresh.len;
 	size_t max = f->options.format == STREAM_SSE ? FRAMING_SSE_TEXT_MAX : SINK_CHUNK_MAX;
 	struct slice piece = { run->engine->chunk, 0 };
 	int64_t n;
 
 	if (f->offset >= length)
 		return piece;
-	if (f->offset >= fresh_from) {
-		piece = slice_skip(buffer_slice(&run->fresh), (size_t)(f->offset - fresh_from));
+	if (run->fresh_at >= 0 && f->offset >= run->fresh_at) {
+		piece = slice_skip(buffer_slice(&run->fresh), (size_t)(f->offset - run->fresh_at));
 	} else {
 		n = spool_read(run->spool, f->offset, run->engine->chunk, max);
 		piece.len = n > 0 ? (size_t)n : 0;

@@ -96,6 +96,7 @@ struct run *run_begin(struct engine *engine, struct run_start *start)
 	run->body = start->body;
 	run->leave = start->leave;
 	run->grace_ms = start->grace_ms;
+	run->fresh_at = -1;
 	run->arrived_ms = start->arrived_ms;
 	run->started_ms = run->last_byte_ms = loop_now_ms(engine->loop);
 	buffer_init(&run->fresh, FRESH_MAX);
@@ -110,6 +111,8 @@ void run_free(struct run *run)
 {
 	if (run->call)
 		llm_cancel(run->call);
+	if (run->is_view)
+		notices_forget(run->engine, run->notice);
 	buffer_done(&run->body);
 	buffer_done(&run->fresh);
 	spool_unref(run->spool);
@@ -121,8 +124,12 @@ static bool keep_fresh(struct run *run)
 {
 	struct error err = { 0 };
 
-	if (run->fresh.len == 0 || spool_append(run->spool, buffer_slice(&run->fresh), &err))
+	if (run->fresh.len == 0 || run->fresh_at >= 0)
 		return true;
+	if (spool_append(run->spool, buffer_slice(&run->fresh), &err)) {
+		run->fresh_at = spool_record(run->spool)->length - (int64_t)run->fresh.len;
+		return true;
+	}
 	metrics_add(M_SPOOL_ERRORS, 0, 0, 1);
 	log_error("spool write failed", LOG_T("run", run_id(run)));
 	buffer_reset(&run->fresh);
@@ -130,23 +137,30 @@ static bool keep_fresh(struct run *run)
 	return false;
 }
 
-void run_flush(struct run *run)
+void run_pump(struct run *run)
 {
 	struct follower *next;
 
-	run->is_dirty = false;
-	if (run->state == RUN_WAITING || run->state == RUN_FLOWING)
-		if (!keep_fresh(run)) {
-			run_finish(run, STATUS_INTERRUPTED, "", "");
-			return;
-		}
 	for (struct follower *f = run->followers; f; f = next) {
 		next = f->next;
 		follower_pump(f);
 	}
+}
+
+void run_flush(struct run *run)
+{
+	run->is_dirty = false;
+	if (run->state < RUN_SAVING && !keep_fresh(run)) {
+		run_finish(run, STATUS_INTERRUPTED, "", "");
+		return;
+	}
+	run_pump(run);
+	if (run->fresh.size > SINK_CHUNK_MAX) {
+		buffer_done(&run->fresh);
+		buffer_init(&run->fresh, FRESH_MAX);
+	}
 	buffer_reset(&run->fresh);
-	if (run->fresh.size > SINK_CHUNK_MAX)
-		buffer_done(&run->fresh), buffer_init(&run->fresh, FRESH_MAX);
+	run->fresh_at = -1;
 }
 
 static void count_end(const struct run *run, enum message_status status)
@@ -189,15 +203,10 @@ void run_finish(struct run *run, enum message_status status, const char *finish_
 
 void run_saved(struct run *run)
 {
-	struct follower *next;
-
 	if (run->state != RUN_SAVING)
 		return;
 	run->state = run_next(run->state, RUN_SAVED);
-	for (struct follower *f = run->followers; f; f = next) {
-		next = f->next;
-		follower_pump(f);
-	}
+	run_pump(run);
 }
 
 void run_left(struct run *run)
@@ -237,29 +246,36 @@ static void give_up(struct run *run, const char *deadline)
 	run_finish(run, run->any_text && !is_total ? STATUS_INTERRUPTED : STATUS_ERROR, "", "");
 }
 
+/* A run that still flows: is it time to give it up? */
+static void judge(struct run *run, int64_t now_ms)
+{
+	const char *deadline = overdue(run, now_ms);
+
+	if (deadline)
+		give_up(run, deadline);
+	else if (run->left_ms && run->leave == LEAVE_GRACE &&
+		 now_ms - run->left_ms >= run->grace_ms)
+		run_finish(run, STATUS_STOPPED, "", "");
+	else if (run->engine->cut_off)
+		run_finish(run, STATUS_INTERRUPTED, "", "");
+}
+
 void run_tick(struct run *run, int64_t now_ms)
 {
 	struct engine *engine = run->engine;
 	struct follower *next;
 
-	if (run->state < RUN_SAVING) {
-		const char *deadline = overdue(run, now_ms);
-
-		if (deadline)
-			give_up(run, deadline);
-		else if (run->left_ms && run->leave == LEAVE_GRACE &&
-			 now_ms - run->left_ms >= run->grace_ms)
-			run_finish(run, STATUS_STOPPED, "", "");
-		else if (engine->cut_off)
-			run_finish(run, STATUS_INTERRUPTED, "", "");
-	} else if (run->state == RUN_SAVING &&
-		   now_ms - run->ended_ms >= engine->config->save_wait_ms) {
-		run_saved(run); /* from here on the spool is the promise */
-	}
+	if (run->is_view && run->notice < 0)
+		view_look(run);
+	else if (!run->is_view && run->state < RUN_SAVING)
+		judge(run, now_ms);
+	/* From here on the spool is the promise. */
+	if (run->state == RUN_SAVING && now_ms - run->ended_ms >= engine->config->save_wait_ms)
+		run_saved(run);
 	for (struct follower *f = run->followers; f; f = next) {
 		next = f->next;
 		follower_tick(f, now_ms);
 	}
-	if (run->state == RUN_OVER && !run->followers)
+	if (!run->followers && (run->state == RUN_OVER || run->is_view))
 		engine_forget_run(engine, run);
 }

@@ -1,0 +1,61 @@
+/* ticket: see ticket.h. */
+#include "ticket.h"
+
+#include "base/clock.h"
+#include "engine_room.h"
+#include <stdlib.h>
+
+static struct stream_ticket *ticket_new(const struct stream_options *options, struct slice headers)
+{
+	struct stream_ticket *ticket = calloc(1, sizeof *ticket);
+
+	if (!ticket)
+		return NULL;
+	if (!(ticket->follower = follower_new(options, headers))) {
+		free(ticket);
+		return NULL;
+	}
+	return ticket;
+}
+
+struct stream_ticket *stream_ticket_start(const struct stream_options *options,
+					  struct run_start *start, struct slice headers)
+{
+	struct stream_ticket *ticket = ticket_new(options, headers);
+
+	if (!ticket)
+		return NULL;
+	ticket->start = *start;
+	*start = (struct run_start){ 0 };
+	return ticket;
+}
+
+struct stream_ticket *stream_ticket_follow(const struct stream_options *options,
+					   struct spool *spool, struct slice headers)
+{
+	struct stream_ticket *ticket = ticket_new(options, headers);
+
+	if (ticket)
+		ticket->followed = spool;
+	return ticket;
+}
+
+const char *stream_ticket_run(const struct stream_ticket *ticket)
+{
+	return spool_record(ticket->start.spool ? ticket->start.spool : ticket->followed)->run_id;
+}
+
+void stream_ticket_drop(struct stream_ticket *ticket, const struct engine_hooks *hooks)
+{
+	if (!ticket)
+		return;
+	if (ticket->start.spool) {
+		spool_end(ticket->start.spool, STATUS_INTERRUPTED, "", "", "", clock_wall_ms(),
+			  NULL);
+		hooks->ended(hooks->ctx, ticket->start.spool);
+		buffer_done(&ticket->start.body);
+	}
+	spool_unref(ticket->followed);
+	follower_free(ticket->follower);
+	free(ticket);
+}

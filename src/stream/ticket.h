@@ -1,0 +1,28 @@
+/*
+ * ticket: a stream on its way from a request thread to the engine: a new run, or one to follow. It
+ * carries the command that hands it over, so that a hand-over needs no memory and cannot fail.
+ */
+#ifndef STREAM_TICKET_H
+#define STREAM_TICKET_H
+
+#include "stream/engine.h"
+
+struct follower;
+
+struct command {
+	struct command *next;
+	enum { COMMAND_TICKET, COMMAND_SAVED, COMMAND_STOP } kind;
+	struct stream_ticket *ticket;
+	struct sink *sink;
+	char run_id[ID_MAX + 1];
+	int64_t deadline_ms;
+};
+
+struct stream_ticket {
+	struct run_start start; /* a new run; without a spool it is none */
+	struct spool *followed; /* or one that exists */
+	struct follower *follower;
+	struct command command;
+};
+
+#endif
