@@ -3,6 +3,10 @@
  * environment are ignored, plain http speaks HTTP/1.1 only (h2c is broken in Debian 12's curl, curl #10634), and no
  * content encoding is asked for. Error texts for clients name no host.
  *
+ * A request is sent at most once: when a kept connection turns out to be dead behind it, the transfer fails (NET_CUT)
+ * and the caller decides. The connect deadline covers everything before the request is sent: the name server, TCP, TLS,
+ * and the wait for another transfer's connection that is to be shared.
+ *
  * One net_multi carries all transfers of one engine, on its loop, on its thread.
  */
 #ifndef NET_NET_H
@@ -36,7 +40,8 @@ struct net_response {
 	int retry_after_s;         /* seconds or HTTP date, clamped to 0..86400; -1 when absent */
 };
 
-/* All on the loop's thread. From inside them net_cancel of this transfer is allowed. */
+/* All on the loop's thread. From inside them net_cancel and net_deadline of this transfer are allowed; of others, and
+ * net_start, from `end` only. */
 struct net_events {
 	/* The final response's head (1xx are skipped). */
 	void (*head)(void *ctx, const struct net_response *response);
@@ -52,5 +57,8 @@ struct net_transfer *net_start(struct net_multi *multi, const struct net_request
 			       const struct net_events *events, void *ctx, struct error *err);
 /* Closes it at once (HTTP/2: resets the stream, others on the connection go on); no further event. */
 void net_cancel(struct net_transfer *transfer);
+
+/* Unless it is over by then, it ends with NET_TIMEOUT in `ms` from now (to 50 ms). A later call moves it. */
+void net_deadline(struct net_transfer *transfer, int64_t ms);
 
 #endif

@@ -116,6 +116,9 @@ bool store_message_insert(struct store *store, const struct message *messages, s
 			  struct error *err);
 bool store_message_get(struct store *store, const char *thread_id, const char *id, struct arena *arena,
 		       struct message *out, struct error *err);
+/* The answer that this run wrote, while it was not edited since. */
+bool store_message_by_run(struct store *store, const char *run_id, struct arena *arena,
+			  struct message *out, struct error *err);
 /* Always oldest first. */
 bool store_message_list(struct store *store, const struct message_filter *filter, struct arena *arena,
 			struct message_list *out, struct error *err);

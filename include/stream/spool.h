@@ -85,6 +85,10 @@ bool spool_is_followed(const struct spool *spool);
  * is done. */
 bool spool_ask_stop(struct spool_dir *dir, const char *run_id, struct error *err);
 
+/* Every sound file of the folder. */
+void spool_each(struct spool_dir *dir, void (*visit)(void *ctx, const struct spool_record *record),
+		void *ctx);
+
 void spool_remove(struct spool_dir *dir, const char *run_id);
 /* Removes saved files that ended before the given time. Returns how many stay. */
 size_t spool_sweep(struct spool_dir *dir, int64_t ended_before_ms);

@@ -56,6 +56,10 @@ bool prompt_build(struct service *service, const struct turn *turn, struct slice
 /* Is it the default model or one of C1D_MODELS? */
 bool prompt_model_allowed(const struct config *config, struct slice model);
 
+/* --- runs.c --- */
+/* Asks the owner to stop it, waits until its text is saved; the spool is refreshed. */
+bool run_stop_and_wait(struct service *service, struct spool *spool, struct error *err);
+
 /* --- service_threads.c --- */
 /* Whether caller may touch thread: ERROR_NOT_FOUND when deleted, ERROR_ACCESS_DENIED when it is
  * another's. */

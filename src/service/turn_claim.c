@@ -5,13 +5,9 @@
 #include "service_room.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include <stdio.h>
-#include <time.h>
 
-#define CLAIM_TRIES  4
-#define STOP_WAIT_MS 5000
-#define STOP_LOOK_MS 10
+#define CLAIM_TRIES 4
 
 static bool make_thread(struct service *service, const struct caller *caller,
 			const struct turn_request *request, const struct turn *turn,
@@ -47,26 +43,6 @@ static bool refuse_busy(const struct thread *thread, struct error *err)
 	return false;
 }
 
-/* Nobody follows it: it ends as `stopped`, with what it has. Waits until that is saved. */
-static bool stop_unfollowed(struct service *service, const struct thread *thread,
-			    struct spool *spool, struct error *err)
-{
-	int64_t until_ms = clock_mono_ms() + STOP_WAIT_MS;
-	const struct timespec look = { .tv_nsec = STOP_LOOK_MS * 1000000 };
-
-	log_info("run superseded", LOG_T("run", thread->run.id), LOG_T("thread", thread->id));
-	if (!spool_ask_stop(service->spools, thread->run.id, err))
-		return false;
-	while (clock_mono_ms() < until_ms) {
-		if (!spool_refresh(spool, err))
-			return false;
-		if (spool_record(spool)->saved)
-			return true;
-		nanosleep(&look, NULL);
-	}
-	return refuse_busy(thread, err);
-}
-
 /* The run that holds the claim: is it alive, is it followed, may it be superseded? true: try the
  * claim again. */
 static bool clear_way(struct service *service, const struct turn *turn, const struct thread *thread,
@@ -88,7 +64,8 @@ static bool clear_way(struct service *service, const struct turn *turn, const st
 	else if (spool_is_followed(spool))
 		ok = refuse_busy(thread, err);
 	else
-		ok = stop_unfollowed(service, thread, spool, err);
+		ok = run_stop_and_wait(service, spool,
+				       err); /* nobody reads it: it ends as `stopped` */
 	spool_unref(spool);
 	return ok;
 }

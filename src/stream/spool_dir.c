@@ -194,28 +194,72 @@ static int64_t sweep_one(struct spool_dir *dir, const char *name, int64_t ended_
 	return bytes;
 }
 
-size_t spool_sweep(struct spool_dir *dir, int64_t ended_before_ms)
+static bool is_run_name(const char *name)
+{
+	return id_valid(slice_of(name)) && strcmp(name, "stop") != 0;
+}
+
+/* Calls `visit` with every name that is a run's. */
+static void each_name(struct spool_dir *dir,
+		      void (*visit)(struct spool_dir *, const char *, void *), void *ctx)
 {
 	int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
-	int64_t used = 0;
-	size_t stay = 0;
 
 	if (!folder) {
 		if (fd >= 0)
 			close(fd);
-		return 0;
+		return;
 	}
-	while ((entry = readdir(folder))) {
-		int64_t bytes =
-			id_valid(slice_of(entry->d_name)) && strcmp(entry->d_name, "stop") != 0
-				? sweep_one(dir, entry->d_name, ended_before_ms)
-				: 0;
-		used += bytes;
-		stay += bytes > 0;
-	}
+	while ((entry = readdir(folder)))
+		if (is_run_name(entry->d_name))
+			visit(dir, entry->d_name, ctx);
 	closedir(folder);
-	atomic_store(&dir->used, used);
-	return stay;
+}
+
+struct visitor {
+	void (*visit)(void *ctx, const struct spool_record *record);
+	void *ctx;
+};
+
+static void visit_one(struct spool_dir *dir, const char *name, void *arg)
+{
+	const struct visitor *visitor = arg;
+	struct spool *spool = spool_open(dir, name, NULL);
+
+	if (spool)
+		visitor->visit(visitor->ctx, spool_record(spool));
+	spool_unref(spool);
+}
+
+void spool_each(struct spool_dir *dir, void (*visit)(void *ctx, const struct spool_record *record),
+		void *ctx)
+{
+	struct visitor visitor = { visit, ctx };
+
+	each_name(dir, visit_one, &visitor);
+}
+
+struct sweep {
+	int64_t ended_before_ms, used;
+	size_t stay;
+};
+
+static void sweep_name(struct spool_dir *dir, const char *name, void *arg)
+{
+	struct sweep *sweep = arg;
+	int64_t bytes = sweep_one(dir, name, sweep->ended_before_ms);
+
+	sweep->used += bytes;
+	sweep->stay += bytes > 0;
+}
+
+size_t spool_sweep(struct spool_dir *dir, int64_t ended_before_ms)
+{
+	struct sweep sweep = { .ended_before_ms = ended_before_ms };
+
+	each_name(dir, sweep_name, &sweep);
+	atomic_store(&dir->used, sweep.used);
+	return sweep.stay;
 }

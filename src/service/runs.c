@@ -1,0 +1,181 @@
+/*
+ * runs: reads, follows and stops answers through their spool files, so it does not matter which
+ * worker owns one.
+ */
+#include "service/runs.h"
+
+#include "base/clock.h"
+#include "service_room.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define STOP_WAIT_MS 5000
+#define LOOK_MS      5
+
+static bool info_of(const struct spool_record *record, struct arena *arena, struct run_info *out,
+		    struct error *err)
+{
+	struct run_info info = {
+		.id = arena_text(arena, record->run_id),
+		.thread_id = arena_text(arena, record->thread_id),
+		.message_id = arena_text(arena, record->message_id),
+		.status = record->status,
+		.bytes = record->length,
+		.created_ms = record->created_ms,
+		.ended_ms = record->ended_ms,
+		.finish_reason =
+			record->finish_reason[0] ? arena_text(arena, record->finish_reason) : NULL,
+		.usage = record->usage[0] ? arena_text(arena, record->usage) : NULL,
+		.saved = record->saved,
+	};
+
+	if (arena->failed)
+		return error_set(err, ERROR_OVERLOADED, "No memory.");
+	*out = info;
+	return true;
+}
+
+/* No file: either it was kept for its fifteen minutes, and then the store knows the answer, or
+ * there never was such a run. */
+static struct spool *tell_gone(struct service *service, const struct caller *caller, const char *id,
+			       struct arena *arena, struct error *err)
+{
+	struct message message;
+	struct thread thread;
+
+	if (!store_message_by_run(service->store, id, arena, &message, err) ||
+	    !service_thread_get(service, caller, message.thread_id, arena, &thread, err))
+		return NULL;
+	error_set(err, ERROR_GONE,
+		  "The stream is no longer kept; the answer is a message of its thread.");
+	if (err)
+		snprintf(err->link, sizeof err->link, "/api/threads/%s/messages",
+			 message.thread_id);
+	return NULL;
+}
+
+struct spool *service_run_open(struct service *service, const struct caller *caller, const char *id,
+			       struct arena *arena, struct run_info *out, struct error *err)
+{
+	struct error mine = { 0 };
+	struct spool *spool = spool_open(service->spools, id, &mine);
+
+	if (!spool && mine.code == ERROR_NOT_FOUND)
+		return tell_gone(service, caller, id, arena, err);
+	if (!spool) {
+		*err = mine;
+		return NULL;
+	}
+	if (caller->enforced && strcmp(caller->user_id, spool_record(spool)->user_id) != 0)
+		error_set(err, ERROR_ACCESS_DENIED, "This run is somebody else's.");
+	else if (info_of(spool_record(spool), arena, out, err))
+		return spool;
+	spool_unref(spool);
+	return NULL;
+}
+
+bool service_run_get(struct service *service, const struct caller *caller, const char *id,
+		     struct arena *arena, struct run_info *out, struct error *err)
+{
+	struct spool *spool = service_run_open(service, caller, id, arena, out, err);
+
+	spool_unref(spool);
+	return spool != NULL;
+}
+
+/* --- of a thread --- */
+
+struct gather {
+	const char *thread_id;
+	bool active;
+	struct arena *arena;
+	struct run_list *list;
+	size_t room;
+};
+
+static void gather_one(void *ctx, const struct spool_record *record)
+{
+	struct gather *gather = ctx;
+	struct run_list *list = gather->list;
+
+	if (strcmp(record->thread_id, gather->thread_id) != 0 ||
+	    (gather->active && record->status != STATUS_STREAMING))
+		return;
+	if (list->count == gather->room) {
+		size_t room = gather->room ? gather->room * 2 : 8;
+		struct run_info *items = arena_alloc(gather->arena, room * sizeof *items);
+
+		if (!items)
+			return;
+		if (list->count)
+			memcpy(items, list->items, list->count * sizeof *items);
+		list->items = items;
+		gather->room = room;
+	}
+	if (info_of(record, gather->arena, &list->items[list->count], NULL))
+		list->count++;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	return strcmp(((const struct run_info *)b)->id, ((const struct run_info *)a)->id);
+}
+
+bool service_run_list(struct service *service, const struct caller *caller, const char *thread_id,
+		      bool active, struct arena *arena, struct run_list *out, struct error *err)
+{
+	struct run_list list = { 0 };
+	struct gather gather = { thread_id, active, arena, &list, 0 };
+	struct thread thread;
+
+	if (!service_thread_get(service, caller, thread_id, arena, &thread, err))
+		return false;
+	spool_each(service->spools, gather_one, &gather);
+	if (arena->failed)
+		return error_set(err, ERROR_OVERLOADED, "No memory.");
+	if (list.count > 1)
+		qsort(list.items, list.count, sizeof *list.items, newest_first);
+	*out = list;
+	return true;
+}
+
+/* --- stopping --- */
+
+bool run_stop_and_wait(struct service *service, struct spool *spool, struct error *err)
+{
+	const struct timespec look = { .tv_nsec = LOOK_MS * 1000000 };
+	int64_t until_ms = clock_mono_ms() + STOP_WAIT_MS;
+
+	if (spool_record(spool)->status == STATUS_STREAMING &&
+	    !spool_ask_stop(service->spools, spool_record(spool)->run_id, err))
+		return false;
+	for (;;) {
+		if (!spool_refresh(spool, err))
+			return false;
+		if (spool_record(spool)->saved)
+			return true;
+		if (clock_mono_ms() >= until_ms || store_is_down(service->store))
+			break;
+		nanosleep(&look, NULL);
+	}
+	if (spool_record(spool)->status != STATUS_STREAMING)
+		return error_set(err, ERROR_STORE_DOWN,
+				 "It has stopped; its text is saved as soon as the store is back.");
+	return error_set(err, ERROR_INTERNAL, "The run could not be stopped in time; try again.");
+}
+
+bool service_run_stop(struct service *service, const struct caller *caller, const char *id,
+		      struct arena *arena, struct run_info *out, struct error *err)
+{
+	struct run_info before;
+	struct spool *spool = service_run_open(service, caller, id, arena, &before, err);
+	bool ok;
+
+	if (!spool)
+		return false;
+	ok = run_stop_and_wait(service, spool, err) &&
+	     info_of(spool_record(spool), arena, out, err);
+	spool_unref(spool);
+	return ok;
+}
