@@ -1,0 +1,154 @@
+"""Routes: the chat completions that the API has, and the control that tests need."""
+import json
+import urllib.parse
+from typing import Any, Callable
+
+import answers
+import faults
+import script
+from http1 import Request
+from player import Steps
+from stats import Gates, Stats
+
+CHAT = "/v1/embed/chat/completions"
+WAIT_MAX = 60.0
+Ended = Callable[[str, int], None]
+
+
+def nothing(outcome: str, written: int) -> None:
+    pass
+
+
+def json_answer(reply: Any, value: Any, status: int = 200) -> Steps:
+    body = json.dumps(value, ensure_ascii=False).encode() + b"\n"
+    reply.head(status, [("content-type", "application/json")], length=len(body))
+    yield body
+
+
+class App:
+    def __init__(self, *, key: str | None, pace_ms: float, body_max: int) -> None:
+        self.key, self.pace, self.body_max = key, pace_ms / 1000, body_max
+        self.stats, self.gates = Stats(), Gates()
+        self.number = 0
+
+    def api(self, request: Request, reply: Any) -> tuple[Steps, Ended]:
+        """Everything on the main port."""
+        path = request.target.partition("?")[0]
+        if path == CHAT and request.method == "POST":
+            return self.chat(request, reply)
+        if self.route(request):
+            return self.control(request, reply)
+        self.stats.count("strays")
+        self.keep(request, None)
+        status = 405 if path == CHAT else 404
+        return script.refusal(reply, status, "POST only" if status == 405 else "no such path"), nothing
+
+    def chat(self, request: Request, reply: Any) -> tuple[Steps, Ended]:
+        self.number += 1
+        try:
+            chat = self.read(request)
+        except script.Refused as refused:
+            self.stats.count("requests")
+            self.stats.count("refused")
+            return script.refusal(reply, refused.status, str(refused)), nothing
+        self.stats.streaming += 1
+        self.stats.count("requests", chat.prompt)
+
+        def ended(outcome: str, written: int) -> None:
+            self.stats.streaming -= 1
+            self.stats.count("bytes", chat.prompt, written)
+            self.stats.count(outcome, chat.prompt)
+        return script.play(chat, reply, self.gates), ended
+
+    def read(self, request: Request) -> script.Chat:
+        try:
+            body = json.loads(request.body)
+        except ValueError as wrong:
+            self.keep(request, None)
+            raise script.Refused(400, "the body is no JSON") from wrong
+        self.keep(request, body)
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        if scheme != "Bearer" or key in ("", "bad") or (self.key and key != self.key):
+            raise script.Refused(403, "missing or invalid API key")
+        if len(request.body) > self.body_max:
+            raise script.Refused(413, "the request is too large")
+        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+            raise script.Refused(400, "content-type: application/json")
+        model, prompt = script.check(body)
+        try:
+            plan = faults.parse(model, prompt)
+        except faults.Unknown as wrong:
+            raise script.Refused(400, str(wrong)) from wrong
+        if "times" in plan and self.stats.value("requests", prompt) >= plan["times"]:
+            plan = {}
+        return script.Chat(self.number, model, prompt, body.get("stream", False), plan, self.pace, len(request.body))
+
+    def keep(self, request: Request, body: Any) -> None:
+        headers = {name: value if name not in ("authorization", "cookie") else f"{value.partition(' ')[0]} ***"
+                   for name, value in request.headers.items()}
+        self.stats.requests.append({"number": self.number, "method": request.method, "target": request.target,
+                                    "version": request.version, "connection": request.connection,
+                                    "headers": headers, "body": body})
+
+    def route(self, request: Request) -> Callable[..., Steps] | None:
+        parts = request.target.partition("?")[0].strip("/").split("/")
+        name = parts[0] if len(parts) < 3 else f"{parts[0]}_{parts[2]}"
+        if parts == ["stats", "reset"] or parts == ["stats", "wait"]:
+            name = "_".join(parts)
+        return getattr(self, f"{request.method.lower()}_{name}", None) if name.isidentifier() else None
+
+    def control(self, request: Request, reply: Any) -> tuple[Steps, Ended]:
+        """Everything on the control port: /stats, /requests, /gate/NAME, /answer."""
+        handler = self.route(request)
+        if not handler:
+            return json_answer(reply, {"error": "no such path"}, 404), nothing
+        _, _, query = request.target.partition("?")
+        parts = request.target.partition("?")[0].strip("/").split("/")
+        fields = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        return handler(reply, fields, urllib.parse.unquote(parts[1]) if len(parts) > 1 else ""), nothing
+
+    def get_stats(self, reply: Any, fields: dict[str, str], _: str) -> Steps:
+        return json_answer(reply, self.stats.show())
+
+    def post_stats_reset(self, reply: Any, fields: dict[str, str], _: str) -> Steps:
+        self.stats.reset()
+        self.gates.reset()
+        return json_answer(reply, {})
+
+    def get_stats_wait(self, reply: Any, fields: dict[str, str], _: str) -> Steps:
+        timeout = min(float(fields.pop("timeout", 5)), WAIT_MAX)
+        prompt = fields.pop("prompt", None)
+        reached = self.stats.wait({name: int(value) for name, value in fields.items()}, prompt, timeout)
+        yield reached
+        yield from json_answer(reply, self.stats.show(), 200 if reached.result() else 408)
+
+    def get_requests(self, reply: Any, fields: dict[str, str], _: str) -> Steps:
+        return json_answer(reply, list(self.stats.requests)[-int(fields.get("last", 200)):])
+
+    def get_answer(self, reply: Any, fields: dict[str, str], _: str) -> Steps:
+        """The text that a prompt's whole answer has."""
+        prompt = answers.plain_text(fields.get("prompt", ""))
+        plan = faults.parse(prompt)
+        if "chunks" in plan:
+            body = b"".join(answers.load(plan))
+        else:
+            body = answers.answer(prompt, plan).encode()
+        reply.head(200, [("content-type", "text/plain; charset=utf-8")], length=len(body))
+        yield body
+
+    def get_gate(self, reply: Any, fields: dict[str, str], name: str) -> Steps:
+        return json_answer(reply, self.gates.show(name))
+
+    def post_gate_open(self, reply: Any, fields: dict[str, str], name: str) -> Steps:
+        self.gates.set(name, True)
+        return json_answer(reply, self.gates.show(name))
+
+    def post_gate_close(self, reply: Any, fields: dict[str, str], name: str) -> Steps:
+        self.gates.set(name, False)
+        return json_answer(reply, self.gates.show(name))
+
+    def get_gate_wait(self, reply: Any, fields: dict[str, str], name: str) -> Steps:
+        wanted, timeout = int(fields.get("waiting", 1)), min(float(fields.get("timeout", 5)), WAIT_MAX)
+        reached = self.gates.waiters.wait(lambda: self.gates.show(name)["waiting"] >= wanted, timeout)
+        yield reached
+        yield from json_answer(reply, self.gates.show(name), 200 if reached.result() else 408)
