@@ -1,0 +1,365 @@
+/*
+ * llm_call: one call of the C1 API as it runs: head, then a stream of events, or the body of an
+ * error.
+ *
+ *   AWAIT_HEAD --200, an event stream--> STREAM --[DONE]--> DONE
+ *        '------anything else----------> REFUSAL (its body is read for the log, at most 4 KiB)
+ *
+ * The owner may cancel from any of its events, and the call may end in the middle of a body's
+ * bytes: while one of the transfer's events is being handled the call stays, and leave() at its end
+ * does what has become due.
+ */
+#include "llm/llm.h"
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "delta.h"
+#include "llm/c1.h"
+#include "llm_ending.h"
+#include "sse.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define URL_MAX       2048
+#define HEADER_MAX    8192
+#define TEXT_MAX      (8 << 20) /* of one delta, escaped as a card's text */
+#define REFUSAL_MAX   4096
+#define BAD_FRAMES    100  /* more of them end the call */
+#define REFUSAL_MS    1000 /* for the rest of an error's body */
+#define AFTER_STOP_MS 3000 /* for usage and [DONE] behind a finish_reason */
+#define AFTER_DONE_MS                                                                              \
+	250 /* for the end of the body behind [DONE]; in time, the connection is kept */
+
+struct llm_call {
+	struct net_transfer *transfer; /* NULL once it is over */
+	const struct llm_events *events;
+	void *ctx;
+	enum { AWAIT_HEAD, STREAM, DONE, REFUSAL } state;
+	struct sse sse;
+	struct c1_stream c1;
+	struct buffer scratch; /* a delta without its escapes; the body of a refusal */
+	struct buffer out;     /* a delta as C1 text */
+	int status;
+	int retry_after_s;
+	int bad_frames;
+	bool any_text;
+	bool inside;    /* an event of the transfer is being handled */
+	bool cancelled; /* meanwhile */
+	bool has_ending;
+	enum llm_ending ending;
+	struct llm_end end;
+};
+
+static void call_free(struct llm_call *call)
+{
+	sse_done(&call->sse);
+	c1_stream_done(&call->c1);
+	buffer_done(&call->scratch);
+	buffer_done(&call->out);
+	free(call);
+}
+
+static void close_transfer(struct llm_call *call)
+{
+	if (call->transfer)
+		net_cancel(call->transfer);
+	call->transfer = NULL;
+}
+
+/* How the call ends is settled; the first word counts. */
+static void settle(struct llm_call *call, enum llm_ending ending)
+{
+	if (!call->has_ending)
+		call->ending = ending;
+	call->has_ending = true;
+}
+
+/* What is in `out` goes to the owner. False: it wants no more. */
+static bool give_text(struct llm_call *call)
+{
+	if (call->out.len == 0)
+		return true;
+	call->any_text = true;
+	call->events->text(call->ctx, buffer_slice(&call->out));
+	if (!call->cancelled)
+		buffer_reset(&call->out);
+	return !call->cancelled;
+}
+
+/* The upstream's words go to the log only, and only those of an error: an answer's text never does.
+ */
+static void log_ending(const struct llm_call *call)
+{
+	bool has_said = call->state == REFUSAL || call->ending == ENDING_ERROR_OBJECT;
+
+	log_warn("upstream error", LOG_T("kind", llm_ending_word(call->ending)),
+		 LOG_I("status", call->status),
+		 LOG_S("said", has_said ? buffer_slice(&call->scratch) : SLICE("")));
+}
+
+/* The owner's last event. */
+static void tell_end(struct llm_call *call)
+{
+	bool is_good;
+
+	llm_ending_tell(call->ending, call->retry_after_s, &call->end);
+	is_good = call->end.error.code == ERROR_NONE;
+	if (!is_good)
+		log_ending(call);
+	buffer_reset(&call->out);
+	if (!c1_stream_end(&call->c1, is_good, &call->out) || !give_text(call))
+		buffer_reset(&call->out);
+	if (!call->cancelled)
+		call->events->end(call->ctx, &call->end);
+}
+
+static void enter(struct llm_call *call)
+{
+	call->inside = true;
+}
+
+static void leave(struct llm_call *call)
+{
+	if (call->has_ending && !call->cancelled)
+		tell_end(call);
+	call->inside = false;
+	if (!call->has_ending && !call->cancelled)
+		return;
+	close_transfer(call);
+	call_free(call);
+}
+
+/* --- the frames of a stream --- */
+
+static void take_finish_reason(struct llm_call *call, struct slice reason)
+{
+	bool is_fit = reason.len < sizeof call->end.finish_reason;
+
+	for (size_t i = 0; is_fit && i < reason.len; i++)
+		is_fit = reason.ptr[i] > 0x20 && reason.ptr[i] < 0x7F && reason.ptr[i] != '"' &&
+			 reason.ptr[i] != '\\';
+	if (!is_fit)
+		reason = SLICE("unknown");
+	if (reason.len == 0)
+		return;
+	memcpy(call->end.finish_reason, reason.ptr, reason.len);
+	call->end.finish_reason[reason.len] = '\0';
+	net_deadline(call->transfer, AFTER_STOP_MS);
+}
+
+static void take_usage(struct llm_call *call, const struct delta *delta)
+{
+	int64_t input = delta->input_tokens, output = delta->output_tokens;
+	int64_t total = delta->total_tokens;
+
+	if (input < 0 && output < 0 && total < 0)
+		return;
+	input = input < 0 ? 0 : input;
+	output = output < 0 ? 0 : output;
+	snprintf(call->end.usage, sizeof call->end.usage,
+		 "{\"input_tokens\":%" PRId64 ",\"output_tokens\":%" PRId64
+		 ",\"total_tokens\":%" PRId64 "}",
+		 input, output, total < 0 ? input + output : total);
+}
+
+static void drop_frame(struct llm_call *call)
+{
+	metrics_add(M_UPSTREAM_DROPPED, 0, 0, 1);
+	if (call->state == STREAM && ++call->bad_frames > BAD_FRAMES)
+		settle(call, ENDING_PROTOCOL);
+}
+
+static void take_error(struct llm_call *call, struct slice error)
+{
+	error.len = error.len > REFUSAL_MAX ? REFUSAL_MAX : error.len;
+	buffer_reset(&call->scratch);
+	buffer_append(&call->scratch, error);
+	settle(call, ENDING_ERROR_OBJECT);
+}
+
+static void take_delta(struct llm_call *call, const struct delta *delta)
+{
+	if (delta->error.ptr) {
+		take_error(call, delta->error);
+		return;
+	}
+	if (delta->content.len) {
+		if (!c1_stream_feed(&call->c1, delta->content, &call->out))
+			settle(call, ENDING_NO_MEMORY);
+		else if (!give_text(call))
+			return;
+	}
+	if (delta->has_usage)
+		take_usage(call, delta);
+	if (delta->finish_reason.ptr)
+		take_finish_reason(call, delta->finish_reason);
+}
+
+/* One event of the stream. */
+static bool on_frame(void *ctx, struct slice data)
+{
+	struct llm_call *call = ctx;
+	struct delta delta;
+
+	if (call->state == DONE) {
+		drop_frame(call);
+	} else if (slice_is(data, "[DONE]")) {
+		call->state = DONE;
+		net_deadline(call->transfer, AFTER_DONE_MS);
+	} else if (delta_read(data, &call->scratch, &delta)) {
+		take_delta(call, &delta);
+	} else if (data.len) {
+		drop_frame(call);
+	}
+	return !call->cancelled && !call->has_ending;
+}
+
+/* --- the transfer's events --- */
+
+static bool is_event_stream(struct slice content_type)
+{
+	static const struct slice type = { "text/event-stream", 17 };
+
+	return content_type.len == 0 || (content_type.len >= type.len &&
+					 strncasecmp(content_type.ptr, type.ptr, type.len) == 0);
+}
+
+static void on_head(void *ctx, const struct net_response *response)
+{
+	struct llm_call *call = ctx;
+
+	call->status = response->status;
+	call->retry_after_s = response->retry_after_s;
+	if (response->status == 200 && is_event_stream(response->content_type)) {
+		call->state = STREAM;
+		return;
+	}
+	call->state = REFUSAL;
+	net_deadline(call->transfer, REFUSAL_MS);
+}
+
+static enum llm_ending refusal(const struct llm_call *call)
+{
+	return call->status == 200 ? ENDING_NO_STREAM : llm_ending_of_status(call->status);
+}
+
+static void take_refusal(struct llm_call *call, struct slice bytes)
+{
+	size_t room = REFUSAL_MAX - call->scratch.len;
+
+	if (bytes.len > room)
+		bytes.len = room;
+	buffer_append(&call->scratch, bytes);
+	if (bytes.len == room)
+		settle(call, refusal(call));
+}
+
+static void on_body(void *ctx, struct slice bytes)
+{
+	struct llm_call *call = ctx;
+
+	enter(call);
+	call->events->byte(call->ctx);
+	if (call->cancelled)
+		;
+	else if (call->state == REFUSAL)
+		take_refusal(call, bytes);
+	else if (sse_feed(&call->sse, bytes, on_frame, call) == SSE_TOO_LONG)
+		settle(call, ENDING_PROTOCOL);
+	leave(call);
+}
+
+static void on_end(void *ctx, enum net_failure failure)
+{
+	struct llm_call *call = ctx;
+	bool is_said = call->state == DONE || *call->end.finish_reason;
+
+	enter(call);
+	call->transfer = NULL;
+	if (call->state == REFUSAL)
+		settle(call, refusal(call));
+	else if (is_said)
+		settle(call, llm_ending_of_reason(call->end.finish_reason));
+	else
+		settle(call, llm_ending_of_failure(failure, call->any_text));
+	leave(call);
+}
+
+static const struct net_events transfer_events = { on_head, on_body, on_end };
+
+/* --- the door --- */
+
+static struct llm_call *call_new(const struct llm_events *events, void *ctx)
+{
+	struct llm_call *call = calloc(1, sizeof *call);
+
+	if (!call)
+		return NULL;
+	call->events = events;
+	call->ctx = ctx;
+	call->retry_after_s = -1;
+	sse_init(&call->sse);
+	c1_stream_init(&call->c1);
+	buffer_init(&call->scratch, SSE_LINE_MAX);
+	buffer_init(&call->out, TEXT_MAX);
+	return call;
+}
+
+static bool write_url(const struct config *config, char url[URL_MAX])
+{
+	size_t len = strlen(config->base_url);
+
+	while (len && config->base_url[len - 1] == '/')
+		len--;
+	return snprintf(url, URL_MAX, "%.*s/chat/completions", (int)len, config->base_url) <
+	       URL_MAX;
+}
+
+static bool write_authorization(const struct config *config, char header[HEADER_MAX])
+{
+	const char *key = config->api_key ? config->api_key : "";
+
+	for (const char *c = key; *c; c++)
+		if ((unsigned char)*c <= 0x20 || *c == 0x7F)
+			return false; /* it would end the header */
+	return snprintf(header, HEADER_MAX, "Authorization: Bearer %s", key) < HEADER_MAX;
+}
+
+struct llm_call *llm_start(struct net_multi *multi, const struct config *config, struct slice body,
+			   const struct llm_events *events, void *ctx, struct error *err)
+{
+	char url[URL_MAX], authorization[HEADER_MAX];
+	const char *headers[] = { authorization, "Content-Type: application/json",
+				  "Accept: text/event-stream", "User-Agent: c1d", NULL };
+	struct net_request request = { .url = url,
+				       .headers = config->api_key ? headers : headers + 1,
+				       .body = body,
+				       .ca_file = config->ca_file,
+				       .connect_ms = config->connect_ms };
+	struct llm_call *call;
+
+	if (!write_url(config, url) || !write_authorization(config, authorization)) {
+		error_set(err, ERROR_UPSTREAM_CONFIG, "The C1 API's address or key is not usable.");
+		return NULL;
+	}
+	call = call_new(events, ctx);
+	if (!call) {
+		error_set(err, ERROR_INTERNAL, "There is no memory for the answer.");
+		return NULL;
+	}
+	call->transfer = net_start(multi, &request, &transfer_events, call, err);
+	if (!call->transfer) {
+		call_free(call);
+		return NULL;
+	}
+	return call;
+}
+
+void llm_cancel(struct llm_call *call)
+{
+	call->cancelled = true;
+	close_transfer(call);
+	if (!call->inside)
+		call_free(call);
+}

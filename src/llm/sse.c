@@ -1,0 +1,143 @@
+/*
+ * sse: an incremental parser of server-sent events. A line that lies whole in the bytes fed is
+ * never copied, and the usual event (one data line, its blank line in the same bytes) neither.
+ */
+#include "sse.h"
+
+#define BOM      "\xEF\xBB\xBF"
+#define BOM_OVER 3
+
+void sse_init(struct sse *sse)
+{
+	*sse = (struct sse){ 0 };
+	buffer_init(&sse->line, SSE_LINE_MAX);
+	buffer_init(&sse->data, SSE_LINE_MAX);
+}
+
+void sse_done(struct sse *sse)
+{
+	buffer_done(&sse->line);
+	buffer_done(&sse->data);
+}
+
+/* The data line that was left where it came moves into the buffer. */
+static bool keep_fed(struct sse *sse)
+{
+	bool ok = sse->fed.ptr == NULL || buffer_append(&sse->data, sse->fed);
+
+	sse->fed = (struct slice){ NULL, 0 };
+	return ok;
+}
+
+static bool take_data(struct sse *sse, struct slice value)
+{
+	if (!sse->has_data) {
+		sse->has_data = true;
+		sse->fed = value;
+		return true;
+	}
+	return keep_fed(sse) && buffer_append_char(&sse->data, '\n') &&
+	       buffer_append(&sse->data, value);
+}
+
+static enum sse_result end_event(struct sse *sse, sse_event event, void *ctx)
+{
+	struct slice data = sse->fed.ptr ? sse->fed : buffer_slice(&sse->data);
+	bool go_on = !sse->has_data || event(ctx, data);
+
+	if (!go_on)
+		return SSE_STOPPED; /* the parser may be gone */
+	sse->has_data = false;
+	sse->fed = (struct slice){ NULL, 0 };
+	buffer_reset(&sse->data);
+	return SSE_OK;
+}
+
+static enum sse_result take_line(struct sse *sse, struct slice line, sse_event event, void *ctx)
+{
+	struct slice value;
+
+	if (line.len == 0)
+		return end_event(sse, event, ctx);
+	if (!slice_starts(line, SLICE("data")))
+		return SSE_OK;
+	value = slice_skip(line, 4);
+	if (value.len && *value.ptr != ':')
+		return SSE_OK; /* another field, whose name only begins so */
+	if (value.len)
+		value = slice_skip(value, 1);
+	if (value.len && *value.ptr == ' ')
+		value = slice_skip(value, 1);
+	return take_data(sse, value) ? SSE_OK : SSE_TOO_LONG;
+}
+
+/* A line's end is here: what was kept of it goes before `rest`. */
+static enum sse_result end_line(struct sse *sse, struct slice rest, sse_event event, void *ctx)
+{
+	enum sse_result result;
+
+	if (sse->line.len == 0)
+		return rest.len > SSE_LINE_MAX ? SSE_TOO_LONG : take_line(sse, rest, event, ctx);
+	if (!buffer_append(&sse->line, rest))
+		return SSE_TOO_LONG;
+	result = take_line(sse, buffer_slice(&sse->line), event, ctx);
+	if (result != SSE_OK)
+		return result;
+	if (!keep_fed(sse))
+		return SSE_TOO_LONG;
+	buffer_reset(&sse->line);
+	return SSE_OK;
+}
+
+/* The rest of the stream's byte order mark, if it has one. Returns what stands behind. */
+static struct slice skip_bom(struct sse *sse, struct slice bytes)
+{
+	while (sse->bom_seen < BOM_OVER && bytes.len) {
+		if (*bytes.ptr != BOM[sse->bom_seen]) {
+			/* no mark: its first bytes are a line's beginning */
+			buffer_append(&sse->line, (struct slice){ BOM, sse->bom_seen });
+			sse->bom_seen = BOM_OVER;
+			break;
+		}
+		sse->bom_seen++;
+		bytes = slice_skip(bytes, 1);
+	}
+	return bytes;
+}
+
+static size_t to_line_end(struct slice bytes)
+{
+	const char *lf = memchr(bytes.ptr, '\n', bytes.len);
+	size_t len = lf ? (size_t)(lf - bytes.ptr) : bytes.len;
+	const char *cr = memchr(bytes.ptr, '\r', len);
+
+	return cr ? (size_t)(cr - bytes.ptr) : len;
+}
+
+enum sse_result sse_feed(struct sse *sse, struct slice bytes, sse_event event, void *ctx)
+{
+	bytes = skip_bom(sse, bytes);
+	while (bytes.len) {
+		size_t len;
+		bool is_cr;
+		enum sse_result result;
+
+		if (sse->after_cr && *bytes.ptr == '\n')
+			bytes = slice_skip(bytes, 1);
+		sse->after_cr = false;
+		if (bytes.len == 0)
+			break;
+		len = to_line_end(bytes);
+		if (len == bytes.len)
+			break;
+		is_cr = bytes.ptr[len] == '\r';
+		result = end_line(sse, (struct slice){ bytes.ptr, len }, event, ctx);
+		if (result != SSE_OK)
+			return result;
+		sse->after_cr = is_cr;
+		bytes = slice_skip(bytes, len + 1);
+	}
+	if (!keep_fed(sse) || !buffer_append(&sse->line, bytes))
+		return SSE_TOO_LONG;
+	return SSE_OK;
+}

@@ -1,0 +1,48 @@
+/*
+ * net_failure: what curl's result codes mean to the rest of the program.
+ */
+#include "net_room.h"
+
+static const struct {
+	CURLcode code;
+	enum net_failure failure;
+} failures[] = {
+	{ CURLE_OK, NET_OK },
+	{ CURLE_COULDNT_RESOLVE_HOST, NET_DNS },
+	{ CURLE_COULDNT_CONNECT, NET_CONNECT },
+	{ CURLE_INTERFACE_FAILED, NET_CONNECT },
+	{ CURLE_SSL_CONNECT_ERROR, NET_TLS },
+	{ CURLE_PEER_FAILED_VERIFICATION, NET_TLS },
+	{ CURLE_SSL_ISSUER_ERROR, NET_TLS },
+	{ CURLE_SSL_CACERT_BADFILE, NET_TLS },
+	{ CURLE_SSL_CERTPROBLEM, NET_TLS },
+	{ CURLE_SSL_CIPHER, NET_TLS },
+	{ CURLE_SSL_ENGINE_INITFAILED, NET_TLS },
+	{ CURLE_SSL_INVALIDCERTSTATUS, NET_TLS },
+	{ CURLE_USE_SSL_FAILED, NET_TLS },
+	{ CURLE_GOT_NOTHING, NET_CUT },
+	{ CURLE_SEND_ERROR, NET_CUT },
+	{ CURLE_RECV_ERROR, NET_CUT },
+	{ CURLE_PARTIAL_FILE, NET_CUT },
+	{ CURLE_SEND_FAIL_REWIND, NET_CUT },
+	{ CURLE_HTTP2_STREAM, NET_CUT },
+	{ CURLE_ABORTED_BY_CALLBACK, NET_CUT }, /* we refused to send a second time */
+};
+
+enum net_failure net_failure_unconnected(const struct net_transfer *transfer)
+{
+	curl_off_t resolved_us = 0;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved_us);
+	return transfer->resolving && resolved_us == 0 ? NET_DNS : NET_CONNECT;
+}
+
+enum net_failure net_failure_of(const struct net_transfer *transfer, CURLcode code)
+{
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		return transfer->was_sent ? NET_TIMEOUT : net_failure_unconnected(transfer);
+	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
+		if (failures[i].code == code)
+			return failures[i].failure;
+	return NET_PROTOCOL;
+}

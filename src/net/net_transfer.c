@@ -1,0 +1,223 @@
+/*
+ * net_transfer: one transfer: what curl is told of it, and its head and body as curl brings them.
+ */
+#include "net_room.h"
+
+#include "base/clock.h"
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#define RETRY_AFTER_MAX_S 86400
+#define UNACKED_MS        10000 /* a connection whose peer acknowledges nothing for this long is dead */
+#define IDLE_MAX_S        15L /* a kept connection older than this may be closed behind our back */
+
+static int clamped_wait(int64_t seconds)
+{
+	return seconds < 0 ? 0 : seconds > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : (int)seconds;
+}
+
+/* Seconds, or a date. -1 when it is neither. */
+static int retry_after(const char *value)
+{
+	char *rest;
+	long long seconds = strtoll(value, &rest, 10);
+	time_t at;
+
+	if (rest > value && *value != '-' && *rest == '\0')
+		return clamped_wait(seconds);
+	at = curl_getdate(value, NULL);
+	return at < 0 ? -1 : clamped_wait((int64_t)at - clock_wall_ms() / 1000);
+}
+
+static void take_header(struct net_transfer *transfer, struct slice line)
+{
+	static const char name[] = "retry-after:";
+	char value[64];
+	size_t len;
+
+	if (line.len <= sizeof name - 1 || strncasecmp(line.ptr, name, sizeof name - 1) != 0)
+		return;
+	line = slice_skip(line, sizeof name - 1);
+	while (line.len && (*line.ptr == ' ' || *line.ptr == '\t'))
+		line = slice_skip(line, 1);
+	while (line.len && strchr(" \t\r\n", line.ptr[line.len - 1]))
+		line.len--;
+	len = line.len < sizeof value ? line.len : sizeof value - 1;
+	memcpy(value, line.ptr, len);
+	value[len] = '\0';
+	transfer->retry_after_s = retry_after(value);
+}
+
+static void head_is_whole(struct net_transfer *transfer, long status)
+{
+	struct net_response response = { .status = (int)status,
+					 .retry_after_s = transfer->retry_after_s };
+	char *type = NULL;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
+	response.content_type = slice_of(type);
+	transfer->has_head = true;
+	transfer->events->head(transfer->ctx, &response);
+}
+
+/* A line of the head; of trailers, too. Less than n makes curl give the transfer up. */
+static size_t on_header(char *line, size_t size, size_t n, void *userdata)
+{
+	struct net_transfer *transfer = userdata;
+	bool is_end = n <= 2 && (*line == '\r' || *line == '\n');
+	long status = 0;
+
+	n *= size;
+	if (transfer->cancelled)
+		return 0;
+	if (transfer->has_head)
+		return n;
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status == 101)
+		return 0; /* we asked for no other protocol */
+	if (!is_end)
+		take_header(transfer, (struct slice){ line, n });
+	else if (status < 200)
+		transfer->retry_after_s = -1; /* an interim head: the real one follows */
+	else
+		head_is_whole(transfer, status);
+	return transfer->cancelled ? 0 : n;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t n, void *userdata)
+{
+	struct net_transfer *transfer = userdata;
+
+	n *= size;
+	if (transfer->cancelled || !transfer->has_head)
+		return 0;
+	if (n)
+		transfer->events->body(transfer->ctx, (struct slice){ bytes, n });
+	return transfer->cancelled ? 0 : n;
+}
+
+/* Curl asks before each sending. It would send again by itself when a kept connection breaks before
+ * the first byte; the other side may have begun to work on it (and to bill) by then. */
+static int on_send(void *userdata, char *to, char *from, int to_port, int from_port)
+{
+	struct net_transfer *transfer = userdata;
+
+	(void)to, (void)from, (void)to_port, (void)from_port;
+	if (transfer->was_sent || transfer->cancelled)
+		return CURL_PREREQFUNC_ABORT;
+	net_transfer_sent(transfer);
+	return CURL_PREREQFUNC_OK;
+}
+
+static int on_resolve(void *resolver, void *reserved, void *userdata)
+{
+	struct net_transfer *transfer = userdata;
+
+	(void)resolver, (void)reserved;
+	transfer->resolving = true;
+	transfer->detach_at_ms = 0;
+	return 0;
+}
+
+static int on_socket(void *userdata, curl_socket_t fd, curlsocktype purpose)
+{
+	struct net_transfer *transfer = userdata;
+	int unacked_ms = UNACKED_MS;
+
+	(void)purpose;
+	transfer->detach_at_ms = 0;
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof unacked_ms);
+	return CURL_SOCKOPT_OK;
+}
+
+/* curl_easy_setopt checks types by itself; all its results are one answer here. */
+#define SET(option, value) (ok = ok && curl_easy_setopt(easy, (option), (value)) == CURLE_OK)
+
+static bool set_fixed_options(CURL *easy, struct net_transfer *transfer)
+{
+	bool ok = true;
+
+	SET(CURLOPT_PRIVATE, transfer);
+	SET(CURLOPT_HEADERFUNCTION, on_header);
+	SET(CURLOPT_HEADERDATA, transfer);
+	SET(CURLOPT_WRITEFUNCTION, on_body);
+	SET(CURLOPT_WRITEDATA, transfer);
+	SET(CURLOPT_PREREQFUNCTION, on_send);
+	SET(CURLOPT_PREREQDATA, transfer);
+	SET(CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
+	SET(CURLOPT_RESOLVER_START_DATA, transfer);
+	SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
+	SET(CURLOPT_SOCKOPTDATA, transfer);
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_QUICK_EXIT, 1L); /* or a slow name server is waited for, with the whole loop */
+	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(CURLOPT_FOLLOWLOCATION, 0L);
+	SET(CURLOPT_PROXY, "");
+	SET(CURLOPT_PIPEWAIT, 1L);
+	SET(CURLOPT_TCP_NODELAY, 1L);
+	SET(CURLOPT_TCP_KEEPALIVE, 1L);
+	SET(CURLOPT_MAXAGE_CONN, IDLE_MAX_S);
+	SET(CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_BUFFERSIZE, 8192L);
+	SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
+	return ok;
+}
+
+struct net_transfer *net_transfer_new(struct net_multi *multi)
+{
+	struct net_transfer *transfer = calloc(1, sizeof *transfer);
+
+	if (!transfer)
+		return NULL;
+	transfer->multi = multi;
+	transfer->easy = curl_easy_init();
+	if (transfer->easy && set_fixed_options(transfer->easy, transfer))
+		return transfer;
+	net_transfer_free(transfer);
+	return NULL;
+}
+
+void net_transfer_free(struct net_transfer *transfer)
+{
+	if (!transfer)
+		return;
+	curl_easy_cleanup(transfer->easy);
+	curl_slist_free_all(transfer->headers);
+	free(transfer);
+}
+
+static bool add_header(struct net_transfer *transfer, const char *header)
+{
+	struct curl_slist *longer = curl_slist_append(transfer->headers, header);
+
+	if (longer)
+		transfer->headers = longer;
+	return longer != NULL;
+}
+
+bool net_transfer_prepare(struct net_transfer *transfer, const struct net_request *request)
+{
+	CURL *easy = transfer->easy;
+	char *ca_file = NULL; /* the system's */
+	bool is_tls = strncasecmp(request->url, "https:", 6) == 0;
+	bool ok = add_header(transfer, "Expect:"); /* no extra round trip for a large body */
+
+	for (const char *const *header = request->headers; ok && *header; header++)
+		ok = add_header(transfer, *header);
+	SET(CURLOPT_URL, request->url);
+	SET(CURLOPT_HTTPHEADER, transfer->headers);
+	SET(CURLOPT_POSTFIELDS, request->body.ptr);
+	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+	SET(CURLOPT_HTTP_VERSION,
+	    is_tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_ms);
+	SET(CURLOPT_FRESH_CONNECT, 0L);
+	curl_easy_getinfo(easy, CURLINFO_CAINFO, &ca_file);
+	SET(CURLOPT_CAINFO, request->ca_file ? request->ca_file : ca_file);
+	return ok;
+}
