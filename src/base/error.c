@@ -1,0 +1,70 @@
+/* error: fills error values, and knows the table of codes. */
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	int status;
+	const char *word, *title;
+} codes[ERROR_CODE_COUNT] = {
+#define X(code, status, word, title) [code] = { status, word, title },
+	ERROR_CODES(X)
+#undef X
+};
+
+static void fill(struct error *err, enum error_code code, const char *format, va_list ap)
+{
+	memset(err, 0, sizeof *err);
+	err->code = code;
+	vsnprintf(err->detail, sizeof err->detail, format, ap);
+}
+
+bool error_set(struct error *err, enum error_code code, const char *format, ...)
+{
+	va_list ap;
+
+	if (!err)
+		return false;
+	va_start(ap, format);
+	fill(err, code, format, ap);
+	va_end(ap);
+	return false;
+}
+
+bool error_field(struct error *err, enum error_code code, const char *field, const char *format, ...)
+{
+	va_list ap;
+
+	if (!err)
+		return false;
+	va_start(ap, format);
+	fill(err, code, format, ap);
+	va_end(ap);
+	snprintf(err->field, sizeof err->field, "%s", field);
+	return false;
+}
+
+int error_status(enum error_code code)
+{
+	return codes[code].status;
+}
+
+const char *error_word(enum error_code code)
+{
+	return codes[code].word;
+}
+
+const char *error_title(enum error_code code)
+{
+	return codes[code].title;
+}
+
+enum error_code error_of_word(const char *word)
+{
+	for (int i = 0; i < ERROR_CODE_COUNT; i++)
+		if (strcmp(codes[i].word, word) == 0)
+			return (enum error_code)i;
+	return ERROR_INTERNAL;
+}
