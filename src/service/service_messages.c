@@ -1,0 +1,120 @@
+/* service_messages: the entries of a conversation. An answer in flight is shown with what its spool has. */
+#include "service_room.h"
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "llm/c1.h"
+
+/* --- reading --- */
+
+/* The store holds no text of a streaming answer; the spool does, when the run is this node's. One whose run has ended but is
+ * not saved yet is shown as it ended. */
+static void fill_from_spool(struct service *service, struct message *message, struct arena *arena)
+{
+	struct spool *spool = message->run_id ? spool_open(service->spools, message->run_id, NULL) : NULL;
+	struct buffer raw, text;
+	char *copy;
+
+	if (!spool)
+		return;
+	buffer_init(&raw, (size_t)spool_record(spool)->length + 1);
+	buffer_init(&text, (size_t)spool_record(spool)->length + 1);
+	if (spool_read_all(spool, &raw) && c1_stored(&text, buffer_slice(&raw)) &&
+	    (copy = arena_copy(arena, buffer_slice(&text)))) {
+		message->content = (struct slice){ copy, text.len };
+		message->status = spool_record(spool)->status;
+	}
+	buffer_done(&raw);
+	buffer_done(&text);
+	spool_unref(spool);
+}
+
+/* A message id of the page becomes its sequence number. */
+static bool seq_of(struct service *service, const char *thread_id, const char *field, const char *id,
+		   struct arena *arena, int64_t *out, struct error *err)
+{
+	struct message message;
+
+	if (!id)
+		return true;
+	if (!store_message_get(service->store, thread_id, id, arena, &message, err)) {
+		if (err && err->code == ERROR_NOT_FOUND)
+			error_field(err, ERROR_VALIDATION, field, "There is no such message in this thread.");
+		return false;
+	}
+	*out = message.seq;
+	return true;
+}
+
+bool service_message_list(struct service *service, const struct caller *caller,
+			  const char *thread_id, const struct message_page *page,
+			  struct arena *arena, struct message_list *out, struct error *err)
+{
+	struct message_filter filter = { .thread_id = thread_id, .limit = page->limit };
+	struct message_list list;
+	struct thread thread;
+
+	if (!service_thread_get(service, caller, thread_id, arena, &thread, err) ||
+	    !seq_of(service, thread_id, "before", page->before, arena, &filter.before_seq, err) ||
+	    !seq_of(service, thread_id, "after", page->after, arena, &filter.after_seq, err) ||
+	    !store_message_list(service->store, &filter, arena, &list, err))
+		return false;
+	for (size_t i = 0; i < list.count; i++)
+		if (list.items[i].status == STATUS_STREAMING)
+			fill_from_spool(service, &list.items[i], arena);
+	if (arena->failed)
+		return error_set(err, ERROR_OVERLOADED, "The page is too large; ask for fewer messages.");
+	*out = list;
+	return true;
+}
+
+/* --- changing --- */
+
+bool service_message_add(struct service *service, const struct caller *caller,
+			 const char *thread_id, const struct message_draft *draft,
+			 struct arena *arena, struct message *out, struct error *err)
+{
+	struct message message = {
+		.thread_id = thread_id,
+		.role = draft->role,
+		.status = STATUS_COMPLETE,
+		.content = draft->content,
+		.metadata = draft->metadata,
+		.created_ms = clock_wall_ms(),
+	};
+	char made[ID_UUID_SIZE];
+	struct thread thread;
+
+	id_uuid7(made);
+	message.id = draft->id.len > 0 ? arena_copy(arena, draft->id) : arena_text(arena, made);
+	message.updated_ms = message.created_ms;
+	if (arena->failed)
+		return error_set(err, ERROR_OVERLOADED, "No memory.");
+	if (!service_thread_get(service, caller, thread_id, arena, &thread, err) ||
+	    !store_next_seq(service->store, thread_id, message.created_ms, &message.seq, err))
+		return false;
+	if (!store_message_insert(service->store, &message, 1, err)) {
+		if (err && err->code == ERROR_CONFLICT)
+			error_field(err, ERROR_CONFLICT, "id", "This thread has a message with this id already.");
+		return false;
+	}
+	*out = message;
+	return true;
+}
+
+bool service_message_update(struct service *service, const struct caller *caller,
+			    const char *thread_id, const char *id, struct message_patch *patch,
+			    struct arena *arena, struct message *out, struct error *err)
+{
+	struct thread thread;
+
+	if (!service_thread_get(service, caller, thread_id, arena, &thread, err))
+		return false;
+	patch->now_ms = clock_wall_ms();
+	if (store_message_update(service->store, thread_id, id, patch, arena, out, err))
+		return true;
+	if (err && err->code == ERROR_NOT_SAVED)
+		err->retry_after_s = 1;
+	return false;
+}
