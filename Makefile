@@ -35,7 +35,9 @@ TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%)
 C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/bench/*.c))
 SCRIPTS  = $(sort $(wildcard tests/deps tests/mongod/start .ci/run))
 
-all: $(BUILD)/c1d
+all:
+	@sh tests/deps build
+	@$(MAKE) --no-print-directory $(BUILD)/c1d
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -75,8 +77,11 @@ bench:
 	@$(MAKE) --no-print-directory -s all
 	@exec $(PYTHON) tests/bench/run
 
-check: check-layers check-format check-warnings check-tidy check-cppcheck check-scripts
+check: check-needs check-layers check-format check-warnings check-tidy check-cppcheck check-scripts
 	@echo "check: all good"
+
+check-needs:
+	@sh tests/deps check
 
 check-layers:
 	@tests/layers
@@ -101,10 +106,49 @@ check-scripts:
 format:
 	@clang-format-14 -i $(C_FILES)
 
+# What belongs to whom is in the lists below, so that uninstall takes away what install put there and nothing else.
+# The settings file is the administrator's: never overwritten, and taken away only while it is as it came.
+NGINX_FILES = $(sort $(wildcard nginx/*.conf))
+UNITS       = systemd/c1d.service systemd/c1d.socket
+DOCS        = $(wildcard README.md LICENSE)
+SHARE       = $(DESTDIR)$(PREFIX)/share/c1d
+DOC         = $(DESTDIR)$(PREFIX)/share/doc/c1d
+LIB         = $(DESTDIR)$(PREFIX)/lib
+SETTINGS    = $(DESTDIR)/etc/c1d/c1d.conf
+# $(call put,FILE,TO): a copy that names PREFIX where the file names the default one.
+put         = sed 's|/usr/local|$(PREFIX)|g' $(1) >$(2).new && chmod 644 $(2).new && mv $(2).new $(2)
+
+install: all
+	@umask 022; mkdir -p $(DESTDIR)$(PREFIX)/bin $(SHARE)/nginx $(DOC) $(LIB)/systemd/system $(LIB)/sysusers.d \
+		$(LIB)/tmpfiles.d $(dir $(SETTINGS))
+	@install -m 755 $(BUILD)/c1d $(DESTDIR)$(PREFIX)/bin/c1d
+	@$(foreach f,$(NGINX_FILES),$(call put,$(f),$(SHARE)/nginx/$(notdir $(f))) &&) :
+	@$(foreach f,$(UNITS),$(call put,$(f),$(LIB)/systemd/system/$(notdir $(f))) &&) :
+	@$(call put,systemd/c1d.sysusers,$(LIB)/sysusers.d/c1d.conf)
+	@$(call put,systemd/c1d.tmpfiles,$(LIB)/tmpfiles.d/c1d.conf)
+	@install -m 644 systemd/c1d.conf $(SHARE)/c1d.conf
+	@install -m 644 $(DOCS) $(DOC)
+	@[ -e $(SETTINGS) ] || install -m 640 systemd/c1d.conf $(SETTINGS)
+ifeq ($(DESTDIR),)
+	@echo "c1d is in $(PREFIX). Next, as root:"
+	@echo "  systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload"
+	@echo "  put the key into /etc/c1d/c1d.conf, then: systemctl enable --now c1d.socket c1d.service"
+	@echo "  copy from $(PREFIX)/share/c1d/nginx/site.conf what your site lacks, then: nginx -t && systemctl reload nginx"
+endif
+
+uninstall:
+	@rm -f $(DESTDIR)$(PREFIX)/bin/c1d $(UNITS:systemd/%=$(LIB)/systemd/system/%) $(LIB)/sysusers.d/c1d.conf \
+		$(LIB)/tmpfiles.d/c1d.conf $(NGINX_FILES:%=$(SHARE)/%) $(DOCS:%=$(DOC)/%)
+	@if cmp -s $(SHARE)/c1d.conf $(SETTINGS); then rm -f $(SETTINGS); \
+		elif [ -e $(SETTINGS) ]; then echo "$(SETTINGS) was changed and stays"; fi
+	@rm -f $(SHARE)/c1d.conf
+	@for dir in $(SHARE)/nginx $(SHARE) $(DOC) $(dir $(SETTINGS)); do \
+		[ ! -d $$dir ] || rmdir --ignore-fail-on-non-empty $$dir; done
+
 clean:
 	@rm -rf $(BUILD)
 
-.PHONY: all help test test-programs demo bench check check-layers check-format check-warnings check-tidy \
+.PHONY: all help test test-programs demo bench check check-needs check-layers check-format check-warnings check-tidy \
 	check-cppcheck check-scripts format install uninstall clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d)

@@ -1,0 +1,97 @@
+"""make install puts c1d on a machine, make uninstall takes away exactly that. With a program that is none: what is
+looked at is where things go."""
+import subprocess
+
+import pytest
+
+from house import ROOT
+
+OURS = [
+    "bin/c1d",
+    "lib/systemd/system/c1d.service",
+    "lib/systemd/system/c1d.socket",
+    "lib/sysusers.d/c1d.conf",
+    "lib/tmpfiles.d/c1d.conf",
+    "share/c1d/c1d.conf",
+    "share/c1d/nginx/c1d-upstream.conf",
+    "share/c1d/nginx/c1d.conf",
+    "share/c1d/nginx/site.conf",
+    "share/doc/c1d/LICENSE",
+]
+FOREIGN = ["usr/bin/other", "usr/share/doc/other/README", "etc/other.conf", "usr/lib/systemd/system/other.service"]
+
+
+class Machine:
+    def __init__(self, folder, prefix):
+        self.root, self.build, self.prefix = folder / "root", folder / "build", prefix
+        self.build.mkdir()
+        (self.build / "c1d").write_text("#!/bin/sh\n")
+        for name in FOREIGN:
+            path = self.root / name
+            path.parent.mkdir(parents=True)
+            path.write_text("not c1d's\n")
+
+    def make(self, target):
+        command = ["make", "-s", "-o", f"{self.build}/c1d", f"BUILD={self.build}", f"DESTDIR={self.root}",
+                   f"PREFIX={self.prefix}", target]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def files(self):
+        return {str(p.relative_to(self.root)): p.read_text() for p in self.root.rglob("*") if p.is_file()}
+
+    @property
+    def settings(self):
+        return self.root / "etc/c1d/c1d.conf"
+
+    def read(self, name):
+        return (self.root / self.prefix.lstrip("/") / name).read_text()
+
+
+@pytest.fixture(params=["/usr/local", "/usr", "/opt/c1d"])
+def machine(request, tmp_path):
+    return Machine(tmp_path, request.param)
+
+
+def test_everything_lies_where_debian_looks_for_it(machine):
+    before = machine.files()
+    machine.make("install")
+    new = set(machine.files()) - set(before) - {f"{machine.prefix.lstrip('/')}/share/doc/c1d/README.md"}
+    assert new == {f"{machine.prefix.lstrip('/')}/{name}" for name in OURS} | {"etc/c1d/c1d.conf"}
+    program = machine.root / machine.prefix.lstrip("/") / "bin/c1d"
+    assert program.stat().st_mode & 0o777 == 0o755
+    assert machine.settings.stat().st_mode & 0o777 == 0o640
+
+
+def test_what_is_installed_names_the_prefix(machine):
+    machine.make("install")
+    assert f"\nExecStart={machine.prefix}/bin/c1d serve\n" in machine.read("lib/systemd/system/c1d.service")
+    assert f"include {machine.prefix}/share/c1d/nginx/c1d.conf;" in machine.read("share/c1d/nginx/site.conf")
+    if machine.prefix != "/usr/local":
+        assert not [name for name, text in machine.files().items() if "/usr/local" in text]
+
+
+def test_uninstall_takes_away_exactly_what_install_put_there(machine):
+    before = machine.files()
+    machine.make("install")
+    machine.make("install")
+    machine.make("uninstall")
+    assert machine.files() == before
+    left = {str(p.relative_to(machine.root)) for p in machine.root.rglob("*c1d*") if p.is_dir()}
+    assert left <= {machine.prefix.lstrip("/")}
+
+
+def test_the_administrators_settings_are_neither_overwritten_nor_taken_away(machine):
+    machine.make("install")
+    machine.settings.write_text("THESYS_API_KEY=mine\n")
+    machine.make("install")
+    assert machine.settings.read_text() == "THESYS_API_KEY=mine\n"
+    assert "stays" in machine.make("uninstall")
+    assert machine.settings.read_text() == "THESYS_API_KEY=mine\n"
+
+
+def test_uninstall_without_install_is_no_error(machine):
+    before = machine.files()
+    machine.make("uninstall")
+    assert machine.files() == before
