@@ -29,7 +29,8 @@ struct loop_timer {
 struct loop *loop_open(struct error *err);
 void loop_free(struct loop *loop);
 
-bool loop_watch(struct loop *loop, struct loop_watch *watch, int fd, uint32_t events); /* also changes */
+/* Also changes; the same again costs nothing, and fd -1 is fine: there is nothing to watch. */
+bool loop_watch(struct loop *loop, struct loop_watch *watch, int fd, uint32_t events);
 /* Forgets a watch; safe inside any callback: an event of this round that was already fetched is not delivered. */
 void loop_forget(struct loop *loop, struct loop_watch *watch);
 

@@ -64,6 +64,8 @@ bool loop_watch(struct loop *loop, struct loop_watch *watch, int fd, uint32_t ev
 	struct epoll_event event = { .events = events, .data.ptr = watch };
 	int op = watch->fd == fd ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
+	if (fd < 0 || (watch->fd == fd && watch->events == events))
+		return true;
 	if (watch->fd >= 0 && watch->fd != fd)
 		loop_forget(loop, watch);
 	if (epoll_ctl(loop->epoll, op, fd, &event) != 0)

@@ -254,8 +254,7 @@ void follower_join(struct follower *f, struct run *run, struct sink *sink)
 	spool_set_followed(run->spool, true);
 	if (engine->slot)
 		atomic_fetch_add(&engine->slot->followers, 1);
-	f->watch.fd = sink->ops->fd(sink);
-	if (!loop_watch(engine->loop, &f->watch, f->watch.fd, EPOLLRDHUP))
+	if (!loop_watch(engine->loop, &f->watch, sink->ops->fd(sink), EPOLLRDHUP))
 		gone(f);
 }
 

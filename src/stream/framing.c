@@ -2,6 +2,7 @@
 #include "framing.h"
 
 #include "base/json.h"
+#include "base/utf8.h"
 #include "http/problem.h"
 
 bool framing_sse_run(const struct spool_record *record, struct buffer *out)
@@ -57,4 +58,23 @@ bool framing_sse_end(const struct spool_record *record, const struct error *erro
 struct slice framing_heartbeat(enum stream_format format)
 {
 	return format == STREAM_SSE ? SLICE(": hb\n\n") : SLICE("<!--k-->");
+}
+
+bool stream_whole(const struct stream_options *options, const struct spool_record *record, struct slice text,
+		  struct buffer *out)
+{
+	const struct error none = { .code = ERROR_NONE };
+	int64_t offset = 0;
+
+	if (options->format == STREAM_RAW)
+		return buffer_append(out, text);
+	framing_sse_run(record, out);
+	while (text.len > 0) {
+		struct slice piece = { text.ptr, utf8_cut(text, FRAMING_SSE_TEXT_MAX) };
+
+		offset += (int64_t)piece.len;
+		framing_sse_delta(record, offset, piece, out);
+		text = slice_skip(text, piece.len);
+	}
+	return framing_sse_end(record, &none, options->request_id, out);
 }

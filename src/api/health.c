@@ -1,0 +1,95 @@
+/*
+ * health: how the service is. None of these waits for the store or the C1 API: they tell what the pool last saw.
+ */
+#include "api_room.h"
+
+#include "base/clock.h"
+#include "base/metrics.h"
+
+#define METRICS_MAX (4u * 1024 * 1024)
+
+static void put_when(struct json_writer *w, const char *key, int64_t wall_ms)
+{
+	json_key(w, key);
+	if (wall_ms)
+		json_time(w, wall_ms);
+	else
+		json_null(w);
+}
+
+static void put_services(struct json_writer *w, const struct health *health)
+{
+	json_key(w, "services");
+	json_open(w, '{');
+	json_key(w, "database");
+	json_open(w, '{');
+	json_put_text(w, "status", health->store_up ? "up" : "down");
+	json_put_text(w, "kind", health->store_kind);
+	put_when(w, "down_since", health->store_down_since_ms);
+	json_close(w, '}');
+	json_key(w, "llm_api");
+	json_open(w, '{');
+	json_put_text(w, "status", !health->llm_known ? "unknown" : health->llm_up ? "up" : "down");
+	put_when(w, "last_ok", health->llm_last_ok_ms);
+	put_when(w, "last_error", health->llm_last_error_ms);
+	json_close(w, '}');
+	json_close(w, '}');
+}
+
+bool health_get(struct call *call, struct error *err)
+{
+	struct json_writer w;
+	struct health health;
+
+	service_health(call->api->service, &health);
+	w = answer_json(call, health.store_up ? 200 : 503);
+	json_open(&w, '{');
+	json_put_text(&w, "status",
+		      !health.store_up				 ? "unhealthy" :
+		      health.llm_known && !health.llm_up ? "degraded" :
+							   "healthy");
+	json_put_time(&w, "timestamp", clock_wall_ms());
+	put_services(&w, &health);
+	json_close(&w, '}');
+	return answer_done(call, err);
+}
+
+static bool answer_status(struct call *call, int status, const char *word, struct error *err)
+{
+	struct json_writer w = answer_json(call, status);
+
+	json_open(&w, '{');
+	json_put_text(&w, "status", word);
+	json_close(&w, '}');
+	return answer_done(call, err);
+}
+
+bool livez_get(struct call *call, struct error *err)
+{
+	return answer_status(call, 200, "alive", err);
+}
+
+bool readyz_get(struct call *call, struct error *err)
+{
+	struct health health;
+
+	service_health(call->api->service, &health);
+	return answer_status(call, health.store_up ? 200 : 503, health.store_up ? "ready" : "store_down", err);
+}
+
+bool metrics_get(struct call *call, struct error *err)
+{
+	struct slice accept = call->request->headers[HEADER_ACCEPT];
+	bool openmetrics = memmem(accept.ptr, accept.len, "application/openmetrics-text", 28) != NULL;
+	struct response *response = call->response;
+
+	if (!call->api->shm)
+		return error_set(err, ERROR_NOT_FOUND, "Nothing is counted here.");
+	response->status = 200;
+	response->body.max = METRICS_MAX;
+	response_header(response, "Content-Type",
+			openmetrics ? SLICE("application/openmetrics-text; version=1.0.0; charset=utf-8") :
+				      SLICE("text/plain; version=0.0.4; charset=utf-8"));
+	metrics_render(call->api->shm, openmetrics, &response->body);
+	return answer_done(call, err);
+}

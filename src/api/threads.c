@@ -1,0 +1,193 @@
+/* threads: the routes of conversations. */
+#include "api_room.h"
+
+#include "base/id.h"
+#include <stdlib.h>
+
+#define LIMIT_DEFAULT 50
+#define LIMIT_MAX     100
+#define QUERY_MAX     200  /* bytes of a search */
+#define TITLE_MAX     1000 /* bytes of a title that is set, not made */
+
+/* --- list --- */
+
+/* A cursor is `<updated_ms>.<id>` of the last thread seen: the page goes on behind it. */
+static bool parse_cursor(const char *cursor, struct thread_filter *filter, struct error *err)
+{
+	char *end = NULL;
+	long long ms;
+
+	if (!cursor)
+		return true;
+	ms = strtoll(cursor, &end, 10);
+	if (ms <= 0 || *end != '.' || !id_valid(slice_of(end + 1)))
+		return error_field(err, ERROR_VALIDATION, "cursor", "This cursor is not one of ours.");
+	filter->after_updated_ms = ms;
+	filter->after_id = end + 1;
+	return true;
+}
+
+static void put_param(struct buffer *link, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	buffer_appendf(link, "&%s=", name);
+	percent_encode(link, slice_of(value));
+}
+
+/* Link: <...>; rel="next" (RFC 8288), with the filters of this page. */
+static void link_next(struct call *call, const struct thread_filter *filter, const struct thread *last)
+{
+	static const char *const yes_no[] = { "false", "true" };
+	struct buffer link;
+
+	buffer_init(&link, 4096);
+	buffer_appendf(&link, "</api/threads?limit=%zu&cursor=%lld.%s", filter->limit, (long long)last->updated_ms,
+		       last->id);
+	put_param(&link, "q", filter->q);
+	put_param(&link, "archived", filter->archived < 0 ? NULL : yes_no[filter->archived]);
+	put_param(&link, "user_id", call->caller.named && !call->caller.enforced ? call->caller.user_id : NULL);
+	buffer_append(&link, SLICE(">; rel=\"next\""));
+	if (!link.failed)
+		response_header(call->response, "Link", buffer_slice(&link));
+	buffer_done(&link);
+}
+
+bool threads_list(struct call *call, struct error *err)
+{
+	static const char *const yes_no[] = { "false", "true", "0", "1" };
+	struct thread_filter filter = { .archived = -1 };
+	const char *cursor = NULL;
+	struct thread_list list;
+	struct json_writer w;
+	int64_t limit;
+
+	if (!request_query_int(call->request, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit, err) ||
+	    !query_text(call, "q", QUERY_MAX, &filter.q, err) ||
+	    !query_word(call, "archived", yes_no, 4, &filter.archived, err) ||
+	    !query_text(call, "cursor", 256, &cursor, err) || !parse_cursor(cursor, &filter, err))
+		return false;
+	filter.limit = (size_t)limit;
+	if (filter.archived >= 0)
+		filter.archived %= 2;
+	if (filter.q && !*filter.q)
+		filter.q = NULL;
+	if (!service_thread_list(call->api->service, &call->caller, &filter, call->arena, &list, err))
+		return false;
+	w = answer_json(call, 200);
+	json_open(&w, '[');
+	for (size_t i = 0; i < list.count; i++)
+		render_thread(&w, &list.items[i]);
+	json_close(&w, ']');
+	if (list.more)
+		link_next(call, &filter, &list.items[list.count - 1]);
+	return answer_done(call, err);
+}
+
+/* --- one --- */
+
+static bool answer_thread(struct call *call, int status, const struct thread *thread, struct error *err)
+{
+	struct json_writer w = answer_json(call, status);
+
+	response_headerf(call->response, "ETag", "\"%lld\"", (long long)thread->rev);
+	render_thread(&w, thread);
+	return answer_done(call, err);
+}
+
+/* The title is given, or made of a first message: {firstMessage:{message}}, its text, or the message as clients hold it. */
+static bool read_title(const struct call *call, struct slice *title, struct error *err)
+{
+	const struct json *first = json_get(call->body, "firstMessage");
+
+	if (!field_text(call, call->body, "title", "name", SIZE_MAX, title, err))
+		return false;
+	if (title->len > 0 || !first || json_type(first) == JSON_NULL)
+		return true;
+	if (json_type(first) == JSON_STRING) {
+		*title = json_text(first);
+		return true;
+	}
+	return field_text(call, first, "message", "content", SIZE_MAX, title, err);
+}
+
+bool threads_create(struct call *call, struct error *err)
+{
+	struct thread_draft draft = { .title = SLICE("") };
+	struct thread thread;
+
+	if (!read_title(call, &draft.title, err) ||
+	    !field_object(call, call->body, "metadata", &draft.metadata, err) ||
+	    !service_thread_create(call->api->service, &call->caller, &draft, call->arena, &thread, err))
+		return false;
+	response_headerf(call->response, "Location", "/api/threads/%s", thread.id);
+	return answer_thread(call, 201, &thread, err);
+}
+
+bool thread_get(struct call *call, struct error *err)
+{
+	struct slice seen = call->request->headers[HEADER_IF_NONE_MATCH];
+	struct thread thread;
+	const char *tag;
+
+	if (!service_thread_get(call->api->service, &call->caller, call->ids[0], call->arena, &thread, err))
+		return false;
+	tag = arena_printf(call->arena, "\"%lld\"", (long long)thread.rev);
+	if (tag && (slice_is(seen, tag) || slice_is(seen, "*"))) {
+		response_header(call->response, "ETag", slice_of(tag));
+		call->response->status = 304;
+		return true;
+	}
+	return answer_thread(call, 200, &thread, err);
+}
+
+/* If-Match: one entity tag of ours, or '*'. */
+static bool read_if_match(const struct call *call, int64_t *rev, struct error *err)
+{
+	struct slice given = call->request->headers[HEADER_IF_MATCH];
+	const char *text = arena_copy(call->arena, given);
+	char *end = NULL;
+
+	*rev = -1;
+	if (given.len == 0 || slice_is(given, "*"))
+		return true;
+	if (text && text[0] == '"')
+		*rev = strtoll(text + 1, &end, 10);
+	if (!end || end == text + 1 || strcmp(end, "\"") != 0)
+		return error_set(err, ERROR_PRECONDITION, "If-Match names no version of this conversation.");
+	return true;
+}
+
+bool thread_update(struct call *call, struct error *err)
+{
+	struct thread_patch patch = { .archived = -1 };
+	struct slice title = { NULL, 0 };
+	struct thread thread;
+
+	if (!field_text(call, call->body, "title", NULL, TITLE_MAX, &title, err) ||
+	    !field_bool(call->body, "archived", &patch.archived, err) ||
+	    !field_object(call, call->body, "metadata", &patch.metadata, err) ||
+	    !read_if_match(call, &patch.if_rev, err))
+		return false;
+	if (title.ptr && title.len == 0)
+		return error_field(err, ERROR_VALIDATION, "title", "A title cannot be empty.");
+	patch.title = title.ptr ? title.ptr : NULL;
+	if (!service_thread_update(call->api->service, &call->caller, call->ids[0], &patch, call->arena, &thread,
+				   err))
+		return false;
+	return answer_thread(call, 200, &thread, err);
+}
+
+bool thread_delete(struct call *call, struct error *err)
+{
+	struct json_writer w;
+
+	if (!service_thread_delete(call->api->service, &call->caller, call->ids[0], call->arena, err))
+		return false;
+	w = answer_json(call, 200);
+	json_open(&w, '{');
+	json_put_bool(&w, "deleted", true);
+	json_put_text(&w, "id", call->ids[0]);
+	json_close(&w, '}');
+	return answer_done(call, err);
+}
