@@ -1,0 +1,296 @@
+"""The shipped nginx files: nginx takes them as an ordinary user, and does with them what c1d counts on. Behind nginx
+stands a FastCGI peer that only tells what it was told, so that what is seen here is nginx's doing alone."""
+import json
+import os
+import re
+import socket
+import struct
+import subprocess
+import threading
+
+import pytest
+
+from house import DEADLINE_S, NGINX, ROOT, Answer, Site, Stream, free_port
+
+FILES = ROOT / "nginx"
+
+
+class Peer(threading.Thread):
+    """Takes one request a connection. Answers by path: what it was told as JSON, or something that hurts."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        path.chmod(0o666)
+        self.listener.listen(64)
+        self.seen, self.gate = [], threading.Event()
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    @staticmethod
+    def receive(file):
+        """(parameters, body): FCGI_PARAMS is 4, FCGI_STDIN is 5; an empty record ends each."""
+        streams = {1: b"", 4: b"", 5: b""}
+        while True:
+            _, kind, _, length, padding, _ = struct.unpack(">BBHHBB", file.read(8))
+            content = file.read(length)
+            file.read(padding)
+            streams[kind] += content
+            if kind == 5 and not length:
+                break
+        told, left = {}, streams[4]
+        while left:
+            sizes = []
+            for _ in range(2):
+                wide = left[0] >> 7
+                sizes.append(struct.unpack(">I", left[:4])[0] & 0x7FFFFFFF if wide else left[0])
+                left = left[4 if wide else 1:]
+            name = left[:sizes[0]].decode()
+            assert name not in told, f"{name} came twice"
+            told[name] = left[sizes[0]:sum(sizes)].decode()
+            left = left[sum(sizes):]
+        return told, streams[5]
+
+    def serve(self, connection):
+        with connection, connection.makefile("rb") as file:
+            told, body = self.receive(file)
+            self.seen.append((told, body))
+
+            def say(data):
+                connection.sendall(struct.pack(">BBHHBB", 1, 6, 1, len(data), 0, 0) + data)
+
+            path = told["REQUEST_URI"].split("?")[0]
+            if path.endswith("/die"):
+                return
+            if path.endswith("/error"):
+                say(b"Status: 422 Wrong\r\nContent-Type: application/problem+json\r\n\r\n{\"code\":\"mine\"}")
+            else:
+                say(b"Content-Type: application/json\r\nX-Accel-Buffering: no\r\n\r\n" if "stream" in body.decode()
+                    else b"Content-Type: application/json\r\n\r\n")
+                say(json.dumps({"told": told, "body": body[:1000].decode()}).encode())
+                if "gate" in told["QUERY_STRING"]:
+                    self.gate.wait(DEADLINE_S)
+                    say(b" " * 100)
+            connection.sendall(struct.pack(">BBHHBB", 1, 3, 1, 8, 0, 0) + bytes(8))
+
+
+@pytest.fixture(scope="module")
+def site(scratch):
+    """nginx with the shipped locations, nothing behind it."""
+    house = Site(scratch, None, {}, start=False)
+    yield house
+    house.stop()
+
+
+@pytest.fixture
+def peer(site):
+    path = site.folder / "c1d.sock"
+    server = Peer(path)
+    yield server
+    server.gate.set()
+    server.listener.close()
+    path.unlink()
+
+
+def told(answer):
+    return answer.json()["told"]
+
+
+# --- what nginx says about the files ---
+@pytest.fixture
+def check(scratch, tmp_path_factory):
+    """`nginx -t` of a text that belongs into http, as an ordinary user; returns what nginx said."""
+    folder = tmp_path_factory.mktemp("nginx", numbered=True)
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    for up in (folder, folder.parent, folder.parent.parent):
+        up.chmod(0o755)
+    if nobody:
+        os.chown(folder, 65534, 65534)
+
+    def run(http, files=()):
+        for name, text in dict(files).items():
+            (folder / name).write_text(text)
+        temps = " ".join(f"{kind}_temp_path {folder}/{kind};"
+                         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (folder / "nginx.conf").write_text(f"pid {folder}/pid; error_log stderr; events {{ }}\n"
+                                           f"http {{ access_log off; {temps}\n{http}\n}}\n")
+        done = subprocess.run([*nobody, NGINX, "-t", "-p", str(folder), "-e", "stderr", "-c", f"{folder}/nginx.conf"],
+                              capture_output=True, text=True, check=False)
+        said = [line for line in done.stderr.splitlines() if not re.search(r"syntax is ok|test is successful", line)]
+        return done.returncode, said
+
+    run.folder = folder
+    return run
+
+
+def test_nginx_takes_the_locations_in_any_server(check):
+    server = f"server {{ listen 127.0.0.1:{free_port()}; include {FILES}/c1d.conf; }}"
+    assert check(f"include {FILES}/c1d-upstream.conf; {server}") == (0, [])
+
+
+def test_nginx_takes_them_beside_what_a_php_site_has(check):
+    """A site's own regular expressions, caches and rewrites stand beside ours, in two servers of one nginx."""
+    site = f"""server {{
+        listen 127.0.0.1:{free_port()};
+        location / {{ try_files $uri $uri/ /index.php?$args; }}
+        location ~ \\.php$ {{ include /etc/nginx/fastcgi_params; fastcgi_pass unix:/run/php.sock; }}
+        location ~* \\.(js|css|png)$ {{ expires 30d; }}
+        include {FILES}/c1d.conf;
+    }}"""
+    other = f"server {{ listen 127.0.0.1:{free_port()}; include {FILES}/c1d.conf; }}"
+    assert check(f"include {FILES}/c1d-upstream.conf; {site} {other}") == (0, [])
+
+
+def test_nginx_takes_the_whole_site(check):
+    folder = check.folder
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-subj", "/CN=chat.example.org", "-days", "2", "-keyout", folder / "privkey.pem",
+                    "-out", folder / "fullchain.pem"], check=True, capture_output=True)
+    (folder / "privkey.pem").chmod(0o644)
+    text = (FILES / "site.conf").read_text()
+    text = text.replace("/etc/letsencrypt/live/chat.example.org", str(folder))
+    text = text.replace("/var/log/nginx", str(folder)).replace("/usr/local/share/c1d/nginx", str(FILES))
+    # An ordinary user has no port below 1024, and a container may have no IPv6.
+    text = re.sub(r"^ *listen \[::\].*\n", "", text, flags=re.M)
+    text = re.sub(r"listen (80|443|127.0.0.1:9181)\b", lambda _: f"listen 127.0.0.1:{free_port()}", text)
+    assert check(text) == (0, [])
+
+
+def test_nginx_would_name_a_directive_that_it_does_not_know(check):
+    """The checks above are worth something."""
+    locations = (FILES / "c1d.conf").read_text().replace("fastcgi_buffering", "fastcgi_bufering")
+    code, said = check(f"include {FILES}/c1d-upstream.conf; server {{ {locations} }}")
+    assert code != 0 and "fastcgi_bufering" in said[0]
+
+
+# --- what c1d is told ---
+def test_the_request_arrives_as_it_was_sent(site, peer):
+    path = "/api/threads/a%2Fb%20c.php/../x?q=1%202&r"
+    answer = site.request("POST", path, b'{"a":1}', {"Content-Type": "application/json"})
+    assert told(answer)["REQUEST_URI"] == path
+    assert told(answer)["QUERY_STRING"] == "q=1%202&r"
+    assert told(answer)["CONTENT_LENGTH"] == "7"
+    assert told(answer)["CONTENT_TYPE"] == "application/json"
+    assert answer.json()["body"] == '{"a":1}'
+
+
+def test_only_named_headers_arrive_and_none_can_be_forged(site, peer):
+    headers = {"Proxy": "http://evil/", "X-Request-Id": "mine", "X-Forwarded-For": "1.2.3.4", "C1D-Internal": "1",
+               "Authorization": "Bearer t", "Idempotency-Key": "k", "Last-Event-ID": "7", "If-None-Match": '"e"'}
+    params = told(site.get("/api/threads", headers))
+    assert params["HTTP_AUTHORIZATION"] == "Bearer t"
+    assert (params["HTTP_IDEMPOTENCY_KEY"], params["HTTP_LAST_EVENT_ID"]) == ("k", "7")
+    assert params["HTTP_IF_NONE_MATCH"] == '"e"'
+    assert params["REMOTE_ADDR"] == "127.0.0.1"
+    assert re.fullmatch("[0-9a-f]{32}", params["HTTP_X_REQUEST_ID"])
+    assert not {"HTTP_PROXY", "HTTP_X_FORWARDED_FOR", "HTTP_C1D_INTERNAL"} & set(params)
+
+
+@pytest.mark.parametrize("path", ["/health", "/livez", "/readyz"])
+def test_monitors_reach_health_and_c1d_sees_the_path_they_asked_for(site, peer, path):
+    answer = site.get(path)
+    assert answer.status == 200
+    assert told(answer)["REQUEST_URI"] == path
+
+
+def test_visitors_do_not_reach_metrics(site, peer):
+    answer = site.get("/metrics")
+    assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
+    assert answer.json()["code"] == "not_found"
+    assert peer.seen == []
+
+
+# --- how answers travel ---
+def first_bytes_before_the_end(site, peer, path):
+    """Whether bytes reach the client while the peer still holds the rest back."""
+    stream = Stream(site.host, site.port, "POST", path + "?gate", b"stream", {"Accept-Encoding": "gzip"}, timeout=5)
+    assert stream.status == 200 and "Content-Encoding" not in stream.headers
+    try:
+        assert stream.read_some().startswith(b"{")
+        assert stream.headers["X-Accel-Buffering"] == "no"
+        assert not peer.gate.is_set()
+    finally:
+        peer.gate.set()
+    stream.read_all()
+    stream.close()
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/api/runs/run_1/stream"])
+def test_streams_leave_as_they_come(site, peer, path):
+    first_bytes_before_the_end(site, peer, path)
+
+
+def test_short_answers_are_buffered(site, peer):
+    """c1d is done with its answer before the client took a byte of it; on a stream that is not so."""
+    threading.Timer(0.3, peer.gate.set).start()
+    stream = Stream(site.host, site.port, "POST", "/api/threads?gate", b"x", {})
+    assert peer.gate.is_set()
+    stream.read_all()
+    stream.close()
+
+
+def test_the_locations_turn_off_what_would_hold_a_stream_back():
+    text = (FILES / "c1d.conf").read_text()
+    streams = re.findall(r"location (?:= /api/chat|~ \^/api/runs/\[\^/\]\+/stream\$) \{(.*?)\}", text, re.S)
+    assert len(streams) == 2
+    for block in streams:
+        assert "fastcgi_buffering off;" in block and "gzip off;" in block
+    for line in ("fastcgi_next_upstream off;", "fastcgi_read_timeout  330s;", "fastcgi_send_timeout  330s;"):
+        assert line in text
+    assert "keepalive " not in re.sub("#.*", "", (FILES / "c1d-upstream.conf").read_text())
+
+
+def test_c1ds_own_errors_pass_as_they_are(site, peer):
+    answer = site.post("/api/threads/error", {})
+    assert (answer.status, answer.body) == (422, b'{"code":"mine"}')
+
+
+# --- nginx's own errors ---
+def problem(answer: Answer, status):
+    assert answer.status == status, answer
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    body = answer.json()
+    assert body["status"] == status
+    assert re.fullmatch("[0-9a-f]{32}", body["request_id"])
+    assert {"type", "title", "detail", "code"} <= set(body)
+    return body
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/api/threads/a.html", "/api/runs/r/stream", "/health"])
+def test_a_c1d_that_is_not_there_is_a_503_with_retry_after(site, path):
+    answer = site.post(path, {}) if path == "/api/chat" else site.get(path)
+    assert problem(answer, 503)["code"] == "unavailable"
+    assert answer.headers["Retry-After"] == "2"
+
+
+def test_a_request_that_killed_its_worker_is_not_sent_again(site, peer):
+    answer = site.post("/api/threads/die", {"a": 1})
+    problem(answer, 503)
+    assert len(peer.seen) == 1
+
+
+def test_a_body_over_13_mib_is_refused_before_it_is_read(site, peer):
+    answer = site.request("POST", "/api/chat", None, {"Content-Length": str(14 << 20)})
+    assert problem(answer, 413)["code"] == "too_large"
+    assert peer.seen == []
+
+
+def test_a_body_of_12_mib_arrives_whole(site, peer):
+    answer = site.request("PUT", "/api/threads/t/messages/m", b"x" * (12 << 20))
+    assert answer.status == 200
+    assert len(peer.seen[0][1]) == 12 << 20
+
+
+def test_the_request_id_in_an_error_is_the_one_in_nginxs_log():
+    """site.conf's log line names it; c1d's log has the same word from HTTP_X_REQUEST_ID."""
+    assert "request_id=$request_id" in (FILES / "site.conf").read_text()
+    assert re.search(r"fastcgi_param HTTP_X_REQUEST_ID +\$request_id;", (FILES / "c1d.conf").read_text())
