@@ -1,4 +1,5 @@
 """The shipped units, user, folder and settings file, as systemd's own tools see them. No booted systemd is needed."""
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -78,6 +79,7 @@ def test_the_user_that_the_service_names_is_made(root):
 
 
 def test_the_folder_of_the_socket_is_made_outside_of_runtime_directories(root):
+    assert systemd("systemd-sysusers", f"--root={root}", UNITS / "c1d.sysusers").returncode == 0
     done = systemd("systemd-tmpfiles", "--create", f"--root={root}", UNITS / "c1d.tmpfiles")
     assert done.returncode == 0, done.stderr
     socket = Path(directives("c1d.socket")["ListenStream"][0])
@@ -85,6 +87,28 @@ def test_the_folder_of_the_socket_is_made_outside_of_runtime_directories(root):
     assert folder.is_dir() and folder.stat().st_mode & 0o777 == 0o755
     assert "RuntimeDirectory" not in directives("c1d.service")
     assert not str(socket).startswith("/tmp/")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another group")
+def test_the_service_may_read_its_settings_and_others_may_not(root):
+    settings = root / "etc/c1d/c1d.conf"
+    settings.parent.mkdir()
+    settings.write_text("THESYS_API_KEY=k\n")
+    assert systemd("systemd-sysusers", f"--root={root}", UNITS / "c1d.sysusers").returncode == 0
+    assert systemd("systemd-tmpfiles", "--create", f"--root={root}", UNITS / "c1d.tmpfiles").returncode == 0
+    groups = dict(line.split(":")[:3:2] for line in (root / "etc/group").read_text().splitlines())
+    found = settings.stat()
+    assert (found.st_mode & 0o777, found.st_uid, found.st_gid) == (0o640, 0, int(groups["c1d"]))
+
+
+def test_what_the_program_and_systemd_agreed_on():
+    """Ready by sd_notify, a drain that ends before systemd loses patience, no second try with a wrong setting."""
+    service = directives("c1d.service")
+    assert service["Type"] == ["notify"] and service["WatchdogSec"] == ["30"]
+    assert service["TimeoutStopSec"] == ["20"] and service["KillMode"] == ["mixed"]
+    assert service["RestartPreventExitStatus"] == ["77 78"]
+    assert service["ExecReload"] == ["/usr/local/bin/c1d check -t", "/bin/kill -HUP $MAINPID"]
+    assert "ExecStartPre" not in service
 
 
 def test_A21_only_the_web_server_may_reach_the_socket():
