@@ -19,6 +19,9 @@
 
 struct json; /* one value of a parsed tree; lives until json_free of its root */
 
+/* Of the parser behind this, as built against or as running: for `c1d version`. */
+const char *json_version(bool running);
+
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
 /* The root, or NULL with ERROR_BAD_JSON (detail names the byte offset and the reason, never echoes input),

@@ -40,6 +40,7 @@ struct message {
 	struct slice content;
 	const char *run_id;        /* NULL: no run made it, or it was edited since */
 	const char *parent_id;     /* NULL or the message it answers */
+	const char *key;           /* NULL or, of an answer, its Idempotency-Key's hash */
 	const char *finish_reason; /* NULL or the upstream's word, verbatim */
 	const char *usage;         /* NULL or a JSON object's text */
 	const char *feedback;      /* NULL or a JSON object's text */

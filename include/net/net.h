@@ -19,6 +19,11 @@
 /* Once a process, before threads. */
 bool net_init(struct error *err);
 void net_done(void);
+/* Of the library behind this, as built against or as running: for `c1d version`. */
+const char *net_version(bool running);
+
+/* Blocking: does the host of this address answer, with TLS when it is https? Nothing is sent. Any thread. */
+bool net_probe(const char *url, const char *ca_file, int64_t ms, struct error *err);
 
 struct net_multi;
 struct net_transfer;

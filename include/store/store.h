@@ -83,6 +83,13 @@ struct store *store_open(const struct config *config, struct shm *shm, struct er
 void store_free(struct store *store);
 const char *store_kind(const struct store *store); /* "mongodb", "sqlite" */
 
+/* The libraries behind it, for `c1d version`; ends with a NULL name. */
+struct store_library {
+	const char *name, *built;
+	const char *(*running)(void);
+};
+extern const struct store_library store_libraries[];
+
 /* Can the URI be used at all? No connection is made. For `c1d check -t`. */
 bool store_check_uri(const char *uri, struct error *err);
 
@@ -118,6 +125,9 @@ bool store_message_get(struct store *store, const char *thread_id, const char *i
 		       struct message *out, struct error *err);
 /* The answer that this run wrote, while it was not edited since. */
 bool store_message_by_run(struct store *store, const char *run_id, struct arena *arena,
+			  struct message *out, struct error *err);
+/* The answer of a thread that came of this Idempotency-Key (message.key). */
+bool store_message_by_key(struct store *store, const char *thread_id, const char *key, struct arena *arena,
 			  struct message *out, struct error *err);
 /* Always oldest first. */
 bool store_message_list(struct store *store, const struct message_filter *filter, struct arena *arena,

@@ -106,3 +106,12 @@ bool json_print(const struct json *value, struct buffer *out)
 	cJSON_free(text);
 	return ok;
 }
+
+#define TEXT_OF(n)  #n
+#define VERSION(...) VERSION_(__VA_ARGS__)
+#define VERSION_(a, b, c) TEXT_OF(a) "." TEXT_OF(b) "." TEXT_OF(c)
+
+const char *json_version(bool running)
+{
+	return running ? cJSON_Version() : VERSION(CJSON_VERSION_MAJOR, CJSON_VERSION_MINOR, CJSON_VERSION_PATCH);
+}

@@ -151,6 +151,8 @@ bool spool_file_write_header(struct spool *spool)
 	COPY_TEXT(disk->message_id, record->message_id);
 	COPY_TEXT(disk->node, record->node);
 	COPY_TEXT(disk->user_id, record->user_id);
+	COPY_TEXT(disk->key, record->key);
+	COPY_TEXT(disk->question, record->question);
 	disk->identity_sum = identity_sum(disk);
 	return write_at(spool->fd, 0, header.block, sizeof header.block);
 }
@@ -181,6 +183,8 @@ bool spool_refresh(struct spool *spool, struct error *err)
 	TAKE_TEXT(record->message_id, disk.message_id);
 	TAKE_TEXT(record->node, disk.node);
 	TAKE_TEXT(record->user_id, disk.user_id);
+	TAKE_TEXT(record->key, disk.key);
+	TAKE_TEXT(record->question, disk.question);
 	TAKE_TEXT(record->finish_reason, disk.finish_reason);
 	TAKE_TEXT(record->usage, disk.usage);
 	TAKE_TEXT(record->error_word, disk.error_word);

@@ -25,6 +25,7 @@ struct spool_disk {
 	int64_t created_ms;
 	char run_id[ID_MAX + 1], thread_id[ID_MAX + 1], message_id[ID_MAX + 1], node[ID_MAX + 1];
 	char user_id[516];
+	char key[ID_UUID_SIZE], question[ID_UUID_SIZE];
 };
 
 _Static_assert(sizeof(struct spool_disk) <= SPOOL_HEADER, "the header block holds the header");

@@ -1,0 +1,102 @@
+/* cli: the table of sub-commands, and what all of them share. */
+#include "cli/cli.h"
+
+#include "base/log.h"
+#include "base/version.h"
+#include "commands.h"
+#include <stdio.h>
+#include <string.h>
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *options, *help;
+} commands[] = {
+	{ "serve", command_serve, "", "run the pool until SIGTERM" },
+	{ "check", command_check, "[-t]", "try the settings, the store and the C1 API; -t: the settings only" },
+	{ "version", command_version, "", "this program and its libraries" },
+	{ "help", command_help, "[settings [--markdown]]", "this text; or every setting with its default" },
+};
+
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+void command_list(void)
+{
+	printf("c1d " C1D_VERSION ": the Thesys C1 backend behind nginx\n\nusage: c1d COMMAND [--config FILE]\n\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		printf("  %-8s %-24s %s\n", commands[i].name, commands[i].options, commands[i].help);
+	printf("\nSettings are KEY=value lines in /etc/c1d/c1d.conf (or --config FILE) and the environment, which wins.\n");
+}
+
+bool command_has(int argc, char **argv, const char *option)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], option) == 0)
+			return true;
+	return false;
+}
+
+static const char *config_path(int argc, char **argv)
+{
+	for (int i = 1; i + 1 < argc; i++)
+		if (strcmp(argv[i], "--config") == 0)
+			return argv[i + 1];
+	return NULL;
+}
+
+static const struct {
+	const char *word;
+	int value;
+} levels[] = { { "error", LOG_ERROR }, { "warn", LOG_WARN }, { "notice", LOG_NOTICE }, { "info", LOG_INFO },
+	       { "debug", LOG_DEBUG } },
+  formats[] = { { "auto", LOG_AUTO }, { "json", LOG_JSON }, { "text", LOG_TEXT }, { "journal", LOG_JOURNAL } };
+
+static void set_log_up(const struct config *config)
+{
+	int level = LOG_INFO, format = LOG_AUTO;
+
+	for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+		if (strcmp(config->log_level, levels[i].word) == 0)
+			level = levels[i].value;
+	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+		if (strcmp(config->log_format, formats[i].word) == 0)
+			format = formats[i].value;
+	log_setup((enum log_level)level, (enum log_format)format, config_host().journal);
+	log_redact(config->api_key);
+	log_redact(config->firebase_key);
+}
+
+bool command_settings(int argc, char **argv, struct config *out, int *exit_code)
+{
+	struct buffer report;
+	struct error err = { 0 };
+	bool ok;
+
+	buffer_init(&report, 1u << 20);
+	ok = config_load(config_path(argc, argv), out, &report, &err);
+	if (report.len > 0)
+		fprintf(stderr, "%s", report.data);
+	else if (!ok)
+		fprintf(stderr, "c1d: %s\n", err.detail);
+	buffer_done(&report);
+	if (ok)
+		set_log_up(out);
+	else
+		*exit_code = EXIT_CONFIG;
+	return ok;
+}
+
+int cli_main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "help";
+
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	if (strcmp(name, "--version") == 0)
+		name = "version";
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return commands[i].run(argc > 1 ? argc - 1 : 0, argv + 1);
+	fprintf(stderr, "c1d: there is no command '%s'; c1d help lists what there is\n", name);
+	return EXIT_USAGE;
+}
