@@ -1,0 +1,65 @@
+/* problem: the one place where an error becomes a body. */
+#include "http/problem.h"
+
+#include "base/json.h"
+#include <stdio.h>
+#include <string.h>
+
+bool problem_json(const struct error *err, const char *request_id, struct buffer *out)
+{
+	struct json_writer w;
+
+	json_writer_init(&w, out);
+	json_open(&w, '{');
+	json_put_text(&w, "type", "about:blank");
+	json_put_text(&w, "title", error_title(err->code));
+	json_put_int(&w, "status", error_status(err->code));
+	json_put_text(&w, "detail", err->detail);
+	json_put_text(&w, "code", error_word(err->code));
+	json_put_text(&w, "request_id", request_id);
+	if (err->retry_after_s > 0)
+		json_put_int(&w, "retry_after", err->retry_after_s);
+	if (err->link[0])
+		json_put_text(&w, "link", err->link);
+	if (err->field[0]) {
+		json_key(&w, "errors");
+		json_open(&w, '[');
+		json_open(&w, '{');
+		json_put_text(&w, "field", err->field);
+		json_put_text(&w, "reason", err->detail);
+		json_close(&w, '}');
+		json_close(&w, ']');
+	}
+	json_close(&w, '}');
+	return !out->failed;
+}
+
+/* `Allow` survives: the route table put it there before the walk failed. */
+static void keep_allow(struct response *response, char allow[128])
+{
+	const char *found = response->headers.data ? strstr(response->headers.data, "Allow: ") : NULL;
+
+	allow[0] = '\0';
+	if (found)
+		snprintf(allow, 128, "%.*s", (int)strcspn(found + 7, "\r"), found + 7);
+}
+
+void problem_response(const struct error *err, const char *request_id, struct response *response)
+{
+	char allow[128];
+
+	keep_allow(response, allow);
+	buffer_reset(&response->headers);
+	buffer_reset(&response->body);
+	response->status = error_status(err->code);
+	response_header(response, "Content-Type", SLICE("application/problem+json"));
+	response_header(response, "Cache-Control", SLICE("no-store"));
+	response_header(response, "X-Content-Type-Options", SLICE("nosniff"));
+	if (allow[0])
+		response_header(response, "Allow", slice_of(allow));
+	if (err->retry_after_s > 0)
+		response_headerf(response, "Retry-After", "%d", err->retry_after_s);
+	if (err->link[0])
+		response_headerf(response, "Link", "<%s>; rel=\"related\"", err->link);
+	problem_json(err, request_id, &response->body);
+}

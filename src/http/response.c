@@ -1,0 +1,57 @@
+/* response: headers that no client byte can split, and a body. */
+#include "http/response.h"
+
+#include <stdio.h>
+
+#define HEADERS_MAX 8192
+#define BODY_MAX    65536 /* of a response that says nothing else */
+
+void response_init(struct response *response)
+{
+	*response = (struct response){ .status = 200, .route = "" };
+	buffer_init(&response->headers, HEADERS_MAX);
+	buffer_init(&response->body, BODY_MAX);
+}
+
+void response_done(struct response *response)
+{
+	buffer_done(&response->headers);
+	buffer_done(&response->body);
+}
+
+bool response_header(struct response *response, const char *name, struct slice value)
+{
+	struct buffer *out = &response->headers;
+
+	for (size_t i = 0; i < value.len; i++)
+		if ((unsigned char)value.ptr[i] < 0x20 || value.ptr[i] == 0x7F)
+			return false;
+	if (strlen(name) + value.len + 4 > out->max - out->len)
+		return false;
+	buffer_append(out, slice_of(name));
+	buffer_append(out, SLICE(": "));
+	buffer_append(out, value);
+	return buffer_append(out, SLICE("\r\n"));
+}
+
+bool response_headerf(struct response *response, const char *name, const char *format, ...)
+{
+	struct buffer value;
+	va_list ap;
+	bool ok;
+
+	buffer_init(&value, HEADERS_MAX);
+	va_start(ap, format);
+	ok = buffer_vappendf(&value, format, ap) && response_header(response, name, buffer_slice(&value));
+	va_end(ap);
+	buffer_done(&value);
+	return ok;
+}
+
+void response_json(struct response *response, int status)
+{
+	response->status = status;
+	response_header(response, "Content-Type", SLICE("application/json"));
+	response_header(response, "Cache-Control", SLICE("no-store"));
+	response_header(response, "X-Content-Type-Options", SLICE("nosniff"));
+}

@@ -1,0 +1,43 @@
+/* message: the words of roles and statuses. */
+#include "model/message.h"
+
+static const char *const roles[ROLE_COUNT] = {
+#define X(id, text) [ROLE_##id] = text,
+	MESSAGE_ROLES(X)
+#undef X
+};
+static const char *const statuses[STATUS_COUNT] = {
+#define X(id, text) [STATUS_##id] = text,
+	MESSAGE_STATUSES(X)
+#undef X
+};
+
+const char *message_role_text(enum message_role role)
+{
+	return roles[role];
+}
+
+bool message_role_parse(struct slice text, enum message_role *out)
+{
+	for (int i = 0; i < ROLE_COUNT; i++)
+		if (slice_is(text, roles[i])) {
+			*out = (enum message_role)i;
+			return true;
+		}
+	return false;
+}
+
+const char *message_status_text(enum message_status status)
+{
+	return statuses[status];
+}
+
+bool message_status_parse(struct slice text, enum message_status *out)
+{
+	for (int i = 0; i < STATUS_COUNT; i++)
+		if (slice_is(text, statuses[i])) {
+			*out = (enum message_status)i;
+			return true;
+		}
+	return false;
+}
