@@ -25,6 +25,10 @@ struct store_ops {
 	bool (*message_insert)(void *self, const struct message *messages, size_t count, struct error *err);
 	bool (*message_get)(void *self, const char *thread_id, const char *id, struct arena *arena,
 			    struct message *out, struct error *err);
+	bool (*message_by_run)(void *self, const char *run_id, struct arena *arena, struct message *out,
+			       struct error *err);
+	bool (*message_by_key)(void *self, const char *thread_id, const char *key, struct arena *arena,
+			       struct message *out, struct error *err);
 	bool (*message_list)(void *self, const struct message_filter *filter, struct arena *arena,
 			     struct message_list *out, struct error *err);
 	bool (*message_update)(void *self, const char *thread_id, const char *id, const struct message_patch *patch,
