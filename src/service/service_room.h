@@ -3,7 +3,7 @@
  *
  *   service.c           opens and closes, health
  *   node.c              the name of this node, kept in the state folder
- *   turn.c, turn_claim.c, prompt.c  a question on its way to the engine
+ *   turn.c, turn_known.c, turn_claim.c, prompt.c  a question on its way to the engine
  *   saver.c             ended answers on their way to the store
  *   service_threads.c, service_messages.c  reading and editing
  */
@@ -40,12 +40,29 @@ void savers_free(struct savers *savers);
 /* Any thread; takes the reference; never blocks on the store. */
 void savers_add(struct savers *savers, struct spool *spool);
 
+/* --- turn.c --- */
+/* A turn on its way: what every step of it needs. */
+struct turn_work {
+	struct service *service;
+	const struct caller *caller;
+	const struct turn_request *request;
+	struct arena *arena;
+	char key[ID_UUID_SIZE];      /* hash of the Idempotency-Key; "" without one */
+	char question[ID_UUID_SIZE]; /* hash of what is asked: same key, other question is an error */
+	int64_t first_seq;           /* of the question, once the claim is won */
+	struct turn turn;            /* what comes out */
+};
+
+/* --- turn_known.c: was it asked before? --- */
+/* Looks in the store, by key or by the answer's id. *known: turn.kind is REJOIN or REPLAY. */
+bool turn_known(struct turn_work *work, bool *known, struct error *err);
+/* The run of this spool is the same question's: it becomes what the turn follows. Takes the reference, always. */
+bool turn_rejoin(struct turn_work *work, struct spool *spool, struct error *err);
+
 /* --- turn_claim.c --- */
-/* Gets the thread's claim for the run, makes the thread where that is allowed, and tells why not.
- * *first_seq: of the question. */
-bool turn_claim(struct service *service, const struct caller *caller,
-		const struct turn_request *request, const struct turn *turn, struct arena *arena,
-		int64_t *first_seq, struct error *err);
+/* Gets the thread's claim for the run, makes the thread where that is allowed, and tells why not. turn.kind is REJOIN when
+ * the claim is held by a twin of this turn. */
+bool turn_claim(struct turn_work *work, struct error *err);
 
 /* --- prompt.c --- */
 /* The upstream request: system prompt, history before before_seq within the budget, the question.

@@ -1,7 +1,7 @@
 /*
  * turn: a question on its way to the engine. Every step is safe to repeat, and only the last one
- * spends a token: the spool file first (so a claim without one is void), then the thread's claim,
- * then both messages, then the prompt.
+ * spends a token: was it asked before, the spool file (so a claim without one is void), the thread's
+ * claim, both messages, the prompt.
  */
 #include "service_room.h"
 
@@ -9,231 +9,247 @@
 #include "base/log.h"
 #include <stdio.h>
 
-/* --- ids --- */
+/* --- names --- */
 
-static const char *id_or_hash(struct arena *arena, struct slice given, const struct caller *caller,
-			      const struct turn_request *request, const char *kind)
+static const char *id_or_hash(struct turn_work *work, struct slice given, const char *kind)
 {
-	const struct slice parts[] = { slice_of(caller->user_id), request->thread_id, request->key,
+	const struct turn_request *request = work->request;
+	const struct slice parts[] = { slice_of(work->caller->user_id), request->thread_id, request->key,
 				       slice_of(kind) };
 	char made[ID_UUID_SIZE];
 
 	if (given.len > 0)
-		return arena_copy(arena, given);
+		return arena_copy(work->arena, given);
 	if (request->key.len > 0)
 		id_hash(parts, 4, made);
 	else
 		id_uuid7(made);
-	return arena_text(arena, made);
+	return arena_text(work->arena, made);
 }
 
-static bool name_all(struct service *service, const struct caller *caller,
-		     const struct turn_request *request, struct arena *arena, struct turn *turn)
+static bool name_all(struct turn_work *work)
 {
+	const struct turn_request *request = work->request;
+	const struct slice key[] = { slice_of(work->caller->user_id), request->key };
+	const struct slice question[] = { request->message };
+	struct turn *turn = &work->turn;
 	char run[ID_UUID_SIZE];
 
 	id_uuid7(run);
-	turn->run_id = arena_printf(arena, "%s-%s", run, service->node);
-	turn->thread_id = id_or_hash(arena, request->thread_id, caller, request, "thread");
-	turn->message_id = id_or_hash(arena, request->message_id, caller, request, "question");
-	turn->response_id = id_or_hash(arena, request->response_id, caller, request, "answer");
-	return !arena->failed;
+	if (request->key.len > 0)
+		id_hash(key, 2, work->key);
+	id_hash(question, 1, work->question);
+	turn->run_id = arena_printf(work->arena, "%s-%s", run, work->service->node);
+	turn->thread_id = id_or_hash(work, request->thread_id, "thread");
+	turn->message_id = id_or_hash(work, request->message_id, "question");
+	turn->response_id = id_or_hash(work, request->response_id, "answer");
+	return !work->arena->failed;
 }
 
-static bool check(const struct service *service, const struct turn_request *request,
-		  const struct turn *turn, struct error *err)
+static bool check(const struct turn_work *work, struct error *err)
 {
-	if (strcmp(turn->message_id, turn->response_id) == 0)
+	const struct turn_request *request = work->request;
+
+	if (strcmp(work->turn.message_id, work->turn.response_id) == 0)
 		return error_field(err, ERROR_VALIDATION, "responseId",
 				   "The question and the answer need different ids.");
-	if (request->model.len > 0 && !prompt_model_allowed(service->config, request->model))
-		return error_field(err, ERROR_VALIDATION, "model",
-				   "This model is not offered here.");
+	if (request->model.len > 0 && !prompt_model_allowed(work->service->config, request->model))
+		return error_field(err, ERROR_VALIDATION, "model", "This model is not offered here.");
 	return true;
 }
 
 /* --- the spool file --- */
 
-static struct spool *make_spool(struct service *service, const struct caller *caller,
-				const struct turn *turn, struct error *err)
+static struct spool *make_spool(const struct turn_work *work, struct error *err)
 {
 	struct spool_record record = { .created_ms = clock_wall_ms() };
+	const struct turn *turn = &work->turn;
 
 	snprintf(record.run_id, sizeof record.run_id, "%s", turn->run_id);
 	snprintf(record.thread_id, sizeof record.thread_id, "%s", turn->thread_id);
 	snprintf(record.message_id, sizeof record.message_id, "%s", turn->response_id);
-	snprintf(record.node, sizeof record.node, "%s", service->node);
-	snprintf(record.user_id, sizeof record.user_id, "%s", caller->user_id);
-	return spool_create(service->spools, &record, err);
-}
-
-static void remove_spool(struct service *service, struct spool *spool)
-{
-	spool_remove(service->spools, spool_record(spool)->run_id);
-	spool_unref(spool);
+	snprintf(record.node, sizeof record.node, "%s", work->service->node);
+	snprintf(record.user_id, sizeof record.user_id, "%s", work->caller->user_id);
+	memcpy(record.key, work->key, sizeof record.key);
+	memcpy(record.question, work->question, sizeof record.question);
+	return spool_create(work->service->spools, &record, err);
 }
 
 /* --- both messages --- */
 
-static bool insert_pair(struct service *service, const struct turn_request *request,
-			const struct turn *turn, int64_t first_seq, struct error *err)
+static struct message answer_of(const struct turn_work *work)
 {
 	int64_t now_ms = clock_wall_ms();
-	const struct message pair[2] = {
-		{ .id = turn->message_id,
-		  .thread_id = turn->thread_id,
-		  .seq = first_seq,
-		  .role = ROLE_USER,
-		  .status = STATUS_COMPLETE,
-		  .content = request->message,
-		  .metadata = request->metadata,
-		  .created_ms = now_ms,
-		  .updated_ms = now_ms },
-		{ .id = turn->response_id,
-		  .thread_id = turn->thread_id,
-		  .seq = first_seq + 1,
-		  .role = ROLE_ASSISTANT,
-		  .status = STATUS_STREAMING,
-		  .content = SLICE(""),
-		  .run_id = turn->run_id,
-		  .parent_id = turn->message_id,
-		  .created_ms = now_ms,
-		  .updated_ms = now_ms },
-	};
 
-	return store_message_insert(service->store, pair, 2, err);
-}
-
-/* The question's id exists: a resend whose answer is there is answered from the store, one whose
- * first try died between the two inserts goes on, and another question under the same id is
- * refused. */
-static bool resolve_twin(struct service *service, const struct turn_request *request,
-			 int64_t first_seq, struct arena *arena, struct turn *turn,
-			 struct error *err)
-{
-	struct message question;
-	struct error mine = { 0 };
-
-	if (!store_message_get(service->store, turn->thread_id, turn->message_id, arena, &question,
-			       &mine) ||
-	    question.role != ROLE_USER || !slice_equal(question.content, request->message))
-		return error_set(err,
-				 mine.code && mine.code != ERROR_NOT_FOUND ? mine.code
-									   : ERROR_KEY_REUSED,
-				 "This id was used for another message.");
-	if (store_message_get(service->store, turn->thread_id, turn->response_id, arena,
-			      &turn->answer, &mine)) {
-		if (turn->answer.role != ROLE_ASSISTANT || turn->answer.status == STATUS_STREAMING)
-			return error_set(err, ERROR_RUN_ACTIVE,
-					 "This answer is still being written.");
-		turn->replay = true;
-		return true;
-	}
-	if (mine.code != ERROR_NOT_FOUND) {
-		*err = mine;
-		return false;
-	}
-	const struct message answer = {
-		.id = turn->response_id,
-		.thread_id = turn->thread_id,
-		.seq = first_seq + 1,
+	return (struct message){
+		.id = work->turn.response_id,
+		.thread_id = work->turn.thread_id,
+		.seq = work->first_seq + 1,
 		.role = ROLE_ASSISTANT,
 		.status = STATUS_STREAMING,
 		.content = SLICE(""),
-		.run_id = turn->run_id,
-		.parent_id = turn->message_id,
-		.created_ms = clock_wall_ms(),
-		.updated_ms = clock_wall_ms(),
+		.run_id = work->turn.run_id,
+		.parent_id = work->turn.message_id,
+		.key = work->key[0] ? work->key : NULL,
+		.created_ms = now_ms,
+		.updated_ms = now_ms,
 	};
-	return store_message_insert(service->store, &answer, 1, err);
 }
 
-static bool save_question(struct service *service, const struct turn_request *request,
-			  int64_t first_seq, struct arena *arena, struct turn *turn,
-			  struct error *err)
+static bool insert_pair(const struct turn_work *work, struct error *err)
 {
+	struct message pair[2] = { { 0 }, answer_of(work) };
+
+	pair[0] = (struct message){
+		.id = work->turn.message_id,
+		.thread_id = work->turn.thread_id,
+		.seq = work->first_seq,
+		.role = ROLE_USER,
+		.status = STATUS_COMPLETE,
+		.content = work->request->message,
+		.metadata = work->request->metadata,
+		.created_ms = pair[1].created_ms,
+		.updated_ms = pair[1].created_ms,
+	};
+	return store_message_insert(work->service->store, pair, 2, err);
+}
+
+/* An id exists already. The same question without this answer: its first try died between the two inserts, or it is asked
+ * again: it goes on under its answer's own id. Another question: refused. */
+static bool insert_answer(const struct turn_work *work, struct error *err)
+{
+	const struct message answer = answer_of(work);
+	struct message question;
 	struct error mine = { 0 };
 
-	if (insert_pair(service, request, turn, first_seq, &mine))
-		return true;
-	if (mine.code == ERROR_CONFLICT)
-		return resolve_twin(service, request, first_seq, arena, turn, err);
-	if (err)
+	if (!store_message_get(work->service->store, work->turn.thread_id, work->turn.message_id, work->arena,
+			       &question, &mine) &&
+	    mine.code != ERROR_NOT_FOUND) {
 		*err = mine;
+		return false;
+	}
+	if (mine.code == ERROR_NOT_FOUND || question.role != ROLE_USER ||
+	    !slice_equal(question.content, work->request->message))
+		return error_set(err, ERROR_KEY_REUSED, "This id was used for another message.");
+	return store_message_insert(work->service->store, &answer, 1, err);
+}
+
+static bool save_question(struct turn_work *work, struct error *err)
+{
+	struct error mine = { 0 };
+	bool known;
+
+	if (insert_pair(work, &mine))
+		return true;
+	if (mine.code == ERROR_CONFLICT) {
+		if (!turn_known(work, &known, err))
+			return false;
+		return known || insert_answer(work, err);
+	}
+	*err = mine;
 	return false;
 }
 
 /* --- all of it --- */
 
-/* With the claim held: the messages, then the prompt. */
-static bool prepare(struct service *service, const struct turn_request *request, int64_t first_seq,
-		    struct arena *arena, struct turn *turn, struct error *err)
+/* With the claim held: a twin may have come and gone since the first look; then the messages, then the prompt. */
+static bool prepare(struct turn_work *work, struct error *err)
 {
-	struct slice model =
-		request->model.len > 0 ? request->model : slice_of(service->config->model);
+	struct turn *turn = &work->turn;
+	struct slice model = work->request->model.len > 0 ? work->request->model :
+							    slice_of(work->service->config->model);
+	bool known = false;
 
-	if (!save_question(service, request, first_seq, arena, turn, err))
+	if (work->key[0] && !turn_known(work, &known, err))
 		return false;
-	return turn->replay || prompt_build(service, turn, request->message, model, first_seq,
-					    arena, &turn->start.body, err);
+	if (known)
+		return true;
+	if (!save_question(work, err))
+		return false;
+	return turn->kind != TURN_NEW ||
+	       prompt_build(work->service, turn, work->request->message, model, work->first_seq, work->arena,
+			    &turn->start.body, err);
 }
 
-/* The question is in the store but the model was never asked: the answer says so. */
-static void end_unasked(struct service *service, const struct turn *turn)
+/* The question may be in the store but the model was never asked: the answer says so, and the claim is given back. */
+static void end_unasked(struct service *service, const struct turn *turn, const char *run_id)
 {
 	const struct finish finish = {
 		.thread_id = turn->thread_id,
 		.message_id = turn->response_id,
-		.run_id = turn->run_id,
+		.run_id = run_id,
 		.status = STATUS_ERROR,
 		.content = SLICE(""),
 		.now_ms = clock_wall_ms(),
 	};
 
-	if (!store_finish(service->store, &finish, NULL, NULL))
-		store_claim_release(service->store, turn->thread_id, turn->run_id, NULL);
+	if (turn->kind != TURN_NEW || !store_finish(service->store, &finish, NULL, NULL))
+		store_claim_release(service->store, turn->thread_id, run_id, NULL);
+}
+
+/* With room and a spool file: the claim and what follows from it. On success with another kind than TURN_NEW the file is not
+ * needed. */
+static bool claim_and_prepare(struct turn_work *work, struct error *err)
+{
+	const char *run_id = work->turn.run_id;
+	bool ok;
+
+	if (!turn_claim(work, err))
+		return false;
+	if (work->turn.kind != TURN_NEW)
+		return true;
+	ok = prepare(work, err);
+	if (!ok || work->turn.kind != TURN_NEW)
+		end_unasked(work->service, &work->turn, run_id);
+	return ok;
+}
+
+static bool begin_new(struct turn_work *work, struct error *err)
+{
+	struct service *service = work->service;
+	struct turn *turn = &work->turn;
+	struct spool *spool;
+	bool ok;
+
+	if (!engine_take_room(service->engine, err))
+		return false;
+	spool = make_spool(work, err);
+	if (!spool) {
+		engine_give_room(service->engine);
+		return false;
+	}
+	ok = claim_and_prepare(work, err);
+	if (ok && turn->kind == TURN_NEW) {
+		turn->start.spool = spool;
+		turn->start.leave = work->request->leave;
+		turn->start.grace_ms = work->request->grace_ms;
+		turn->start.arrived_ms = work->request->arrived_ms;
+		return true;
+	}
+	spool_remove(service->spools, spool_record(spool)->run_id);
+	spool_unref(spool);
+	engine_give_room(service->engine);
+	return ok;
 }
 
 bool service_turn_begin(struct service *service, const struct caller *caller,
 			const struct turn_request *request, struct arena *arena, struct turn *out,
 			struct error *err)
 {
-	struct turn turn = { 0 };
+	struct turn_work work = { .service = service, .caller = caller, .request = request, .arena = arena };
 	struct error mine = { 0 };
-	int64_t first_seq = 0;
-	struct spool *spool;
+	bool known = false, can_be_known = request->key.len > 0 || request->response_id.len > 0;
 
-	if (!name_all(service, caller, request, arena, &turn))
+	if (!name_all(&work))
 		return error_set(err, ERROR_OVERLOADED, "No memory.");
-	if (!check(service, request, &turn, err) || !engine_take_room(service->engine, err))
-		return false;
-	spool = make_spool(service, caller, &turn, &mine);
-	if (!spool)
-		goto fail;
-	if (!turn_claim(service, caller, request, &turn, arena, &first_seq, &mine))
-		goto fail_spool;
-	if (!prepare(service, request, first_seq, arena, &turn, &mine) || turn.replay)
-		goto fail_claimed;
-	turn.start.spool = spool;
-	turn.start.leave = request->leave;
-	turn.start.grace_ms = request->grace_ms;
-	turn.start.arrived_ms = request->arrived_ms;
-	*out = turn;
-	return true;
-fail_claimed:
-	if (turn.replay)
-		store_claim_release(service->store, turn.thread_id, turn.run_id, NULL);
-	else
-		end_unasked(service, &turn);
-fail_spool:
-	remove_spool(service, spool);
-fail:
-	engine_give_room(service->engine);
-	if (turn.replay)
-		*out = turn;
-	else if (err)
+	if (check(&work, &mine) && (!can_be_known || turn_known(&work, &known, &mine)) &&
+	    (known || begin_new(&work, &mine))) {
+		*out = work.turn;
+		return true;
+	}
+	if (err)
 		*err = mine;
-	return turn.replay;
+	return false;
 }
 
 void service_turn_drop(struct service *service, struct turn *turn)

@@ -1,6 +1,6 @@
 /*
  * turn_claim: one answer at a time is written on a thread. The claim is one atomic update of the
- * thread; who does not get it learns why: no such thread, not theirs, or another run holds it.
+ * thread; who does not get it learns why: no such thread, not theirs, a twin of this very turn, or another run holds it.
  */
 #include "service_room.h"
 
@@ -9,21 +9,20 @@
 
 #define CLAIM_TRIES 4
 
-static bool make_thread(struct service *service, const struct caller *caller,
-			const struct turn_request *request, const struct turn *turn,
-			struct arena *arena, struct error *err)
+static bool make_thread(struct turn_work *work, struct error *err)
 {
+	struct service *service = work->service;
 	int64_t now_ms = clock_wall_ms();
 	struct thread thread = {
-		.id = turn->thread_id,
-		.user_id = caller->user_id,
-		.title = service_title(arena, request->message),
+		.id = work->turn.thread_id,
+		.user_id = work->caller->user_id,
+		.title = service_title(work->arena, work->request->message),
 		.created_ms = now_ms,
 		.updated_ms = now_ms,
 	};
 	struct error mine = { 0 };
 
-	if (request->thread_id.len > 0 && !service->config->create_threads)
+	if (work->request->thread_id.len > 0 && !service->config->create_threads)
 		return error_set(err, ERROR_NOT_FOUND, "There is no such thread.");
 	/* A twin of this request may have made it: the next claim tells. */
 	if (store_thread_insert(service->store, &thread, &mine) || mine.code == ERROR_CONFLICT)
@@ -43,22 +42,29 @@ static bool refuse_busy(const struct thread *thread, struct error *err)
 	return false;
 }
 
-/* The run that holds the claim: is it alive, is it followed, may it be superseded? true: try the
- * claim again. */
-static bool clear_way(struct service *service, const struct turn *turn, const struct thread *thread,
-		      struct error *err)
+static bool is_twin(const struct turn_work *work, const struct spool_record *record)
 {
+	return strcmp(record->message_id, work->turn.response_id) == 0 ||
+	       (work->key[0] && strcmp(record->key, work->key) == 0);
+}
+
+/* The run that holds the claim: a twin, alive, followed, to be superseded? true: try the claim again, unless
+ * turn.kind says that this turn has joined it. */
+static bool clear_way(struct turn_work *work, const struct thread *thread, struct error *err)
+{
+	struct service *service = work->service;
 	struct spool *spool;
 	bool ok;
 
-	if (strcmp(thread->run.message_id, turn->response_id) == 0 ||
-	    strcmp(thread->run.node, service->node) != 0)
+	if (strcmp(thread->run.node, service->node) != 0)
 		return refuse_busy(thread, err);
 	spool = spool_open(service->spools, thread->run.id, NULL);
 	/* The file is made before the claim and stays until after it: a claim without one was left
 	 * by a crash. */
 	if (!spool)
 		return store_claim_release(service->store, thread->id, thread->run.id, err);
+	if (is_twin(work, spool_record(spool)))
+		return turn_rejoin(work, spool, err);
 	if (spool_record(spool)->saved)
 		ok = store_claim_release(service->store, thread->id, thread->run.id, err);
 	else if (spool_is_followed(spool))
@@ -70,33 +76,37 @@ static bool clear_way(struct service *service, const struct turn *turn, const st
 	return ok;
 }
 
-bool turn_claim(struct service *service, const struct caller *caller,
-		const struct turn_request *request, const struct turn *turn, struct arena *arena,
-		int64_t *first_seq, struct error *err)
+/* Not won: what stands in the way, and can it be cleared? */
+static bool next_try(struct turn_work *work, const struct claim_result *result, struct error *err)
 {
+	if (!result->found)
+		return make_thread(work, err);
+	return service_may(work->caller, &result->thread, err) &&
+	       (!result->thread.run.id || clear_way(work, &result->thread, err));
+}
+
+bool turn_claim(struct turn_work *work, struct error *err)
+{
+	struct turn *turn = &work->turn;
 	struct claim claim = {
 		.thread_id = turn->thread_id,
-		.user_id = caller->enforced ? caller->user_id : NULL,
-		.run = { turn->run_id, turn->response_id, service->node },
+		.user_id = work->caller->enforced ? work->caller->user_id : NULL,
+		.run = { turn->run_id, turn->response_id, work->service->node },
 	};
 	struct claim_result result;
 
 	for (int i = 0; i < CLAIM_TRIES; i++) {
 		claim.now_ms = clock_wall_ms();
-		if (!store_claim(service->store, &claim, arena, &result, err))
+		if (!store_claim(work->service->store, &claim, work->arena, &result, err))
 			return false;
 		if (result.won) {
-			*first_seq = result.first_seq;
+			work->first_seq = result.first_seq;
 			return true;
 		}
-		if (!result.found) {
-			if (!make_thread(service, caller, request, turn, arena, err))
-				return false;
-		} else if (!service_may(caller, &result.thread, err)) {
+		if (!next_try(work, &result, err))
 			return false;
-		} else if (result.thread.run.id && !clear_way(service, turn, &result.thread, err)) {
-			return false;
-		}
+		if (turn->kind == TURN_REJOIN)
+			return true;
 	}
 	return error_set(err, ERROR_RUN_ACTIVE, "Other answers keep starting on this thread.");
 }
