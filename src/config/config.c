@@ -1,0 +1,199 @@
+/*
+ * config: from all sources to one struct config: defaults, file, environment, credentials, each over the one before. All
+ * problems are told at once, so that a file is mended in one go.
+ */
+#include "config/config.h"
+
+#include "config_room.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONFIG_FILE "/etc/c1d/c1d.conf"
+#define MEMORY_MAX  (4u << 20)
+#define SECRET_MAX  65536
+
+extern char **environ;
+
+/* --- the environment --- */
+
+/* Variables of ours that are no settings: where the file is, and what the tests use. */
+static bool is_other_variable(struct slice name)
+{
+	return slice_is(name, "C1D_CONFIG") || slice_starts(name, SLICE("C1D_TEST_")) || slice_is(name, "C1D_BIN") ||
+	       slice_is(name, "C1D_TSAN_BIN");
+}
+
+static void refuse_unknown(struct load *load, struct slice name)
+{
+	const char *nearest = setting_nearest(name);
+	char fix[128];
+
+	snprintf(fix, sizeof fix, nearest ? "did you mean %s?" : "unset it; c1d help settings lists what there is", nearest);
+	config_problem(load, "environment", fix, "there is no setting %.*s", SLICE_ARG(name));
+}
+
+static void read_environment(struct load *load)
+{
+	for (char **at = environ; *at; at++) {
+		const char *equals = strchr(*at, '=');
+		struct slice name = { *at, equals ? (size_t)(equals - *at) : 0 };
+		const struct setting *setting = setting_find(name);
+
+		if (setting)
+			setting_store(load, setting, equals + 1, "environment");
+		else if (slice_starts(name, SLICE("C1D_")) && !is_other_variable(name))
+			refuse_unknown(load, name);
+	}
+}
+
+/* --- credentials --- */
+
+/* THESYS_API_KEY is the file thesys-api-key. */
+static void credential_name(const char *name, char out[64])
+{
+	size_t n = 0;
+
+	for (; name[n] && n < 63; n++)
+		out[n] = name[n] == '_' ? '-' : name[n] >= 'A' && name[n] <= 'Z' ? (char)(name[n] | 0x20) : name[n];
+	out[n] = '\0';
+}
+
+static void read_credential(struct load *load, const char *folder, const struct setting *setting)
+{
+	char name[64], path[4096], *text;
+	FILE *file;
+	size_t n;
+
+	credential_name(setting->name, name);
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	if (!(file = fopen(path, "re")))
+		return;
+	if ((text = malloc(SECRET_MAX))) {
+		n = fread(text, 1, SECRET_MAX - 1, file);
+		while (n > 0 && strchr("\r\n", text[n - 1]))
+			n--;
+		text[n] = '\0';
+		setting_store(load, setting, text, "credential");
+		explicit_bzero(text, SECRET_MAX);
+		free(text);
+	}
+	fclose(file);
+}
+
+static void read_credentials(struct load *load)
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+
+	for (size_t i = 0; folder && i < setting_count; i++)
+		if (settings[i].kind == SECRET)
+			read_credential(load, folder, &settings[i]);
+}
+
+/* --- what follows from several settings --- */
+
+static void choose_store(struct load *load)
+{
+	struct config *config = &load->config;
+	const char *uri = config->store ? config->store : config->mongodb_uri ? config->mongodb_uri : config->database_url;
+
+	if (!uri && config->firebase_key)
+		uri = arena_printf(load->arena, "firestore:%s", config->firebase_project ? config->firebase_project : "");
+	if (!uri)
+		uri = arena_printf(load->arena, "sqlite:%s/c1d.db", config->state_dir);
+	config->store_uri = (char *)uri;
+	config->spool_path = config->spool_dir ? config->spool_dir : arena_printf(load->arena, "%s/spool", config->state_dir);
+}
+
+static void require(struct load *load, const char *name, const char *value)
+{
+	if (!value)
+		config_problem(load, "settings", "remove the line or give it a value", "%s is empty", name);
+}
+
+static void check_word(struct load *load, const char *name, const char *value, const char *words)
+{
+	const char *found = value ? strstr(words, value) : NULL;
+	size_t len = value ? strlen(value) : 0;
+	char fix[128];
+
+	if (found && len > 0 && (found == words || found[-1] == ' ') && (!found[len] || found[len] == ' '))
+		return;
+	snprintf(fix, sizeof fix, "one of: %s", words);
+	config_problem(load, "settings", fix, "%s=%s is not known", name, value ? value : "");
+}
+
+static void check_base_url(struct load *load)
+{
+	char *url = load->config.base_url;
+	size_t len = url ? strlen(url) : 0;
+
+	if (!url || (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) || strpbrk(url, " \t?#@") ||
+	    len > 2000) {
+		config_problem(load, "settings", "write it as https://host/path, without a query",
+			       "THESYS_BASE_URL is no address of an API");
+		return;
+	}
+	while (len > 0 && url[len - 1] == '/')
+		url[--len] = '\0';
+}
+
+static void check_all(struct load *load)
+{
+	const struct config *config = &load->config;
+
+	require(load, "THESYS_MODEL", config->model);
+	require(load, "C1D_STATE_DIR", config->state_dir);
+	require(load, "C1D_SOCKET", config->socket);
+	check_word(load, "C1D_LOG_LEVEL", config->log_level, "error warn notice info debug");
+	check_word(load, "C1D_LOG_FORMAT", config->log_format, "auto json text journal");
+	check_base_url(load);
+	if (config->state_dir)
+		choose_store(load);
+}
+
+/* --- loading --- */
+
+static void read_all(struct load *load, const char *path)
+{
+	for (size_t i = 0; i < setting_count; i++)
+		if (settings[i].fallback)
+			setting_store(load, &settings[i], settings[i].fallback, "default");
+	if (!path)
+		path = getenv("C1D_CONFIG");
+	if (!path && access(CONFIG_FILE, F_OK) == 0)
+		path = CONFIG_FILE;
+	if (path && config_read_file(load, path))
+		load->config.config_path = arena_text(load->arena, path);
+	read_environment(load);
+	read_credentials(load);
+	check_all(load);
+}
+
+bool config_load(const char *path, struct config *out, struct buffer *report, struct error *err)
+{
+	struct load load = { .report = report };
+
+	load.arena = calloc(1, sizeof *load.arena);
+	if (!load.arena)
+		return error_set(err, ERROR_CONFIG, "No memory for the settings.");
+	arena_init(load.arena, MEMORY_MAX);
+	load.config.memory = load.arena;
+	read_all(&load, path);
+	if (load.problems == 0 && !load.arena->failed) {
+		*out = load.config;
+		return true;
+	}
+	config_done(&load.config);
+	return error_set(err, ERROR_CONFIG, "%d settings are wrong.", load.problems);
+}
+
+void config_done(struct config *config)
+{
+	if (!config->memory)
+		return;
+	arena_done(config->memory);
+	free(config->memory);
+	*config = (struct config){ 0 };
+}

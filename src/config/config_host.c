@@ -1,0 +1,37 @@
+/* config_host: what systemd hands a service: sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3), systemd.exec(5). */
+#include "config/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool is_for_us(const char *variable)
+{
+	const char *pid = getenv(variable);
+
+	return pid && atol(pid) == (long)getpid();
+}
+
+/* JOURNAL_STREAM is "device:inode" of the stream; it is ours only when stderr is that very one. */
+static bool stderr_is_journal(void)
+{
+	const char *text = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat here;
+
+	return text && sscanf(text, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &here) == 0 &&
+	       here.st_dev == device && here.st_ino == inode;
+}
+
+struct config_host config_host(void)
+{
+	const char *fds = getenv("LISTEN_FDS"), *watchdog = getenv("WATCHDOG_USEC");
+	struct config_host host = { .notify_socket = getenv("NOTIFY_SOCKET"), .journal = stderr_is_journal() };
+
+	if (fds && is_for_us("LISTEN_PID"))
+		host.listen_fds = atoi(fds);
+	if (watchdog && (!getenv("WATCHDOG_PID") || is_for_us("WATCHDOG_PID")))
+		host.watchdog_ms = atoll(watchdog) / 1000;
+	return host;
+}

@@ -1,0 +1,49 @@
+/*
+ * config_room: what config's files share.
+ *
+ *   config.c        the way from all sources to one struct config
+ *   config_table.c  the table as data, nearest names, values checked and printed
+ *   config_file.c   KEY=value lines
+ *   config_help.c   help, markdown, and what is in force
+ *   config_host.c   what systemd handed us
+ */
+#ifndef CONFIG_ROOM_H
+#define CONFIG_ROOM_H
+
+#include "base/arena.h"
+#include "config/config.h"
+
+enum setting_kind { TEXT, SECRET, COUNT, MS, BYTES, BOOL };
+
+struct setting {
+	const char *name;
+	enum setting_kind kind;
+	const char *fallback; /* as text; NULL: unset */
+	int64_t min, max;
+	const char *help;
+	size_t offset; /* of its field in struct config */
+};
+
+extern const struct setting settings[];
+extern const size_t setting_count;
+
+/* One load under way. */
+struct load {
+	struct config config;
+	struct arena *arena;         /* what the config's strings point to */
+	struct buffer *report;       /* may be NULL */
+	int problems;
+};
+
+const struct setting *setting_find(struct slice name);
+/* The nearest name, or NULL when none is near. */
+const char *setting_nearest(struct slice name);
+/* Stores a value, or reports why not. `where` is "environment", "c1d.conf:12" and so on. */
+void setting_store(struct load *load, const struct setting *setting, const char *value, const char *where);
+/* Reports a problem: what is wrong where, why, and what to do. */
+void config_problem(struct load *load, const char *where, const char *fix, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* false: the file cannot be read. */
+bool config_read_file(struct load *load, const char *path);
+
+#endif

@@ -1,0 +1,163 @@
+/* config_table: the table of settings as data: names, near misses, values. */
+#include "config_room.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+const struct setting settings[] = {
+#define X(field, name, kind, fallback, min, max, help)                                                                 \
+	{ name, kind, fallback, min, max, help, offsetof(struct config, field) },
+	SETTINGS(X)
+#undef X
+};
+const size_t setting_count = sizeof settings / sizeof settings[0];
+
+const struct setting *setting_find(struct slice name)
+{
+	for (size_t i = 0; i < setting_count; i++)
+		if (slice_is(name, settings[i].name))
+			return &settings[i];
+	return NULL;
+}
+
+/* --- the nearest name --- */
+
+#define NAME_MAX_BYTES 64
+#define NEAR           4 /* edits */
+
+static size_t least(size_t a, size_t b, size_t c)
+{
+	size_t m = a < b ? a : b;
+
+	return m < c ? m : c;
+}
+
+/* Levenshtein's distance, any case. */
+static size_t distance(struct slice a, const char *b)
+{
+	size_t row[NAME_MAX_BYTES + 1], len = strlen(b);
+
+	for (size_t j = 0; j <= len; j++)
+		row[j] = j;
+	for (size_t i = 0; i < a.len; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i + 1;
+		for (size_t j = 0; j < len; j++) {
+			size_t above = row[j + 1];
+			bool same = ((a.ptr[i] ^ b[j]) & ~0x20) == 0;
+
+			row[j + 1] = least(above + 1, row[j] + 1, diagonal + !same);
+			diagonal = above;
+		}
+	}
+	return row[len];
+}
+
+const char *setting_nearest(struct slice name)
+{
+	const char *nearest = NULL;
+	size_t best = NEAR + 1;
+
+	for (size_t i = 0; i < setting_count && name.len <= NAME_MAX_BYTES; i++) {
+		size_t d = distance(name, settings[i].name);
+
+		if (d < best) {
+			best = d;
+			nearest = settings[i].name;
+		}
+	}
+	return nearest;
+}
+
+/* --- values --- */
+
+void config_problem(struct load *load, const char *where, const char *fix, const char *format, ...)
+{
+	va_list ap;
+
+	load->problems++;
+	if (!load->report)
+		return;
+	buffer_appendf(load->report, "c1d: %s: ", where);
+	va_start(ap, format);
+	buffer_vappendf(load->report, format, ap);
+	va_end(ap);
+	buffer_appendf(load->report, "\n     fix: %s\n", fix);
+}
+
+static bool parse_bool(const char *text, bool *out)
+{
+	static const char *const words[] = { "no", "yes", "off", "on", "false", "true", "0", "1" };
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strcasecmp(text, words[i]) == 0) {
+			*out = i % 2 == 1;
+			return true;
+		}
+	return false;
+}
+
+static bool parse_number(const struct setting *setting, const char *text, int64_t *out)
+{
+	static const char suffixes[] = "kmg";
+	char *end = NULL;
+	long long n;
+
+	if (*text < '0' || *text > '9' || strlen(text) > 17)
+		return false;
+	n = strtoll(text, &end, 10);
+	if (setting->kind == BYTES && *end) {
+		const char *found = strchr(suffixes, *end | 0x20);
+		int shift = found ? (int)(found - suffixes + 1) * 10 : 0;
+
+		if (!found || n > (INT64_MAX >> shift))
+			return false;
+		n <<= shift;
+		end++;
+	}
+	if (*end || n < setting->min || n > setting->max)
+		return false;
+	*out = n;
+	return true;
+}
+
+static void store_text(struct load *load, const struct setting *setting, const char *value, const char *where)
+{
+	char **field = (char **)((char *)&load->config + setting->offset);
+
+	for (const char *at = value; *at; at++)
+		if ((unsigned char)*at < 0x20 && *at != '\n' && *at != '\t') {
+			config_problem(load, where, "remove it", "%s holds a control character", setting->name);
+			return;
+		}
+	*field = *value ? arena_text(load->arena, value) : NULL;
+}
+
+void setting_store(struct load *load, const struct setting *setting, const char *value, const char *where)
+{
+	char *field = (char *)&load->config + setting->offset;
+	const char *shown = setting->kind == SECRET ? "..." : value;
+
+	switch (setting->kind) {
+	case TEXT:
+	case SECRET:
+		store_text(load, setting, value, where);
+		return;
+	case BOOL:
+		if (!parse_bool(value, (bool *)field))
+			config_problem(load, where, "write yes or no", "%s=%s is neither yes nor no", setting->name, shown);
+		return;
+	default:
+		if (!parse_number(setting, value, (int64_t *)field)) {
+			char fix[96];
+
+			snprintf(fix, sizeof fix, "write a whole number from %lld to %lld%s", (long long)setting->min,
+				 (long long)setting->max, setting->kind == BYTES ? ", k, m or g may follow" : "");
+			config_problem(load, where, fix, "%s=%s is out of range or no number", setting->name, shown);
+		}
+	}
+}
