@@ -1,6 +1,6 @@
 /*
- * api: our HTTP interface: one table of routes, one walk, one file a resource. design: a request goes
- * route -> caller -> handler -> response, once.
+ * api: our HTTP interface: one table of routes, one walk, one file a resource. design: a request
+ * goes route -> caller -> handler -> response, once.
  */
 #ifndef API_API_H
 #define API_API_H

@@ -1,6 +1,6 @@
 /*
- * arena: memory of one request, released at once. Every string a store read or a handler made lives here, so
- * nothing below a request needs a free of its own. One thread at a time.
+ * arena: memory of one request, released at once. Every string a store read or a handler made lives
+ * here, so nothing below a request needs a free of its own. One thread at a time.
  *
  * Failure (no memory, over the cap) gives NULL and sets `failed`, which stays.
  */
@@ -20,7 +20,7 @@ struct arena {
 void arena_init(struct arena *a, size_t max);
 void arena_done(struct arena *a);
 
-void *arena_alloc(struct arena *a, size_t n); /* zeroed, aligned for anything */
+void *arena_alloc(struct arena *a, size_t n);         /* zeroed, aligned for anything */
 char *arena_copy(struct arena *a, struct slice text); /* NUL-terminated */
 char *arena_text(struct arena *a, const char *text);  /* a copy; NULL gives NULL */
 char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));

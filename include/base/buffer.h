@@ -4,9 +4,9 @@
  *   0 ......... len ......... size ......... max
  *     written      allocated     never beyond
  *
- * A failed append (over the cap, or no memory) changes nothing but sets `failed`, which stays: a writer may
- * append many pieces and ask once at the end. data is NULL while nothing was ever appended, and otherwise
- * followed by a NUL that is not counted.
+ * A failed append (over the cap, or no memory) changes nothing but sets `failed`, which stays: a
+ * writer may append many pieces and ask once at the end. data is NULL while nothing was ever
+ * appended, and otherwise followed by a NUL that is not counted.
  */
 #ifndef BASE_BUFFER_H
 #define BASE_BUFFER_H
@@ -25,7 +25,8 @@ void buffer_done(struct buffer *b); /* a zeroed one and NULL are fine */
 
 bool buffer_append(struct buffer *b, struct slice bytes);
 bool buffer_append_char(struct buffer *b, char c);
-bool buffer_appendf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool buffer_appendf(struct buffer *b, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 bool buffer_vappendf(struct buffer *b, const char *format, va_list ap);
 
 /* Room for n more bytes; NULL over the cap. Follow with buffer_commit of at most n. */

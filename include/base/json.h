@@ -1,9 +1,10 @@
 /*
  * json: reading strictly, writing directly. The only file that knows cJSON is base/json_read.c.
  *
- * Reading: a body is checked before it is parsed (cJSON would cut strings at \u0000, keep duplicate keys, take
- * bad UTF-8 and trailing garbage): well-formed UTF-8, no BOM, depth, number of keys, no key twice in one object,
- * no \u0000, no lone surrogate, no NaN/Infinity/overflowing number, nothing behind the value.
+ * Reading: a body is checked before it is parsed (cJSON would cut strings at \u0000, keep duplicate
+ * keys, take bad UTF-8 and trailing garbage): well-formed UTF-8, no BOM, depth, number of keys, no
+ * key twice in one object, no \u0000, no lone surrogate, no NaN/Infinity/overflowing number,
+ * nothing behind the value.
  *
  * Writing: into a buffer, no tree. Commas are put by the writer.
  */
@@ -24,19 +25,21 @@ const char *json_version(bool running);
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
-/* The root, or NULL with ERROR_BAD_JSON (detail names the byte offset and the reason, never echoes input),
- * ERROR_BAD_UTF8 or ERROR_DUPLICATE_KEY. */
+/* The root, or NULL with ERROR_BAD_JSON (detail names the byte offset and the reason, never echoes
+ * input), ERROR_BAD_UTF8 or ERROR_DUPLICATE_KEY. */
 struct json *json_parse(struct slice text, struct error *err);
 void json_free(struct json *root);
 
 enum json_type json_type(const struct json *value);
-const struct json *json_get(const struct json *object, const char *key); /* NULL: absent or no object */
-const struct json *json_first(const struct json *container);             /* children of an array or object */
+const struct json *json_get(const struct json *object,
+			    const char *key);                /* NULL: absent or no object */
+const struct json *json_first(const struct json *container); /* children of an array or object */
 const struct json *json_next(const struct json *child);
-const char *json_name(const struct json *child); /* its key, in an object */
-struct slice json_text(const struct json *string);  /* "" for anything but a string */
+const char *json_name(const struct json *child);   /* its key, in an object */
+struct slice json_text(const struct json *string); /* "" for anything but a string */
 double json_number(const struct json *number);
-bool json_integer(const struct json *number, int64_t *out); /* false unless a whole number within +-2^53 */
+bool json_integer(const struct json *number,
+		  int64_t *out); /* false unless a whole number within +-2^53 */
 bool json_true(const struct json *value);
 
 /* The value written again, compact. Used for metadata, which is kept as its text. */
@@ -49,10 +52,11 @@ struct json_writer {
 };
 
 void json_writer_init(struct json_writer *w, struct buffer *out);
-void json_open(struct json_writer *w, char bracket);  /* '{' or '[' */
-void json_close(struct json_writer *w, char bracket); /* '}' or ']' */
+void json_open(struct json_writer *w, char bracket);   /* '{' or '[' */
+void json_close(struct json_writer *w, char bracket);  /* '}' or ']' */
 void json_key(struct json_writer *w, const char *key); /* a literal of ours: not escaped */
-void json_string(struct json_writer *w, struct slice text); /* bytes must be UTF-8; escapes " \ and controls */
+void json_string(struct json_writer *w,
+		 struct slice text); /* bytes must be UTF-8; escapes " \ and controls */
 void json_int(struct json_writer *w, int64_t value);
 void json_double(struct json_writer *w, double value);
 void json_bool(struct json_writer *w, bool value);
@@ -66,7 +70,8 @@ void json_put_slice(struct json_writer *w, const char *key, struct slice text);
 void json_put_int(struct json_writer *w, const char *key, int64_t value);
 void json_put_bool(struct json_writer *w, const char *key, bool value);
 void json_put_time(struct json_writer *w, const char *key, int64_t wall_ms);
-void json_put_raw(struct json_writer *w, const char *key, const char *json_or_null); /* NULL writes null */
+void json_put_raw(struct json_writer *w, const char *key,
+		  const char *json_or_null); /* NULL writes null */
 
 /* Escapes text as the inside of a JSON string, without the quotes: for the hot path. */
 bool json_escape(struct buffer *out, struct slice text);

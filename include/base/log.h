@@ -1,9 +1,10 @@
 /*
- * log: one line an event on stderr. JSON when piped, readable on a terminal, with <N> priority prefixes when
- * the journal reads (JOURNAL_STREAM is ours). Any thread; one write(2) a line, never blocks on memory.
+ * log: one line an event on stderr. JSON when piped, readable on a terminal, with <N> priority
+ * prefixes when the journal reads (JOURNAL_STREAM is ours). Any thread; one write(2) a line, never
+ * blocks on memory.
  *
- * Values are escaped and cut at 512 bytes, so no client byte can forge a line. Keys are literals of ours.
- * Secrets given to log_redact never leave: every line is filtered for them.
+ * Values are escaped and cut at 512 bytes, so no client byte can forge a line. Keys are literals of
+ * ours. Secrets given to log_redact never leave: every line is filtered for them.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -29,12 +30,14 @@ void log_setup(enum log_level level, enum log_format format, bool under_journal)
 void log_identity(const char *process); /* "supervisor", "worker 2": shown in each line */
 void log_redact(const char *secret);    /* at most 8, each of 8 characters or more; copied */
 
-/* event is a short stable phrase of ours; fields follow. log_info("worker started", LOG_I("pid", pid)). */
-void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count);
+/* event is a short stable phrase of ours; fields follow. log_info("worker started", LOG_I("pid",
+ * pid)). */
+void log_write(enum log_level level, const char *event, const struct log_field *fields,
+	       size_t count);
 
 #define LOG_AT(level, event, ...)                                                                  \
-	log_write((level), (event), (const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ },         \
-		  sizeof((const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ }) /                    \
+	log_write((level), (event), (const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ },  \
+		  sizeof((const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ }) /           \
 			  sizeof(struct log_field))
 #define log_error(event, ...)  LOG_AT(LOG_ERROR, event, ##__VA_ARGS__)
 #define log_warn(event, ...)   LOG_AT(LOG_WARN, event, ##__VA_ARGS__)

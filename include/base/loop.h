@@ -1,6 +1,6 @@
 /*
- * loop: one thread's epoll. Watches and timers belong to their owner; the loop holds no memory of theirs beyond
- * loop_forget. All calls from the loop's own thread, except loop_wake.
+ * loop: one thread's epoll. Watches and timers belong to their owner; the loop holds no memory of
+ * theirs beyond loop_forget. All calls from the loop's own thread, except loop_wake.
  */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
@@ -31,10 +31,12 @@ void loop_free(struct loop *loop);
 
 /* Also changes; the same again costs nothing, and fd -1 is fine: there is nothing to watch. */
 bool loop_watch(struct loop *loop, struct loop_watch *watch, int fd, uint32_t events);
-/* Forgets a watch; safe inside any callback: an event of this round that was already fetched is not delivered. */
+/* Forgets a watch; safe inside any callback: an event of this round that was already fetched is not
+ * delivered. */
 void loop_forget(struct loop *loop, struct loop_watch *watch);
 
-void loop_set_timer(struct loop *loop, struct loop_timer *timer, int64_t due_ms); /* sets or moves */
+void loop_set_timer(struct loop *loop, struct loop_timer *timer,
+		    int64_t due_ms); /* sets or moves */
 void loop_clear_timer(struct loop *loop, struct loop_timer *timer);
 
 int64_t loop_now_ms(const struct loop *loop); /* monotonic, read once a round */
@@ -44,7 +46,8 @@ void loop_after_round(struct loop *loop, void (*hook)(void *ctx), void *ctx);
 
 void loop_run(struct loop *loop); /* until loop_stop */
 void loop_stop(struct loop *loop);
-void loop_wake(struct loop *loop, void (*woken)(void *ctx), void *ctx); /* registers what runs after a wake */
+void loop_wake(struct loop *loop, void (*woken)(void *ctx),
+	       void *ctx);           /* registers what runs after a wake */
 void loop_notify(struct loop *loop); /* any thread: wakes the loop, which then calls `woken` */
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * metrics_table: every metric family there is. Histograms use the one list of buckets below (seconds).
- * X(id, name, type, help, label a, its names or NULL when named later, its size, label b, its names, its size)
+ * metrics_table: every metric family there is. Histograms use the one list of buckets below
+ * (seconds). X(id, name, type, help, label a, its names or NULL when named later, its size, label
+ * b, its names, its size)
  */
 #ifndef BASE_METRICS_TABLE_H
 #define BASE_METRICS_TABLE_H
@@ -9,48 +10,59 @@
 
 /* Statuses that are counted one by one; any other counts as "other". */
 #define METRIC_STATUSES(X)                                                                         \
-	X(200) X(201) X(204) X(304) X(400) X(401) X(403) X(404) X(405) X(406) X(409) X(410) X(412) X(413)    \
-	X(415) X(416) X(422) X(429) X(499) X(500) X(502) X(503) X(504)
+	X(200)                                                                                     \
+	X(201) X(204) X(304) X(400) X(401) X(403) X(404) X(405) X(406) X(409) X(410) X(412) X(413) \
+		X(415) X(416) X(422) X(429) X(499) X(500) X(502) X(503) X(504)
 
 /* How a run ends; the same order as enum message_status in model/message.h behind "streaming". */
 #define METRIC_OUTCOMES(X) X(complete) X(length) X(stopped) X(error) X(interrupted)
 
 #define METRIC_BUCKETS_MS                                                                          \
-	{ 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 120000, 300000, 600000 }
+	{                                                                                          \
+		5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 120000,       \
+			300000, 600000                                                             \
+	}
 
 #define METRIC_FAMILIES(X)                                                                         \
-	X(M_REQUESTS, "c1d_requests_total", COUNTER, "Requests answered, by route and status.", "route",     \
-	  NULL, METRIC_ROUTES_MAX, "status", metric_status_names, METRIC_STATUS_COUNT)                      \
-	X(M_REQUEST_SECONDS, "http_server_request_duration_seconds", HISTOGRAM,                             \
-	  "Time from the request's arrival to its answer's last byte, streams excepted.", NULL, NULL, 1,    \
-	  NULL, NULL, 1)                                                                                    \
-	X(M_CHAT_REQUESTS, "chat_requests_total", COUNTER, "Chat turns ended, by how the run ended.",        \
-	  "outcome", metric_outcome_names, METRIC_OUTCOME_COUNT, NULL, NULL, 1)                             \
-	X(M_CHAT_SECONDS, "chat_duration_seconds", HISTOGRAM, "Time from a chat request to its run's end.",  \
-	  NULL, NULL, 1, NULL, NULL, 1)                                                                     \
-	X(M_FIRST_BYTE_SECONDS, "c1d_chat_first_byte_seconds", HISTOGRAM,                                   \
-	  "Time from a chat request to the first byte of its answer.", NULL, NULL, 1, NULL, NULL, 1)        \
-	X(M_STREAM_BYTES, "c1d_stream_bytes_total", COUNTER, "Bytes of answers sent to followers.", NULL,    \
-	  NULL, 1, NULL, NULL, 1)                                                                           \
-	X(M_CHUNKS, "c1d_upstream_deltas_total", COUNTER, "Deltas received from the C1 API.", NULL, NULL, 1, \
-	  NULL, NULL, 1)                                                                                    \
-	X(M_UPSTREAM_ERRORS, "c1d_upstream_errors_total", COUNTER, "Failed calls of the C1 API, by kind.",   \
-	  "kind", metric_upstream_kinds, METRIC_UPSTREAM_KINDS, NULL, NULL, 1)                              \
-	X(M_UPSTREAM_DROPPED, "c1d_upstream_ignored_frames_total", COUNTER,                                  \
-	  "Frames of the C1 API that were skipped: not JSON, or behind the end.", NULL, NULL, 1, NULL, NULL, \
-	  1)                                                                                                \
-	X(M_STORE_ERRORS, "c1d_store_errors_total", COUNTER, "Failed calls of the store, by kind.", "kind",  \
-	  metric_store_kinds, METRIC_STORE_KINDS, NULL, NULL, 1)                                            \
-	X(M_SAVES_RETRIED, "c1d_saves_retried_total", COUNTER, "Finished answers that the store did not take at the first try.", NULL, NULL, 1, NULL, NULL, 1) \
-	X(M_SPOOL_ERRORS, "c1d_spool_errors_total", COUNTER, "Spool files that could not be made or written.", \
-	  NULL, NULL, 1, NULL, NULL, 1)                                                                     \
-	X(M_CLIENTS_GONE, "c1d_clients_gone_total", COUNTER, "Followers that left before the end.", NULL,    \
-	  NULL, 1, NULL, NULL, 1)                                                                           \
-	X(M_BAD_PEERS, "c1d_fastcgi_rejected_total", COUNTER,                                                \
+	X(M_REQUESTS, "c1d_requests_total", COUNTER, "Requests answered, by route and status.",    \
+	  "route", NULL, METRIC_ROUTES_MAX, "status", metric_status_names, METRIC_STATUS_COUNT)    \
+	X(M_REQUEST_SECONDS, "http_server_request_duration_seconds", HISTOGRAM,                    \
+	  "Time from the request's arrival to its answer's last byte, streams excepted.", NULL,    \
+	  NULL, 1, NULL, NULL, 1)                                                                  \
+	X(M_CHAT_REQUESTS, "chat_requests_total", COUNTER,                                         \
+	  "Chat turns ended, by how the run ended.", "outcome", metric_outcome_names,              \
+	  METRIC_OUTCOME_COUNT, NULL, NULL, 1)                                                     \
+	X(M_CHAT_SECONDS, "chat_duration_seconds", HISTOGRAM,                                      \
+	  "Time from a chat request to its run's end.", NULL, NULL, 1, NULL, NULL, 1)              \
+	X(M_FIRST_BYTE_SECONDS, "c1d_chat_first_byte_seconds", HISTOGRAM,                          \
+	  "Time from a chat request to the first byte of its answer.", NULL, NULL, 1, NULL, NULL,  \
+	  1)                                                                                       \
+	X(M_STREAM_BYTES, "c1d_stream_bytes_total", COUNTER,                                       \
+	  "Bytes of answers sent to followers.", NULL, NULL, 1, NULL, NULL, 1)                     \
+	X(M_CHUNKS, "c1d_upstream_deltas_total", COUNTER, "Deltas received from the C1 API.",      \
+	  NULL, NULL, 1, NULL, NULL, 1)                                                            \
+	X(M_UPSTREAM_ERRORS, "c1d_upstream_errors_total", COUNTER,                                 \
+	  "Failed calls of the C1 API, by kind.", "kind", metric_upstream_kinds,                   \
+	  METRIC_UPSTREAM_KINDS, NULL, NULL, 1)                                                    \
+	X(M_UPSTREAM_DROPPED, "c1d_upstream_ignored_frames_total", COUNTER,                        \
+	  "Frames of the C1 API that were skipped: not JSON, or behind the end.", NULL, NULL, 1,   \
+	  NULL, NULL, 1)                                                                           \
+	X(M_STORE_ERRORS, "c1d_store_errors_total", COUNTER,                                       \
+	  "Failed calls of the store, by kind.", "kind", metric_store_kinds, METRIC_STORE_KINDS,   \
+	  NULL, NULL, 1)                                                                           \
+	X(M_SAVES_RETRIED, "c1d_saves_retried_total", COUNTER,                                     \
+	  "Finished answers that the store did not take at the first try.", NULL, NULL, 1, NULL,   \
+	  NULL, 1)                                                                                 \
+	X(M_SPOOL_ERRORS, "c1d_spool_errors_total", COUNTER,                                       \
+	  "Spool files that could not be made or written.", NULL, NULL, 1, NULL, NULL, 1)          \
+	X(M_CLIENTS_GONE, "c1d_clients_gone_total", COUNTER,                                       \
+	  "Followers that left before the end.", NULL, NULL, 1, NULL, NULL, 1)                     \
+	X(M_BAD_PEERS, "c1d_fastcgi_rejected_total", COUNTER,                                      \
 	  "FastCGI connections without a usable request.", NULL, NULL, 1, NULL, NULL, 1)
 
-#define METRIC_UPSTREAM_KIND_LIST(X) X(connect) X(dns) X(tls) X(status) X(timeout) X(cut) X(protocol)
-#define METRIC_STORE_KIND_LIST(X)    X(down) X(timeout) X(failed)
+#define METRIC_UPSTREAM_KIND_LIST(X)                                                               \
+	X(connect) X(dns) X(tls) X(status) X(timeout) X(cut) X(protocol)
+#define METRIC_STORE_KIND_LIST(X) X(down) X(timeout) X(failed)
 
 enum metric_upstream_kind {
 #define X(name) METRIC_UPSTREAM_##name,

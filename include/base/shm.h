@@ -1,9 +1,10 @@
 /*
- * shm: the memory that the supervisor maps before it forks and every worker shares: scoreboard, metrics, marks.
+ * shm: the memory that the supervisor maps before it forks and every worker shares: scoreboard,
+ * metrics, marks.
  *
- * Only atomics, no locks and no pointers: a process may die anywhere in it. A slot belongs to the worker that the
- * supervisor started for it; counters in it only grow over the lives of its workers, `gauges` are zeroed by
- * the supervisor before a slot is used again.
+ * Only atomics, no locks and no pointers: a process may die anywhere in it. A slot belongs to the
+ * worker that the supervisor started for it; counters in it only grow over the lives of its
+ * workers, `gauges` are zeroed by the supervisor before a slot is used again.
  */
 #ifndef BASE_SHM_H
 #define BASE_SHM_H
@@ -20,11 +21,11 @@ enum shm_slot_state { SHM_SLOT_FREE, SHM_SLOT_STARTING, SHM_SLOT_READY, SHM_SLOT
 
 struct shm_slot {
 	_Atomic int32_t pid;
-	_Atomic int32_t state;            /* enum shm_slot_state */
-	_Atomic int64_t beat_ms;          /* monotonic; the worker's main thread renews it each second */
-	_Atomic int64_t runs;             /* gauge: runs in flight */
-	_Atomic int64_t followers;        /* gauge */
-	_Atomic int64_t requests_busy;    /* gauge: request threads at work */
+	_Atomic int32_t state;     /* enum shm_slot_state */
+	_Atomic int64_t beat_ms;   /* monotonic; the worker's main thread renews it each second */
+	_Atomic int64_t runs;      /* gauge: runs in flight */
+	_Atomic int64_t followers; /* gauge */
+	_Atomic int64_t requests_busy;           /* gauge: request threads at work */
 	_Atomic uint64_t counters[SHM_COUNTERS]; /* base/metrics.h gives them meaning */
 };
 

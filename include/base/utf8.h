@@ -1,12 +1,14 @@
 /*
- * utf8: is it well-formed (Unicode 15, table 3-7: no overlong forms, no surrogates), and where may it be cut.
+ * utf8: is it well-formed (Unicode 15, table 3-7: no overlong forms, no surrogates), and where may
+ * it be cut.
  */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
 #include "base/slice.h"
 
-/* True for well-formed text; else *bad_at is the offset of the first byte at fault (bad_at may be NULL). */
+/* True for well-formed text; else *bad_at is the offset of the first byte at fault (bad_at may be
+ * NULL). */
 bool utf8_valid(struct slice text, size_t *bad_at);
 
 /* The longest length <= max at which text (well-formed so far) is not cut inside a character. */

@@ -1,10 +1,10 @@
 /*
  * config: every setting of c1d, from one table (config/settings.h).
  *
- * Precedence: environment over file over default. A file holds KEY=value lines (what systemd's EnvironmentFile=
- * reads): '#' comments, optional single or double quotes. An unknown key in a file, or an unknown C1D_* in the
- * environment, is an error that names the nearest key. Secrets may lie in $CREDENTIALS_DIRECTORY/<name>
- * (systemd.exec(5), LoadCredential=), which wins over both.
+ * Precedence: environment over file over default. A file holds KEY=value lines (what systemd's
+ * EnvironmentFile= reads): '#' comments, optional single or double quotes. An unknown key in a
+ * file, or an unknown C1D_* in the environment, is an error that names the nearest key. Secrets may
+ * lie in $CREDENTIALS_DIRECTORY/<name> (systemd.exec(5), LoadCredential=), which wins over both.
  *
  * Read once before threads; constant afterwards, so every thread may read it.
  */
@@ -20,18 +20,21 @@ struct config {
 #define X(field, name, kind, ...) SETTING_TYPE_##kind field;
 	SETTINGS(X)
 #undef X
-	char *store_uri;     /* chosen from C1D_STORE, MONGODB_URI, DATABASE_URL, FIREBASE_*, else sqlite in the state folder */
-	char *spool_path;    /* C1D_SPOOL_DIR, else spool/ in the state folder */
-	char *config_path;   /* the file that was read; NULL without one */
-	void *memory;        /* what the strings point to */
+	char *store_uri;   /* chosen from C1D_STORE, MONGODB_URI, DATABASE_URL, FIREBASE_*, else
+			      sqlite in the state folder */
+	char *spool_path;  /* C1D_SPOOL_DIR, else spool/ in the state folder */
+	char *config_path; /* the file that was read; NULL without one */
+	void *memory;      /* what the strings point to */
 };
 
-/* path: NULL = the C1D_CONFIG variable, else /etc/c1d/c1d.conf when that exists. On failure *out is untouched and
- * `report` (may be NULL) holds all problems in the style of hosting.md 1.3 (what, where, why, fix), a block each. */
+/* path: NULL = the C1D_CONFIG variable, else /etc/c1d/c1d.conf when that exists. On failure *out is
+ * untouched and `report` (may be NULL) holds all problems in the style of hosting.md 1.3 (what,
+ * where, why, fix), a block each. */
 bool config_load(const char *path, struct config *out, struct buffer *report, struct error *err);
 void config_done(struct config *config);
 
-/* Every setting with its default and one line of help: for `c1d help settings` (text) and the README (markdown). */
+/* Every setting with its default and one line of help: for `c1d help settings` (text) and the
+ * README (markdown). */
 bool config_help(bool markdown, struct buffer *out);
 
 /* Every setting with its effective value and its source; secrets masked. */
@@ -39,10 +42,10 @@ bool config_show(const struct config *config, struct buffer *out);
 
 /* What systemd (or a test) handed us, read here because only config/ reads the environment. */
 struct config_host {
-	int listen_fds;               /* LISTEN_FDS when LISTEN_PID is us, else 0 */
-	const char *notify_socket;    /* NOTIFY_SOCKET or NULL */
-	int64_t watchdog_ms;          /* WATCHDOG_USEC / 1000 when it is for us, else 0 */
-	bool journal;                 /* JOURNAL_STREAM names our stderr */
+	int listen_fds;            /* LISTEN_FDS when LISTEN_PID is us, else 0 */
+	const char *notify_socket; /* NOTIFY_SOCKET or NULL */
+	int64_t watchdog_ms;       /* WATCHDOG_USEC / 1000 when it is for us, else 0 */
+	bool journal;              /* JOURNAL_STREAM names our stderr */
 };
 struct config_host config_host(void);
 

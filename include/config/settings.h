@@ -1,7 +1,8 @@
 /*
  * settings: the table. X(field, name, kind, default, min, max, help)
- * Kinds: TEXT (char *, NULL when unset), SECRET (TEXT that is never shown), COUNT and MS and BYTES (int64_t with
- * bounds; BYTES takes k, m, g suffixes), BOOL (yes/no), SIZE-less lists are TEXT. A help text is one line.
+ * Kinds: TEXT (char *, NULL when unset), SECRET (TEXT that is never shown), COUNT and MS and BYTES
+ * (int64_t with bounds; BYTES takes k, m, g suffixes), BOOL (yes/no), SIZE-less lists are TEXT. A
+ * help text is one line.
  */
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H

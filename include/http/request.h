@@ -1,6 +1,6 @@
 /*
- * request: what came in, whatever the transport. Views live as long as the request. No value was checked yet beyond
- * what is said here.
+ * request: what came in, whatever the transport. Views live as long as the request. No value was
+ * checked yet beyond what is said here.
  */
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
@@ -12,17 +12,17 @@
 
 /* The request headers that c1d reads; any other never gets past the transport. */
 #define REQUEST_HEADERS(X)                                                                         \
-	X(AUTHORIZATION, "HTTP_AUTHORIZATION")                                                         \
-	X(COOKIE, "HTTP_COOKIE")                                                                       \
-	X(ORIGIN, "HTTP_ORIGIN")                                                                       \
-	X(SEC_FETCH_SITE, "HTTP_SEC_FETCH_SITE")                                                       \
-	X(IDEMPOTENCY_KEY, "HTTP_IDEMPOTENCY_KEY")                                                     \
-	X(IF_MATCH, "HTTP_IF_MATCH")                                                                   \
-	X(IF_NONE_MATCH, "HTTP_IF_NONE_MATCH")                                                         \
-	X(LAST_EVENT_ID, "HTTP_LAST_EVENT_ID")                                                         \
-	X(ACCEPT, "HTTP_ACCEPT")                                                                       \
-	X(TRACEPARENT, "HTTP_TRACEPARENT")                                                             \
-	X(TRACESTATE, "HTTP_TRACESTATE")                                                               \
+	X(AUTHORIZATION, "HTTP_AUTHORIZATION")                                                     \
+	X(COOKIE, "HTTP_COOKIE")                                                                   \
+	X(ORIGIN, "HTTP_ORIGIN")                                                                   \
+	X(SEC_FETCH_SITE, "HTTP_SEC_FETCH_SITE")                                                   \
+	X(IDEMPOTENCY_KEY, "HTTP_IDEMPOTENCY_KEY")                                                 \
+	X(IF_MATCH, "HTTP_IF_MATCH")                                                               \
+	X(IF_NONE_MATCH, "HTTP_IF_NONE_MATCH")                                                     \
+	X(LAST_EVENT_ID, "HTTP_LAST_EVENT_ID")                                                     \
+	X(ACCEPT, "HTTP_ACCEPT")                                                                   \
+	X(TRACEPARENT, "HTTP_TRACEPARENT")                                                         \
+	X(TRACESTATE, "HTTP_TRACESTATE")                                                           \
 	X(CONTENT_TYPE, "CONTENT_TYPE")
 
 enum request_header {
@@ -41,7 +41,8 @@ struct request {
 	struct slice query;  /* behind it, "" without */
 	struct slice headers[HEADER_COUNT]; /* "" when absent */
 	struct slice body;
-	/* The transport reads the body when a handler's route is known: at most max bytes, ERROR_TOO_LARGE over it. */
+	/* The transport reads the body when a handler's route is known: at most max bytes,
+	 * ERROR_TOO_LARGE over it. */
 	bool (*read_body)(struct request *request, size_t max, struct error *err);
 	void *transport;
 	char id[REQUEST_ID_MAX]; /* the web server's when it is well-formed, else ours */
@@ -50,18 +51,21 @@ struct request {
 	struct arena *arena; /* lives as long as the request */
 };
 
-/* Splits target into path and query. ERROR_BAD_REQUEST unless it is an absolute path of printable ASCII. */
+/* Splits target into path and query. ERROR_BAD_REQUEST unless it is an absolute path of printable
+ * ASCII. */
 bool request_split_target(struct request *request, struct error *err);
 
-/* The decoded value of a query parameter, in the arena. false with err NONE when absent; with an error for bad
- * encoding (ERROR_BAD_REQUEST), bad UTF-8 or a NUL, or the same name twice. */
-bool request_query(const struct request *request, const char *name, struct slice *out, struct error *err);
+/* The decoded value of a query parameter, in the arena. false with err NONE when absent; with an
+ * error for bad encoding (ERROR_BAD_REQUEST), bad UTF-8 or a NUL, or the same name twice. */
+bool request_query(const struct request *request, const char *name, struct slice *out,
+		   struct error *err);
 
 /* A whole number within [min, max], or `absent`. ERROR_VALIDATION naming the parameter. */
 bool request_query_int(const struct request *request, const char *name, int64_t min, int64_t max,
 		       int64_t absent, int64_t *out, struct error *err);
 
 /* Percent-decodes one path segment or query value ('+' is a space when form). */
-bool request_decode(struct arena *arena, struct slice text, bool form, struct slice *out, struct error *err);
+bool request_decode(struct arena *arena, struct slice text, bool form, struct slice *out,
+		    struct error *err);
 
 #endif

@@ -1,8 +1,9 @@
 /*
- * response: what goes out, whatever the transport. Either a whole body, or `stream`: a run's bytes, which the engine
- * will write through the transport's sink.
+ * response: what goes out, whatever the transport. Either a whole body, or `stream`: a run's bytes,
+ * which the engine will write through the transport's sink.
  *
- * A header's value with a control character in it is refused by response_header, so no client byte can split one.
+ * A header's value with a control character in it is refused by response_header, so no client byte
+ * can split one.
  */
 #ifndef HTTP_RESPONSE_H
 #define HTTP_RESPONSE_H
@@ -19,7 +20,8 @@ struct response {
 	const char *route;            /* the route's template, for log and metrics; a literal */
 	int route_label;              /* its number in M_REQUESTS */
 	enum error_code error;        /* ERROR_NONE, or why it is not a success: for the log */
-	struct stream_ticket *stream; /* NULL for a plain answer; else the body is the stream's and status is 200 */
+	struct stream_ticket *stream; /* NULL for a plain answer; else the body is the stream's and
+					 status is 200 */
 };
 
 void response_init(struct response *response);
@@ -30,7 +32,8 @@ bool response_header(struct response *response, const char *name, struct slice v
 bool response_headerf(struct response *response, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Sets status and Content-Type: application/json, nosniff; the body is then written by the caller. */
+/* Sets status and Content-Type: application/json, nosniff; the body is then written by the caller.
+ */
 void response_json(struct response *response, int status);
 
 #endif

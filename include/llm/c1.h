@@ -1,5 +1,6 @@
 /*
- * c1: the C1 text format (a flat row of elements, text entity-escaped). Pure functions; contract: the web client's parser.
+ * c1: the C1 text format (a flat row of elements, text entity-escaped). Pure functions; contract:
+ * the web client's parser.
  */
 #ifndef LLM_C1_H
 #define LLM_C1_H
@@ -11,13 +12,16 @@
 bool c1_escape(struct buffer *out, struct slice text);
 bool c1_unescape(struct buffer *out, struct slice text);
 
-/* What a person reads of a user's message: the unescaped text of its first <content>, else the text itself. */
+/* What a person reads of a user's message: the unescaped text of its first <content>, else the text
+ * itself. */
 bool c1_plain_text(struct buffer *out, struct slice text);
 
-/* User text in the form the client loads: <content thesys="true">escaped</content>, unless it is in C1 form already. */
+/* User text in the form the client loads: <content thesys="true">escaped</content>, unless it is in
+ * C1 form already. */
 bool c1_wrap_user(struct buffer *out, struct slice text);
 
-/* What is stored: without <thinkitem ephemeral="true">…</thinkitem> elements and without <!--k--> comments. */
+/* What is stored: without <thinkitem ephemeral="true">…</thinkitem> elements and without <!--k-->
+ * comments. */
 bool c1_stored(struct buffer *out, struct slice text);
 
 /* A card that tells of an error, for errors=card: replaces whatever was shown before. */
@@ -26,12 +30,14 @@ bool c1_error_card(struct buffer *out, const char *title, const char *detail);
 /* --- an answer as it streams: verbatim, wrapped or rewritten --- */
 struct c1_stream {
 	int state;
-	struct buffer held; /* bytes that cannot be decided on yet: a tag's beginning, a character's first bytes */
+	struct buffer held; /* bytes that cannot be decided on yet: a tag's beginning, a character's
+			       first bytes */
 };
 
 void c1_stream_init(struct c1_stream *stream);
 void c1_stream_done(struct c1_stream *stream);
 bool c1_stream_feed(struct c1_stream *stream, struct slice delta, struct buffer *out);
-bool c1_stream_end(struct c1_stream *stream, bool complete, struct buffer *out); /* closes what we opened, when complete */
+bool c1_stream_end(struct c1_stream *stream, bool complete,
+		   struct buffer *out); /* closes what we opened, when complete */
 
 #endif

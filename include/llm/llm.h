@@ -1,17 +1,19 @@
 /*
- * llm: one call of the C1 API (OpenAI chat completions, streamed): prompt -> request; SSE -> deltas.
- * https://docs.thesys.dev/api-reference ; https://platform.openai.com/docs/api-reference/chat/streaming
+ * llm: one call of the C1 API (OpenAI chat completions, streamed): prompt -> request; SSE ->
+ * deltas. https://docs.thesys.dev/api-reference ;
+ * https://platform.openai.com/docs/api-reference/chat/streaming
  *
- * What comes out of `text` is C1 text that the web client renders: C1 deltas pass verbatim, plain text is wrapped as a
- * Card, <custommarkdown> is rewritten to a Card (it crashes the client). Text is always whole UTF-8 characters.
+ * What comes out of `text` is C1 text that the web client renders: C1 deltas pass verbatim, plain
+ * text is wrapped as a Card, <custommarkdown> is rewritten to a Card (it crashes the client). Text
+ * is always whole UTF-8 characters.
  */
 #ifndef LLM_LLM_H
 #define LLM_LLM_H
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "model/message.h"
 #include "config/config.h"
+#include "model/message.h"
 #include "net/net.h"
 
 struct llm_message {
@@ -23,18 +25,23 @@ struct llm_message {
 bool llm_request_body(const char *model, const struct llm_message *messages, size_t count,
 		      const char *user, struct buffer *out);
 
-/* How a call ended. error.code is ERROR_NONE when `outcome` is COMPLETE, LENGTH or STOPPED-free; its words may be shown. */
+/* How a call ended. error.code is ERROR_NONE when `outcome` is COMPLETE, LENGTH or STOPPED-free;
+ * its words may be shown. */
 struct llm_end {
-	enum message_status outcome;  /* COMPLETE, LENGTH, ERROR (failed before the first text, error object, filter), INTERRUPTED */
-	char finish_reason[32];       /* the upstream's, verbatim (checked: printable); "" for none */
-	char usage[160];              /* JSON object {"input_tokens","output_tokens","total_tokens"} clamped; "" for none */
+	enum message_status outcome; /* COMPLETE, LENGTH, ERROR (failed before the first text, error
+					object, filter), INTERRUPTED */
+	char finish_reason[32]; /* the upstream's, verbatim (checked: printable); "" for none */
+	char usage[160]; /* JSON object {"input_tokens","output_tokens","total_tokens"} clamped; ""
+			    for none */
 	struct error error;
 };
 
 struct llm_events {
-	void (*byte)(void *ctx);                    /* anything came from upstream (deadlines); before the others */
+	void (*byte)(void *ctx); /* anything came from upstream (deadlines); before the others */
 	void (*text)(void *ctx, struct slice text); /* never empty */
-	void (*end)(void *ctx, const struct llm_end *end); /* exactly once unless cancelled; the call is gone afterwards */
+	void (*end)(void *ctx,
+		    const struct llm_end
+			    *end); /* exactly once unless cancelled; the call is gone afterwards */
 };
 
 struct llm_call;
@@ -42,6 +49,7 @@ struct llm_call;
 /* body must live until the end. The engine's thread. */
 struct llm_call *llm_start(struct net_multi *multi, const struct config *config, struct slice body,
 			   const struct llm_events *events, void *ctx, struct error *err);
-void llm_cancel(struct llm_call *call); /* closes the upstream connection or stream at once; no further event */
+void llm_cancel(struct llm_call *call); /* closes the upstream connection or stream at once; no
+					   further event */
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * message: one entry of a thread. Plain data; strings belong to the arena of whoever read or made them.
+ * message: one entry of a thread. Plain data; strings belong to the arena of whoever read or made
+ * them.
  */
 #ifndef MODEL_MESSAGE_H
 #define MODEL_MESSAGE_H
@@ -7,15 +8,16 @@
 #include "base/slice.h"
 #include <stdint.h>
 
-#define MESSAGE_ROLES(X) X(USER, "user") X(ASSISTANT, "assistant") X(SYSTEM, "system") X(TOOL, "tool")
+#define MESSAGE_ROLES(X)                                                                           \
+	X(USER, "user") X(ASSISTANT, "assistant") X(SYSTEM, "system") X(TOOL, "tool")
 
 /* How it stands; behind STREAMING in the order of METRIC_OUTCOMES. */
 #define MESSAGE_STATUSES(X)                                                                        \
-	X(STREAMING, "streaming")                                                                      \
-	X(COMPLETE, "complete")                                                                        \
-	X(LENGTH, "length")                                                                            \
-	X(STOPPED, "stopped")                                                                          \
-	X(ERROR, "error")                                                                              \
+	X(STREAMING, "streaming")                                                                  \
+	X(COMPLETE, "complete")                                                                    \
+	X(LENGTH, "length")                                                                        \
+	X(STOPPED, "stopped")                                                                      \
+	X(ERROR, "error")                                                                          \
 	X(INTERRUPTED, "interrupted")
 
 enum message_role {
@@ -38,13 +40,13 @@ struct message {
 	enum message_role role;
 	enum message_status status;
 	struct slice content;
-	const char *run_id;        /* NULL: no run made it, or it was edited since */
-	const char *parent_id;     /* NULL or the message it answers */
-	const char *key;           /* NULL or, of an answer, its Idempotency-Key's hash */
-	const char *finish_reason; /* NULL or the upstream's word, verbatim */
-	const char *usage;         /* NULL or a JSON object's text */
-	const char *feedback;      /* NULL or a JSON object's text */
-	const char *metadata;      /* NULL or a JSON object's text */
+	const char *run_id;             /* NULL: no run made it, or it was edited since */
+	const char *parent_id;          /* NULL or the message it answers */
+	const char *key;                /* NULL or, of an answer, its Idempotency-Key's hash */
+	const char *finish_reason;      /* NULL or the upstream's word, verbatim */
+	const char *usage;              /* NULL or a JSON object's text */
+	const char *feedback;           /* NULL or a JSON object's text */
+	const char *metadata;           /* NULL or a JSON object's text */
 	int64_t created_ms, updated_ms; /* wall */
 };
 

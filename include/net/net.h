@@ -1,11 +1,13 @@
 /*
- * net: HTTP to others, over libcurl. Certificates are always verified, redirects are never followed, proxies of the
- * environment are ignored, plain http speaks HTTP/1.1 only (h2c is broken in Debian 12's curl, curl #10634), and no
- * content encoding is asked for. Error texts for clients name no host.
+ * net: HTTP to others, over libcurl. Certificates are always verified, redirects are never
+ * followed, proxies of the environment are ignored, plain http speaks HTTP/1.1 only (h2c is broken
+ * in Debian 12's curl, curl #10634), and no content encoding is asked for. Error texts for clients
+ * name no host.
  *
- * A request is sent at most once: when a kept connection turns out to be dead behind it, the transfer fails (NET_CUT)
- * and the caller decides. The connect deadline covers everything before the request is sent: the name server, TCP, TLS,
- * and the wait for another transfer's connection that is to be shared.
+ * A request is sent at most once: when a kept connection turns out to be dead behind it, the
+ * transfer fails (NET_CUT) and the caller decides. The connect deadline covers everything before
+ * the request is sent: the name server, TCP, TLS, and the wait for another transfer's connection
+ * that is to be shared.
  *
  * One net_multi carries all transfers of one engine, on its loop, on its thread.
  */
@@ -22,7 +24,8 @@ void net_done(void);
 /* Of the library behind this, as built against or as running: for `c1d version`. */
 const char *net_version(bool running);
 
-/* Blocking: does the host of this address answer, with TLS when it is https? Nothing is sent. Any thread. */
+/* Blocking: does the host of this address answer, with TLS when it is https? Nothing is sent. Any
+ * thread. */
 bool net_probe(const char *url, const char *ca_file, int64_t ms, struct error *err);
 
 struct net_multi;
@@ -30,7 +33,8 @@ struct net_transfer;
 
 struct net_request {
 	const char *url;
-	const char *const *headers; /* "Name: value", NULL-terminated; copied. Secrets in them are never logged */
+	const char *const *headers; /* "Name: value", NULL-terminated; copied. Secrets in them are
+				       never logged */
 	struct slice body;          /* POST; taken as it is, must live until `end` */
 	const char *ca_file;        /* NULL: the system's */
 	int64_t connect_ms;
@@ -45,13 +49,14 @@ struct net_response {
 	int retry_after_s;         /* seconds or HTTP date, clamped to 0..86400; -1 when absent */
 };
 
-/* All on the loop's thread. From inside them net_cancel and net_deadline of this transfer are allowed; of others, and
- * net_start, from `end` only. */
+/* All on the loop's thread. From inside them net_cancel and net_deadline of this transfer are
+ * allowed; of others, and net_start, from `end` only. */
 struct net_events {
 	/* The final response's head (1xx are skipped). */
 	void (*head)(void *ctx, const struct net_response *response);
 	void (*body)(void *ctx, struct slice bytes);
-	/* Exactly once unless cancelled; the transfer is gone afterwards. NET_OK: the body came whole. */
+	/* Exactly once unless cancelled; the transfer is gone afterwards. NET_OK: the body came
+	 * whole. */
 	void (*end)(void *ctx, enum net_failure failure);
 };
 
@@ -60,10 +65,12 @@ void net_multi_free(struct net_multi *multi); /* cancels what runs, without `end
 
 struct net_transfer *net_start(struct net_multi *multi, const struct net_request *request,
 			       const struct net_events *events, void *ctx, struct error *err);
-/* Closes it at once (HTTP/2: resets the stream, others on the connection go on); no further event. */
+/* Closes it at once (HTTP/2: resets the stream, others on the connection go on); no further event.
+ */
 void net_cancel(struct net_transfer *transfer);
 
-/* Unless it is over by then, it ends with NET_TIMEOUT in `ms` from now (to 50 ms). A later call moves it. */
+/* Unless it is over by then, it ends with NET_TIMEOUT in `ms` from now (to 50 ms). A later call
+ * moves it. */
 void net_deadline(struct net_transfer *transfer, int64_t ms);
 
 #endif

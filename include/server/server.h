@@ -1,5 +1,6 @@
 /*
- * server: the pool. The supervisor owns the socket and the workers; a worker owns request threads, an engine and savers.
+ * server: the pool. The supervisor owns the socket and the workers; a worker owns request threads,
+ * an engine and savers.
  */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
@@ -10,15 +11,17 @@
 #include "http/response.h"
 #include "stream/engine.h"
 
-/* What the rooms above give a worker: server/ knows no API and no store. All are called inside a worker, after the
- * fork; `open` before any thread of ours is started. */
+/* What the rooms above give a worker: server/ knows no API and no store. All are called inside a
+ * worker, after the fork; `open` before any thread of ours is started. */
 struct server_app {
-	void *(*open)(const struct config *config, struct shm *shm, struct engine *engine, struct error *err);
+	void *(*open)(const struct config *config, struct shm *shm, struct engine *engine,
+		      struct error *err);
 	/* Any request thread. Always fills the response: an error is a response too. */
 	void (*handle)(void *app, struct request *request, struct response *response);
 	/* An ended run, on the engine's thread; must not block. stream/engine.h, engine_hooks. */
 	struct engine_hooks hooks;
-	/* Starts and stops the app's own threads (savers). stop returns when all that can be saved was, or at deadline. */
+	/* Starts and stops the app's own threads (savers). stop returns when all that can be saved
+	 * was, or at deadline. */
 	bool (*start)(void *app, struct error *err);
 	void (*stop)(void *app, int64_t deadline_ms);
 	void (*close)(void *app);

@@ -1,5 +1,6 @@
 /*
- * runs: answers in flight and those that ended lately, whichever worker owns them: read, followed, stopped, recovered.
+ * runs: answers in flight and those that ended lately, whichever worker owns them: read, followed,
+ * stopped, recovered.
  */
 #ifndef SERVICE_RUNS_H
 #define SERVICE_RUNS_H
@@ -9,8 +10,8 @@
 struct run_info {
 	const char *id, *thread_id, *message_id;
 	enum message_status status;
-	int64_t bytes;                /* of the answer as it was streamed */
-	int64_t created_ms, ended_ms; /* wall; ended 0 while it runs */
+	int64_t bytes;                     /* of the answer as it was streamed */
+	int64_t created_ms, ended_ms;      /* wall; ended 0 while it runs */
 	const char *finish_reason, *usage; /* NULL: none */
 	bool saved;
 };
@@ -20,7 +21,8 @@ struct run_list {
 	size_t count;
 };
 
-/* ERROR_NOT_FOUND: no such run on this node. ERROR_GONE: no longer kept, the link names its message. ERROR_ACCESS_DENIED. */
+/* ERROR_NOT_FOUND: no such run on this node. ERROR_GONE: no longer kept, the link names its
+ * message. ERROR_ACCESS_DENIED. */
 bool service_run_get(struct service *service, const struct caller *caller, const char *id,
 		     struct arena *arena, struct run_info *out, struct error *err);
 /* The same, with its file: for stream_ticket_follow. The reference is the caller's. */
@@ -29,8 +31,9 @@ struct spool *service_run_open(struct service *service, const struct caller *cal
 /* Of a thread, newest first; active: only those that run. */
 bool service_run_list(struct service *service, const struct caller *caller, const char *thread_id,
 		      bool active, struct arena *arena, struct run_list *out, struct error *err);
-/* Ends it as `stopped` and returns when the upstream connection is closed and the partial answer is saved. Ended already: as
- * it is. ERROR_STORE_DOWN when it has stopped but the store cannot take the text yet. */
+/* Ends it as `stopped` and returns when the upstream connection is closed and the partial answer is
+ * saved. Ended already: as it is. ERROR_STORE_DOWN when it has stopped but the store cannot take
+ * the text yet. */
 bool service_run_stop(struct service *service, const struct caller *caller, const char *id,
 		      struct arena *arena, struct run_info *out, struct error *err);
 

@@ -91,7 +91,8 @@ struct turn_request {
 /* What is to be done about it. */
 enum turn_kind {
 	TURN_NEW,    /* start the run: stream_ticket_start */
-	TURN_REJOIN, /* it was asked before and its run is still kept: stream_ticket_follow from the first byte */
+	TURN_REJOIN, /* it was asked before and its run is still kept: stream_ticket_follow from the
+			first byte */
 	TURN_REPLAY, /* it was asked and answered before: `answer` is it */
 };
 
@@ -99,13 +100,14 @@ struct turn {
 	enum turn_kind kind;
 	const char *thread_id, *message_id, *response_id, *run_id;
 	struct run_start start; /* new: what stream_ticket_start takes; the caller's until then */
-	struct spool *followed; /* rejoin: what stream_ticket_follow takes; the caller's until then */
-	struct message answer;  /* replay */
+	struct spool
+		*followed; /* rejoin: what stream_ticket_follow takes; the caller's until then */
+	struct message answer; /* replay */
 };
 
-/* All of a turn up to the upstream call: was it asked before, room, spool, claim, both messages, history, prompt. When it
- * returns true with TURN_NEW, the question is saved. Errors: ERROR_RUN_ACTIVE (link names the run), ERROR_KEY_REUSED,
- * ERROR_OVERLOADED, ERROR_SPOOL, ... */
+/* All of a turn up to the upstream call: was it asked before, room, spool, claim, both messages,
+ * history, prompt. When it returns true with TURN_NEW, the question is saved. Errors:
+ * ERROR_RUN_ACTIVE (link names the run), ERROR_KEY_REUSED, ERROR_OVERLOADED, ERROR_SPOOL, ... */
 bool service_turn_begin(struct service *service, const struct caller *caller,
 			const struct turn_request *request, struct arena *arena, struct turn *out,
 			struct error *err);

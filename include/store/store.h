@@ -1,14 +1,16 @@
 /*
- * store: where threads and messages are kept. The rest of the program sees only this header; one contract suite
- * (tests/contract) runs against every store behind it.
+ * store: where threads and messages are kept. The rest of the program sees only this header; one
+ * contract suite (tests/contract) runs against every store behind it.
  *
- * Ownership: what goes in stays the caller's; what comes out lies in the caller's arena. Any call may block (at
- * most some seconds: every wait has a deadline); any thread may make it. Opened in a worker, after the fork.
+ * Ownership: what goes in stays the caller's; what comes out lies in the caller's arena. Any call
+ * may block (at most some seconds: every wait has a deadline); any thread may make it. Opened in a
+ * worker, after the fork.
  *
- * Errors: ERROR_NOT_FOUND, ERROR_CONFLICT (an id exists already), ERROR_PRECONDITION (rev differs), ERROR_NOT_SAVED
- * (the message is still streaming); ERROR_STORE_DOWN (cannot be reached: it is marked down for the pool at once),
- * ERROR_STORE_TIMEOUT (no answer in time: outcome unknown), ERROR_STORE (it refused), ERROR_CORRUPT.
- * Each step is atomic on one document and may be repeated: a second application is a no-op or says ERROR_CONFLICT.
+ * Errors: ERROR_NOT_FOUND, ERROR_CONFLICT (an id exists already), ERROR_PRECONDITION (rev differs),
+ * ERROR_NOT_SAVED (the message is still streaming); ERROR_STORE_DOWN (cannot be reached: it is
+ * marked down for the pool at once), ERROR_STORE_TIMEOUT (no answer in time: outcome unknown),
+ * ERROR_STORE (it refused), ERROR_CORRUPT. Each step is atomic on one document and may be repeated:
+ * a second application is a no-op or says ERROR_CONFLICT.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -23,26 +25,27 @@
 struct store;
 
 struct thread_filter {
-	const char *user_id; /* NULL: everybody's */
-	int archived;        /* -1 any, 0 no, 1 yes */
-	const char *q;       /* NULL or part of a title, any case */
+	const char *user_id;      /* NULL: everybody's */
+	int archived;             /* -1 any, 0 no, 1 yes */
+	const char *q;            /* NULL or part of a title, any case */
 	int64_t after_updated_ms; /* the page starts behind (updated_ms, id) ... */
 	const char *after_id;     /* ... unless NULL */
 	size_t limit;
 };
 
 struct thread_patch {
-	const char *title;     /* NULL: unchanged */
-	int archived;          /* -1: unchanged */
-	const char *metadata;  /* NULL: unchanged; replaces the whole object */
-	int64_t if_rev;        /* -1: unconditional; else ERROR_PRECONDITION unless it is the thread's */
+	const char *title;    /* NULL: unchanged */
+	int archived;         /* -1: unchanged */
+	const char *metadata; /* NULL: unchanged; replaces the whole object */
+	int64_t if_rev; /* -1: unconditional; else ERROR_PRECONDITION unless it is the thread's */
 	int64_t now_ms;
 };
 
 struct message_filter {
 	const char *thread_id;
 	int64_t before_seq; /* 0: from the end */
-	int64_t after_seq;  /* 0: from the start; when set the oldest `limit` behind it, else the newest `limit` */
+	int64_t after_seq;  /* 0: from the start; when set the oldest `limit` behind it, else the
+			       newest `limit` */
 	size_t limit;
 };
 
@@ -54,7 +57,8 @@ struct message_patch {
 	int64_t now_ms;
 };
 
-/* The claim of a turn: sets `run` where there is none, bumps updated_ms, hands out two sequence numbers. */
+/* The claim of a turn: sets `run` where there is none, bumps updated_ms, hands out two sequence
+ * numbers. */
 struct claim {
 	const char *thread_id, *user_id; /* user_id NULL: ownership is not enforced */
 	struct run_ref run;
@@ -64,7 +68,8 @@ struct claim {
 struct claim_result {
 	bool won;
 	int64_t first_seq;    /* won: of the user message; the answer's is one more */
-	bool found;           /* not won: is there such a thread (deleted counts as found, see thread.deleted)? */
+	bool found;           /* not won: is there such a thread (deleted counts as found, see
+				 thread.deleted)? */
 	struct thread thread; /* when found: as it stood */
 };
 
@@ -77,8 +82,9 @@ struct finish {
 	int64_t now_ms;
 };
 
-/* Chosen by the URI's scheme: mongodb, mongodb+srv, sqlite. ERROR_CONFIG for one that is not built in or is malformed
- * (detail: the reason, the password masked). A server that is down is no error: it is marked. shm may be NULL. */
+/* Chosen by the URI's scheme: mongodb, mongodb+srv, sqlite. ERROR_CONFIG for one that is not built
+ * in or is malformed (detail: the reason, the password masked). A server that is down is no error:
+ * it is marked. shm may be NULL. */
 struct store *store_open(const struct config *config, struct shm *shm, struct error *err);
 void store_free(struct store *store);
 const char *store_kind(const struct store *store); /* "mongodb", "sqlite" */
@@ -96,7 +102,8 @@ bool store_check_uri(const char *uri, struct error *err);
 bool store_is_down(const struct store *store);
 /* Asks the server itself, mark or no mark, and sets or lifts the mark by the answer. */
 bool store_ping(struct store *store, struct error *err);
-/* For savers, often: when marked down and nobody of the pool has probed for 500 ms, probes. True while up. */
+/* For savers, often: when marked down and nobody of the pool has probed for 500 ms, probes. True
+ * while up. */
 bool store_probe(struct store *store);
 
 bool store_thread_insert(struct store *store, const struct thread *thread, struct error *err);
@@ -107,37 +114,42 @@ bool store_thread_list(struct store *store, const struct thread_filter *filter, 
 		       struct thread_list *out, struct error *err);
 bool store_thread_update(struct store *store, const char *id, const struct thread_patch *patch,
 			 struct arena *arena, struct thread *out, struct error *err);
-/* Marks it deleted (title and metadata wiped), then removes its messages. Deleted already: ERROR_NOT_FOUND. */
+/* Marks it deleted (title and metadata wiped), then removes its messages. Deleted already:
+ * ERROR_NOT_FOUND. */
 bool store_thread_delete(struct store *store, const char *id, int64_t now_ms, struct error *err);
 
 bool store_claim(struct store *store, const struct claim *claim, struct arena *arena,
 		 struct claim_result *out, struct error *err);
 /* Gives a claim back: clears `run` where it is run_id. Not there: fine. */
-bool store_claim_release(struct store *store, const char *thread_id, const char *run_id, struct error *err);
+bool store_claim_release(struct store *store, const char *thread_id, const char *run_id,
+			 struct error *err);
 
-/* Next sequence number of a thread, for a message outside a turn. ERROR_NOT_FOUND also when deleted. */
+/* Next sequence number of a thread, for a message outside a turn. ERROR_NOT_FOUND also when
+ * deleted. */
 bool store_next_seq(struct store *store, const char *thread_id, int64_t now_ms, int64_t *out,
 		    struct error *err);
 /* In order; stops at the first that exists (ERROR_CONFLICT). */
 bool store_message_insert(struct store *store, const struct message *messages, size_t count,
 			  struct error *err);
-bool store_message_get(struct store *store, const char *thread_id, const char *id, struct arena *arena,
-		       struct message *out, struct error *err);
+bool store_message_get(struct store *store, const char *thread_id, const char *id,
+		       struct arena *arena, struct message *out, struct error *err);
 /* The answer that this run wrote, while it was not edited since. */
 bool store_message_by_run(struct store *store, const char *run_id, struct arena *arena,
 			  struct message *out, struct error *err);
 /* The answer of a thread that came of this Idempotency-Key (message.key). */
-bool store_message_by_key(struct store *store, const char *thread_id, const char *key, struct arena *arena,
-			  struct message *out, struct error *err);
+bool store_message_by_key(struct store *store, const char *thread_id, const char *key,
+			  struct arena *arena, struct message *out, struct error *err);
 /* Always oldest first. */
-bool store_message_list(struct store *store, const struct message_filter *filter, struct arena *arena,
-			struct message_list *out, struct error *err);
-/* An edit of the content takes the message from its run (run_id becomes NULL), so a late save cannot undo it. */
+bool store_message_list(struct store *store, const struct message_filter *filter,
+			struct arena *arena, struct message_list *out, struct error *err);
+/* An edit of the content takes the message from its run (run_id becomes NULL), so a late save
+ * cannot undo it. */
 bool store_message_update(struct store *store, const char *thread_id, const char *id,
-			  const struct message_patch *patch, struct arena *arena, struct message *out,
-			  struct error *err);
-/* Saves the answer, then clears the thread's claim. *applied (may be NULL): false when the message was edited,
- * deleted or taken meanwhile: nothing was written, and that is right. */
-bool store_finish(struct store *store, const struct finish *finish, bool *applied, struct error *err);
+			  const struct message_patch *patch, struct arena *arena,
+			  struct message *out, struct error *err);
+/* Saves the answer, then clears the thread's claim. *applied (may be NULL): false when the message
+ * was edited, deleted or taken meanwhile: nothing was written, and that is right. */
+bool store_finish(struct store *store, const struct finish *finish, bool *applied,
+		  struct error *err);
 
 #endif

@@ -50,9 +50,10 @@ struct run_start {
  * no memory, nothing was taken. */
 struct stream_ticket *stream_ticket_start(const struct stream_options *options,
 					  struct run_start *start, struct slice headers);
-/* An answer that is over and no longer kept as a run, in a stream's form: what a follower would have got. */
-bool stream_whole(const struct stream_options *options, const struct spool_record *record, struct slice text,
-		  struct buffer *out);
+/* An answer that is over and no longer kept as a run, in a stream's form: what a follower would
+ * have got. */
+bool stream_whole(const struct stream_options *options, const struct spool_record *record,
+		  struct slice text, struct buffer *out);
 /* A follower of a run that exists, on this worker or another, ended or not. Takes the reference to
  * the spool (spool_open's). */
 struct stream_ticket *stream_ticket_follow(const struct stream_options *options,

@@ -28,9 +28,10 @@
 /* What the header says. Ids are checked by the time they come here, and NUL-terminated. */
 struct spool_record {
 	char run_id[ID_MAX + 1], thread_id[ID_MAX + 1], message_id[ID_MAX + 1], node[ID_MAX + 1];
-	char user_id[516];            /* 128 characters of up to 4 bytes */
-	char key[ID_UUID_SIZE], question[ID_UUID_SIZE]; /* hashes: of its Idempotency-Key ("" for none), of what was asked */
-	int64_t created_ms, ended_ms; /* wall; ended 0 while it runs */
+	char user_id[516];                              /* 128 characters of up to 4 bytes */
+	char key[ID_UUID_SIZE], question[ID_UUID_SIZE]; /* hashes: of its Idempotency-Key ("" for
+							   none), of what was asked */
+	int64_t created_ms, ended_ms;                   /* wall; ended 0 while it runs */
 	int64_t length;
 	enum message_status status;
 	char finish_reason[32], usage[160];

@@ -1,4 +1,5 @@
-/* api: the one walk of a request: route, body, caller, handler, and any error to a problem body in one place. */
+/* api: the one walk of a request: route, body, caller, handler, and any error to a problem body in
+ * one place. */
 #include "api_room.h"
 
 #include "base/id.h"
@@ -33,7 +34,8 @@ static struct slice next_segment(struct slice *path)
 	return segment;
 }
 
-/* Compares segment by segment. Ids are taken as they stand: none that is well-formed needs an escape. */
+/* Compares segment by segment. Ids are taken as they stand: none that is well-formed needs an
+ * escape. */
 static bool matches(const char *template, struct slice path, struct slice ids[API_IDS_MAX])
 {
 	struct slice rest = slice_of(template);
@@ -55,7 +57,8 @@ static bool matches(const char *template, struct slice path, struct slice ids[AP
 
 static bool method_is(const struct route *route, struct slice method)
 {
-	return slice_is(method, route->method) || (slice_is(method, "HEAD") && strcmp(route->method, "GET") == 0);
+	return slice_is(method, route->method) ||
+	       (slice_is(method, "HEAD") && strcmp(route->method, "GET") == 0);
 }
 
 /* The table holds each template with the same method once, so the first match is the only one. */
@@ -72,7 +75,8 @@ static const struct route *find_route(struct call *call, struct error *err)
 		call->response->route_label = (int)i + 1;
 		if (method_is(&routes[i], request->method)) {
 			for (int n = 0; n < API_IDS_MAX; n++)
-				call->ids[n] = ids[n].len > 0 ? arena_copy(call->arena, ids[n]) : NULL;
+				call->ids[n] =
+					ids[n].len > 0 ? arena_copy(call->arena, ids[n]) : NULL;
 			return &routes[i];
 		}
 		strcat(strcat(allow, allow[0] ? ", " : ""), routes[i].method);
@@ -93,21 +97,24 @@ static bool is_json_type(struct slice type)
 	static const char name[] = "application/json";
 	size_t len = sizeof name - 1;
 
-	/* None: a program that did not say. A browser always does, and a page elsewhere cannot say JSON unasked. */
+	/* None: a program that did not say. A browser always does, and a page elsewhere cannot say
+	 * JSON unasked. */
 	if (type.len == 0)
 		return true;
 	return type.len >= len && strncasecmp(type.ptr, name, len) == 0 &&
 	       (type.len == len || strchr("; \t", type.ptr[len]));
 }
 
-static bool read_body(struct call *call, const struct route *route, struct json **root, struct error *err)
+static bool read_body(struct call *call, const struct route *route, struct json **root,
+		      struct error *err)
 {
 	struct request *request = call->request;
 
 	if (!(route->flags & ROUTE_BODY))
 		return true;
 	if (!is_json_type(request->headers[HEADER_CONTENT_TYPE]))
-		return error_set(err, ERROR_MEDIA_TYPE, "Send the body with Content-Type: application/json.");
+		return error_set(err, ERROR_MEDIA_TYPE,
+				 "Send the body with Content-Type: application/json.");
 	if (!request->read_body(request, route->body_max, err))
 		return false;
 	if (!(*root = json_parse(request->body, err)))
@@ -144,13 +151,16 @@ static bool walk(struct call *call, struct json **root, struct error *err)
 	return request_split_target(call->request, err) && (route = find_route(call, err)) &&
 	       (call->request->body = SLICE(""), read_body(call, route, root, err)) &&
 	       find_caller(call, route, err) &&
-	       (!call->arena->failed || error_set(err, ERROR_OVERLOADED, "No memory for this request.")) &&
+	       (!call->arena->failed ||
+		error_set(err, ERROR_OVERLOADED, "No memory for this request.")) &&
 	       route->handle(call, err);
 }
 
 void api_handle(struct api *api, struct request *request, struct response *response)
 {
-	struct call call = { .api = api, .request = request, .response = response, .arena = request->arena };
+	struct call call = {
+		.api = api, .request = request, .response = response, .arena = request->arena
+	};
 	struct error err = { 0 };
 	struct json *root = NULL;
 

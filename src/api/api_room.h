@@ -1,5 +1,6 @@
 /*
- * api_room: what the API's files share: one call on its walk, the route table, reading fields, writing values.
+ * api_room: what the API's files share: one call on its walk, the route table, reading fields,
+ * writing values.
  *
  *   api.c        the walk: route, body, caller, handler, problem
  *   routes.c     the table
@@ -32,9 +33,9 @@ struct call {
 typedef bool api_handler(struct call *call, struct error *err);
 
 enum route_flags {
-	ROUTE_CALLER = 1,   /* who asks matters: `user_id` is read and checked */
-	ROUTE_BODY = 2,     /* takes a JSON object */
-	ROUTE_STREAMS = 4,  /* answers with a stream */
+	ROUTE_CALLER = 1,  /* who asks matters: `user_id` is read and checked */
+	ROUTE_BODY = 2,    /* takes a JSON object */
+	ROUTE_STREAMS = 4, /* answers with a stream */
 };
 
 struct route {
@@ -44,32 +45,36 @@ struct route {
 	size_t body_max;
 	/* For the OpenAPI document. */
 	const char *summary;
-	const char *query;  /* names of parameters, separated by blanks; NULL: none */
-	const char *takes;  /* schema of the body */
-	int status;         /* of a success */
-	const char *gives;  /* schema of the answer; a leading '*' means an array of it; NULL: another content type */
+	const char *query; /* names of parameters, separated by blanks; NULL: none */
+	const char *takes; /* schema of the body */
+	int status;        /* of a success */
+	const char *gives; /* schema of the answer; a leading '*' means an array of it; NULL:
+			      another content type */
 };
 
 extern const struct route routes[];
 extern const size_t route_count;
 
-/* --- fields.c. `alias` is the other spelling, or NULL. Both with different values: ERROR_VALIDATION. Absent or null:
- * true, *out untouched. Wrong type or length: ERROR_VALIDATION naming the field. --- */
-bool field_text(const struct call *call, const struct json *object, const char *name, const char *alias,
-		size_t max, struct slice *out, struct error *err);
-bool field_id(const struct call *call, const struct json *object, const char *name, const char *alias,
-	      struct slice *out, struct error *err);
-bool field_bool(const struct json *object, const char *name, int *out, struct error *err); /* 0 or 1 */
+/* --- fields.c. `alias` is the other spelling, or NULL. Both with different values:
+ * ERROR_VALIDATION. Absent or null: true, *out untouched. Wrong type or length: ERROR_VALIDATION
+ * naming the field. --- */
+bool field_text(const struct call *call, const struct json *object, const char *name,
+		const char *alias, size_t max, struct slice *out, struct error *err);
+bool field_id(const struct call *call, const struct json *object, const char *name,
+	      const char *alias, struct slice *out, struct error *err);
+bool field_bool(const struct json *object, const char *name, int *out,
+		struct error *err); /* 0 or 1 */
 /* An object's JSON text, in the arena. */
-bool field_object(const struct call *call, const struct json *object, const char *name, const char **out,
-		  struct error *err);
+bool field_object(const struct call *call, const struct json *object, const char *name,
+		  const char **out, struct error *err);
 bool field_missing(const char *name, struct error *err); /* ERROR_VALIDATION */
 
 /* A query parameter that is one of `words`; *out is its index, untouched when absent. */
-bool query_word(const struct call *call, const char *name, const char *const *words, int count, int *out,
-		struct error *err);
+bool query_word(const struct call *call, const char *name, const char *const *words, int count,
+		int *out, struct error *err);
 /* The text of a parameter, NUL-terminated in the arena; NULL when absent. */
-bool query_text(const struct call *call, const char *name, size_t max, const char **out, struct error *err);
+bool query_text(const struct call *call, const char *name, size_t max, const char **out,
+		struct error *err);
 bool query_id(const struct call *call, const char *name, const char **out, struct error *err);
 /* Appends text percent-encoded (RFC 3986, all but unreserved). */
 bool percent_encode(struct buffer *out, struct slice text);
@@ -84,14 +89,14 @@ struct json_writer answer_json(struct call *call, int status);
 bool answer_done(const struct call *call, struct error *err);
 
 /* --- handlers --- */
-api_handler chat_post, threads_list, threads_create, thread_get, thread_update, thread_delete, messages_list,
-	message_add, message_update, thread_runs, run_get, run_stream, run_stop, health_get, livez_get, readyz_get,
-	metrics_get, openapi_get;
+api_handler chat_post, threads_list, threads_create, thread_get, thread_update, thread_delete,
+	messages_list, message_add, message_update, thread_runs, run_get, run_stream, run_stop,
+	health_get, livez_get, readyz_get, metrics_get, openapi_get;
 
 /* --- chat.c, also for runs.c: what a stream's query says --- */
 struct stream_options;
 bool stream_query(const struct call *call, struct stream_options *out, struct error *err);
-void stream_headers(struct response *response, const struct stream_options *options, const char *run_id,
-		    const char *thread_id, const char *message_id);
+void stream_headers(struct response *response, const struct stream_options *options,
+		    const char *run_id, const char *thread_id, const char *message_id);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * chat: POST /api/chat, in the documented shape {"thread_id", "message"} and in the C1 client's {"prompt", "threadId",
- * "responseId"}. The answer is a stream that the engine writes; here it is only prepared.
+ * chat: POST /api/chat, in the documented shape {"thread_id", "message"} and in the C1 client's
+ * {"prompt", "threadId", "responseId"}. The answer is a stream that the engine writes; here it is
+ * only prepared.
  */
 #include "api_room.h"
 
@@ -18,7 +19,8 @@
 
 bool stream_query(const struct call *call, struct stream_options *out, struct error *err)
 {
-	static const char *const formats[] = { "raw", "sse" }, *const errors[] = { "status", "card" };
+	static const char *const formats[] = { "raw", "sse" }, *const errors[] = { "status",
+										   "card" };
 	struct stream_options options = { .format = STREAM_RAW };
 	int format = 0, card = 0;
 	int64_t keepalive_s;
@@ -35,13 +37,13 @@ bool stream_query(const struct call *call, struct stream_options *out, struct er
 	return true;
 }
 
-void stream_headers(struct response *response, const struct stream_options *options, const char *run_id,
-		    const char *thread_id, const char *message_id)
+void stream_headers(struct response *response, const struct stream_options *options,
+		    const char *run_id, const char *thread_id, const char *message_id)
 {
 	response->status = 200;
 	response_header(response, "Content-Type",
-			options->format == STREAM_SSE ? SLICE("text/event-stream; charset=utf-8") :
-							SLICE("text/plain; charset=utf-8"));
+			options->format == STREAM_SSE ? SLICE("text/event-stream; charset=utf-8")
+						      : SLICE("text/plain; charset=utf-8"));
 	response_header(response, "Cache-Control", SLICE("no-store, no-transform"));
 	response_header(response, "X-Accel-Buffering", SLICE("no"));
 	response_header(response, "X-Content-Type-Options", SLICE("nosniff"));
@@ -70,14 +72,16 @@ static bool read_leave(const struct call *call, struct turn_request *turn, struc
 		return true;
 	seconds = slice_starts(text, SLICE("grace:")) ? strtol(text.ptr + 6, &end, 10) : -1;
 	if (seconds < 0 || seconds > GRACE_MAX_S || end == text.ptr + 6 || *end)
-		return error_field(err, ERROR_VALIDATION, "on_disconnect",
-				   "on_disconnect has to be continue, cancel or grace:SECONDS (up to %d).", GRACE_MAX_S);
+		return error_field(
+			err, ERROR_VALIDATION, "on_disconnect",
+			"on_disconnect has to be continue, cancel or grace:SECONDS (up to %d).",
+			GRACE_MAX_S);
 	turn->grace_ms = seconds * 1000;
 	return true;
 }
 
-static bool read_prompt(const struct call *call, const struct json *prompt, struct turn_request *turn,
-			struct error *err)
+static bool read_prompt(const struct call *call, const struct json *prompt,
+			struct turn_request *turn, struct error *err)
 {
 	struct slice role = SLICE("user");
 
@@ -88,7 +92,8 @@ static bool read_prompt(const struct call *call, const struct json *prompt, stru
 	    !field_text(call, prompt, "content", NULL, CONTENT_MAX, &turn->message, err))
 		return false;
 	if (!slice_is(role, "user"))
-		return error_field(err, ERROR_VALIDATION, "prompt.role", "The prompt's role has to be user.");
+		return error_field(err, ERROR_VALIDATION, "prompt.role",
+				   "The prompt's role has to be user.");
 	return turn->message.len > 0 || field_missing("prompt.content", err);
 }
 
@@ -98,7 +103,8 @@ static bool read_question(const struct call *call, struct turn_request *turn, st
 
 	if (prompt && json_type(prompt) != JSON_NULL) {
 		if (json_get(call->body, "message"))
-			return error_field(err, ERROR_VALIDATION, "message", "Send prompt or message, not both.");
+			return error_field(err, ERROR_VALIDATION, "message",
+					   "Send prompt or message, not both.");
 		return read_prompt(call, prompt, turn, err);
 	}
 	if (!field_text(call, call->body, "message", NULL, CONTENT_MAX, &turn->message, err))
@@ -106,7 +112,8 @@ static bool read_question(const struct call *call, struct turn_request *turn, st
 	return turn->message.len > 0 || field_missing("message", err);
 }
 
-/* Idempotency-Key: a structured-field string; bare ones are taken too, since most clients send them so. */
+/* Idempotency-Key: a structured-field string; bare ones are taken too, since most clients send them
+ * so. */
 static bool read_key(const struct call *call, struct slice *out, struct error *err)
 {
 	struct slice key = call->request->headers[HEADER_IDEMPOTENCY_KEY];
@@ -116,10 +123,12 @@ static bool read_key(const struct call *call, struct slice *out, struct error *e
 	else if (key.len == 0)
 		return true;
 	if (key.len == 0 || key.len > KEY_MAX)
-		return error_set(err, ERROR_BAD_REQUEST, "Idempotency-Key has to have 1 to %d characters.", KEY_MAX);
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "Idempotency-Key has to have 1 to %d characters.", KEY_MAX);
 	for (size_t i = 0; i < key.len; i++)
 		if (key.ptr[i] < 0x20 || key.ptr[i] > 0x7E)
-			return error_set(err, ERROR_BAD_REQUEST, "Idempotency-Key has to be printable ASCII.");
+			return error_set(err, ERROR_BAD_REQUEST,
+					 "Idempotency-Key has to be printable ASCII.");
 	*out = key;
 	return true;
 }
@@ -138,8 +147,8 @@ static bool read_turn(const struct call *call, struct turn_request *out, struct 
 	    !field_id(call, call->body, "response_id", "responseId", &turn.response_id, err) ||
 	    !read_question(call, &turn, err) ||
 	    !field_text(call, call->body, "model", NULL, 256, &turn.model, err) ||
-	    !field_object(call, call->body, "metadata", &turn.metadata, err) || !read_leave(call, &turn, err) ||
-	    !read_key(call, &turn.key, err))
+	    !field_object(call, call->body, "metadata", &turn.metadata, err) ||
+	    !read_leave(call, &turn, err) || !read_key(call, &turn.key, err))
 		return false;
 	*out = turn;
 	return true;
@@ -147,16 +156,21 @@ static bool read_turn(const struct call *call, struct turn_request *out, struct 
 
 /* --- the answer --- */
 
-/* It was answered before and its run is no longer kept: the stored text, in the form that was asked for. */
+/* It was answered before and its run is no longer kept: the stored text, in the form that was asked
+ * for. */
 static bool replay(struct call *call, const struct stream_options *options, const struct turn *turn,
 		   struct error *err)
 {
 	const struct message *answer = &turn->answer;
-	struct spool_record record = { .status = answer->status, .length = (int64_t)answer->content.len };
+	struct spool_record record = { .status = answer->status,
+				       .length = (int64_t)answer->content.len };
 
 	if (answer->status == STATUS_ERROR && answer->content.len == 0)
-		return error_set(err, ERROR_UPSTREAM, "This question was asked before and could not be answered; ask anew.");
-	snprintf(record.run_id, sizeof record.run_id, "%s", answer->run_id ? answer->run_id : turn->response_id);
+		return error_set(
+			err, ERROR_UPSTREAM,
+			"This question was asked before and could not be answered; ask anew.");
+	snprintf(record.run_id, sizeof record.run_id, "%s",
+		 answer->run_id ? answer->run_id : turn->response_id);
 	snprintf(record.thread_id, sizeof record.thread_id, "%s", turn->thread_id);
 	snprintf(record.message_id, sizeof record.message_id, "%s", turn->response_id);
 	snprintf(record.finish_reason, sizeof record.finish_reason, "%s",
@@ -169,19 +183,21 @@ static bool replay(struct call *call, const struct stream_options *options, cons
 	return answer_done(call, err);
 }
 
-static bool follow(struct call *call, const struct stream_options *options, struct turn *turn, struct error *err)
+static bool follow(struct call *call, const struct stream_options *options, struct turn *turn,
+		   struct error *err)
 {
 	stream_headers(call->response, options, turn->run_id, turn->thread_id, turn->response_id);
 	response_header(call->response, "Idempotency-Replayed", SLICE("true"));
-	call->response->stream =
-		stream_ticket_follow(options, turn->followed, buffer_slice(&call->response->headers));
+	call->response->stream = stream_ticket_follow(options, turn->followed,
+						      buffer_slice(&call->response->headers));
 	if (call->response->stream)
 		return true;
 	spool_unref(turn->followed);
 	return error_set(err, ERROR_OVERLOADED, "No memory for another stream.");
 }
 
-static bool start(struct call *call, const struct stream_options *options, struct turn *turn, struct error *err)
+static bool start(struct call *call, const struct stream_options *options, struct turn *turn,
+		  struct error *err)
 {
 	stream_headers(call->response, options, turn->run_id, turn->thread_id, turn->response_id);
 	call->response->stream =
@@ -192,7 +208,8 @@ static bool start(struct call *call, const struct stream_options *options, struc
 	return error_set(err, ERROR_OVERLOADED, "No memory for another stream.");
 }
 
-/* errors=card: what went wrong is shown in the chat, since the stock client shows nothing of a status. */
+/* errors=card: what went wrong is shown in the chat, since the stock client shows nothing of a
+ * status. */
 static bool answer_card(struct call *call, const struct error *problem, struct error *err)
 {
 	struct response *response = call->response;
@@ -216,15 +233,13 @@ static bool answer_turn(struct call *call, const struct stream_options *options,
 	struct turn turn;
 
 	if (!read_turn(call, &request, err) ||
-	    !service_turn_begin(call->api->service, &call->caller, &request, call->arena, &turn, err))
+	    !service_turn_begin(call->api->service, &call->caller, &request, call->arena, &turn,
+				err))
 		return false;
 	switch (turn.kind) {
-	case TURN_REPLAY:
-		return replay(call, options, &turn, err);
-	case TURN_REJOIN:
-		return follow(call, options, &turn, err);
-	default:
-		return start(call, options, &turn, err);
+	case TURN_REPLAY: return replay(call, options, &turn, err);
+	case TURN_REJOIN: return follow(call, options, &turn, err);
+	default: return start(call, options, &turn, err);
 	}
 }
 

@@ -7,24 +7,27 @@
 #define METADATA_MAX 16384
 
 /* The value in either spelling; NULL when absent or null. */
-static bool find(const struct json *object, const char *name, const char *alias, const struct json **out,
-		 struct error *err)
+static bool find(const struct json *object, const char *name, const char *alias,
+		 const struct json **out, struct error *err)
 {
-	const struct json *value = json_get(object, name), *other = alias ? json_get(object, alias) : NULL;
+	const struct json *value = json_get(object, name),
+			  *other = alias ? json_get(object, alias) : NULL;
 
 	if (value && json_type(value) == JSON_NULL)
 		value = NULL;
 	if (other && json_type(other) == JSON_NULL)
 		other = NULL;
 	if (value && other &&
-	    (json_type(value) != json_type(other) || !slice_equal(json_text(value), json_text(other))))
-		return error_field(err, ERROR_VALIDATION, name, "%s and %s differ; send one of them.", name, alias);
+	    (json_type(value) != json_type(other) ||
+	     !slice_equal(json_text(value), json_text(other))))
+		return error_field(err, ERROR_VALIDATION, name,
+				   "%s and %s differ; send one of them.", name, alias);
 	*out = value ? value : other;
 	return true;
 }
 
-bool field_text(const struct call *call, const struct json *object, const char *name, const char *alias,
-		size_t max, struct slice *out, struct error *err)
+bool field_text(const struct call *call, const struct json *object, const char *name,
+		const char *alias, size_t max, struct slice *out, struct error *err)
 {
 	const struct json *value;
 
@@ -36,19 +39,21 @@ bool field_text(const struct call *call, const struct json *object, const char *
 	if (json_type(value) != JSON_STRING)
 		return error_field(err, ERROR_VALIDATION, name, "%s has to be a string.", name);
 	if (json_text(value).len > max)
-		return error_field(err, ERROR_VALIDATION, name, "%s is longer than %zu bytes.", name, max);
+		return error_field(err, ERROR_VALIDATION, name, "%s is longer than %zu bytes.",
+				   name, max);
 	*out = json_text(value);
 	return true;
 }
 
 static bool check_id(struct slice id, const char *name, struct error *err)
 {
-	return id_valid(id) || error_field(err, ERROR_BAD_ID, name,
-					   "%s is no id: 1 to 128 of A-Z a-z 0-9 _ - and, not first, '.'.", name);
+	return id_valid(id) ||
+	       error_field(err, ERROR_BAD_ID, name,
+			   "%s is no id: 1 to 128 of A-Z a-z 0-9 _ - and, not first, '.'.", name);
 }
 
-bool field_id(const struct call *call, const struct json *object, const char *name, const char *alias,
-	      struct slice *out, struct error *err)
+bool field_id(const struct call *call, const struct json *object, const char *name,
+	      const char *alias, struct slice *out, struct error *err)
 {
 	struct slice id = { NULL, 0 };
 
@@ -71,13 +76,14 @@ bool field_bool(const struct json *object, const char *name, int *out, struct er
 	if (!value)
 		return true;
 	if (json_type(value) != JSON_BOOL)
-		return error_field(err, ERROR_VALIDATION, name, "%s has to be true or false.", name);
+		return error_field(err, ERROR_VALIDATION, name, "%s has to be true or false.",
+				   name);
 	*out = json_true(value);
 	return true;
 }
 
-bool field_object(const struct call *call, const struct json *object, const char *name, const char **out,
-		  struct error *err)
+bool field_object(const struct call *call, const struct json *object, const char *name,
+		  const char **out, struct error *err)
 {
 	const struct json *value;
 	struct buffer text;
@@ -92,7 +98,8 @@ bool field_object(const struct call *call, const struct json *object, const char
 	if (json_print(value, &text))
 		*out = arena_copy(call->arena, buffer_slice(&text));
 	else
-		error_field(err, ERROR_VALIDATION, name, "%s is larger than %d bytes.", name, METADATA_MAX);
+		error_field(err, ERROR_VALIDATION, name, "%s is larger than %d bytes.", name,
+			    METADATA_MAX);
 	buffer_done(&text);
 	return *out != NULL;
 }
@@ -104,7 +111,8 @@ bool field_missing(const char *name, struct error *err)
 
 /* --- the query --- */
 
-bool query_text(const struct call *call, const char *name, size_t max, const char **out, struct error *err)
+bool query_text(const struct call *call, const char *name, size_t max, const char **out,
+		struct error *err)
 {
 	struct error mine = { 0 };
 	struct slice text;
@@ -115,7 +123,8 @@ bool query_text(const struct call *call, const char *name, size_t max, const cha
 		return mine.code == ERROR_NONE;
 	}
 	if (text.len > max)
-		return error_field(err, ERROR_VALIDATION, name, "%s is longer than %zu bytes.", name, max);
+		return error_field(err, ERROR_VALIDATION, name, "%s is longer than %zu bytes.",
+				   name, max);
 	*out = arena_copy(call->arena, text);
 	return *out || error_set(err, ERROR_OVERLOADED, "No memory for this request.");
 }
@@ -126,8 +135,8 @@ bool query_id(const struct call *call, const char *name, const char **out, struc
 	       (!*out || check_id(slice_of(*out), name, err));
 }
 
-bool query_word(const struct call *call, const char *name, const char *const *words, int count, int *out,
-		struct error *err)
+bool query_word(const struct call *call, const char *name, const char *const *words, int count,
+		int *out, struct error *err)
 {
 	const char *text = NULL;
 	char list[128] = "";
@@ -142,7 +151,8 @@ bool query_word(const struct call *call, const char *name, const char *const *wo
 			return true;
 		}
 	for (int i = 0; i < count; i++)
-		snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", words[i]);
+		snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "",
+			 words[i]);
 	return error_field(err, ERROR_VALIDATION, name, "%s has to be one of: %s.", name, list);
 }
 

@@ -1,5 +1,6 @@
 /*
- * health: how the service is. None of these waits for the store or the C1 API: they tell what the pool last saw.
+ * health: how the service is. None of these waits for the store or the C1 API: they tell what the
+ * pool last saw.
  */
 #include "api_room.h"
 
@@ -45,9 +46,9 @@ bool health_get(struct call *call, struct error *err)
 	w = answer_json(call, health.store_up ? 200 : 503);
 	json_open(&w, '{');
 	json_put_text(&w, "status",
-		      !health.store_up				 ? "unhealthy" :
-		      health.llm_known && !health.llm_up ? "degraded" :
-							   "healthy");
+		      !health.store_up                     ? "unhealthy"
+		      : health.llm_known && !health.llm_up ? "degraded"
+							   : "healthy");
 	json_put_time(&w, "timestamp", clock_wall_ms());
 	put_services(&w, &health);
 	json_close(&w, '}');
@@ -74,22 +75,25 @@ bool readyz_get(struct call *call, struct error *err)
 	struct health health;
 
 	service_health(call->api->service, &health);
-	return answer_status(call, health.store_up ? 200 : 503, health.store_up ? "ready" : "store_down", err);
+	return answer_status(call, health.store_up ? 200 : 503,
+			     health.store_up ? "ready" : "store_down", err);
 }
 
 bool metrics_get(struct call *call, struct error *err)
 {
 	struct slice accept = call->request->headers[HEADER_ACCEPT];
-	bool openmetrics = memmem(accept.ptr, accept.len, "application/openmetrics-text", 28) != NULL;
+	bool openmetrics =
+		memmem(accept.ptr, accept.len, "application/openmetrics-text", 28) != NULL;
 	struct response *response = call->response;
 
 	if (!call->api->shm)
 		return error_set(err, ERROR_NOT_FOUND, "Nothing is counted here.");
 	response->status = 200;
 	response->body.max = METRICS_MAX;
-	response_header(response, "Content-Type",
-			openmetrics ? SLICE("application/openmetrics-text; version=1.0.0; charset=utf-8") :
-				      SLICE("text/plain; version=0.0.4; charset=utf-8"));
+	response_header(
+		response, "Content-Type",
+		openmetrics ? SLICE("application/openmetrics-text; version=1.0.0; charset=utf-8")
+			    : SLICE("text/plain; version=0.0.4; charset=utf-8"));
 	metrics_render(call->api->shm, openmetrics, &response->body);
 	return answer_done(call, err);
 }

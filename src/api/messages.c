@@ -24,8 +24,9 @@ static bool as_c1(struct call *call, struct message_list *list, struct error *er
 		if (message.role == ROLE_USER) {
 			buffer_init(&wrapped, message.content.len * 6 + 64);
 			if (c1_wrap_user(&wrapped, message.content))
-				message.content =
-					(struct slice){ arena_copy(call->arena, buffer_slice(&wrapped)), wrapped.len };
+				message.content = (struct slice){
+					arena_copy(call->arena, buffer_slice(&wrapped)), wrapped.len
+				};
 			buffer_done(&wrapped);
 		}
 		list->items[kept++] = message;
@@ -35,12 +36,14 @@ static bool as_c1(struct call *call, struct message_list *list, struct error *er
 }
 
 /* Back in time from the newest, or onwards from `after`. */
-static void link_next(struct call *call, const struct message_page *page, const struct message_list *list, bool c1)
+static void link_next(struct call *call, const struct message_page *page,
+		      const struct message_list *list, bool c1)
 {
 	const struct message *at = &list->items[page->after ? list->count - 1 : 0];
 
-	response_headerf(call->response, "Link", "</api/threads/%s/messages?limit=%zu&%s=%s%s>; rel=\"next\"",
-			 call->ids[0], page->limit, page->after ? "after" : "before", at->id, c1 ? "&as=c1" : "");
+	response_headerf(call->response, "Link",
+			 "</api/threads/%s/messages?limit=%zu&%s=%s%s>; rel=\"next\"", call->ids[0],
+			 page->limit, page->after ? "after" : "before", at->id, c1 ? "&as=c1" : "");
 }
 
 bool messages_list(struct call *call, struct error *err)
@@ -53,13 +56,16 @@ bool messages_list(struct call *call, struct error *err)
 	int form = 0;
 
 	if (!request_query_int(call->request, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit, err) ||
-	    !query_id(call, "before", &page.before, err) || !query_id(call, "after", &page.after, err) ||
+	    !query_id(call, "before", &page.before, err) ||
+	    !query_id(call, "after", &page.after, err) ||
 	    !query_word(call, "as", forms, 2, &form, err))
 		return false;
 	if (page.before && page.after)
-		return error_field(err, ERROR_VALIDATION, "before", "Send before or after, not both.");
+		return error_field(err, ERROR_VALIDATION, "before",
+				   "Send before or after, not both.");
 	page.limit = (size_t)limit;
-	if (!service_message_list(call->api->service, &call->caller, call->ids[0], &page, call->arena, &list, err))
+	if (!service_message_list(call->api->service, &call->caller, call->ids[0], &page,
+				  call->arena, &list, err))
 		return false;
 	if (list.more && list.count > 0)
 		link_next(call, &page, &list, form == 1);
@@ -75,7 +81,8 @@ bool messages_list(struct call *call, struct error *err)
 
 /* --- one --- */
 
-static bool answer_message(struct call *call, int status, const struct message *message, struct error *err)
+static bool answer_message(struct call *call, int status, const struct message *message,
+			   struct error *err)
 {
 	struct json_writer w = answer_json(call, status);
 
@@ -95,12 +102,15 @@ bool message_add(struct call *call, struct error *err)
 	    !field_object(call, call->body, "metadata", &draft.metadata, err))
 		return false;
 	if (!role.ptr || !message_role_parse(role, &draft.role))
-		return error_field(err, ERROR_VALIDATION, "role", "role has to be user, assistant or tool.");
+		return error_field(err, ERROR_VALIDATION, "role",
+				   "role has to be user, assistant or tool.");
 	if (draft.role == ROLE_SYSTEM)
-		return error_field(err, ERROR_ACCESS_DENIED, "role", "Only an administrator adds system messages.");
+		return error_field(err, ERROR_ACCESS_DENIED, "role",
+				   "Only an administrator adds system messages.");
 	if (!draft.content.ptr)
 		return field_missing("content", err);
-	if (!service_message_add(call->api->service, &call->caller, call->ids[0], &draft, call->arena, &message, err))
+	if (!service_message_add(call->api->service, &call->caller, call->ids[0], &draft,
+				 call->arena, &message, err))
 		return false;
 	return answer_message(call, 201, &message, err);
 }
@@ -116,8 +126,8 @@ bool message_update(struct call *call, struct error *err)
 	patch.has_content = patch.content.ptr != NULL;
 	if (!patch.has_content && !patch.metadata)
 		return field_missing("content", err);
-	if (!service_message_update(call->api->service, &call->caller, call->ids[0], call->ids[1], &patch,
-				    call->arena, &message, err))
+	if (!service_message_update(call->api->service, &call->caller, call->ids[0], call->ids[1],
+				    &patch, call->arena, &message, err))
 		return false;
 	return answer_message(call, 200, &message, err);
 }

@@ -1,6 +1,6 @@
 /*
- * openapi: the OpenAPI 3.1 document, from the route table: a path for each template, an operation for each line. Schemas are
- * written out here; a test asks each route and compares.
+ * openapi: the OpenAPI 3.1 document, from the route table: a path for each template, an operation
+ * for each line. Schemas are written out here; a test asks each route and compares.
  */
 #include "api_room.h"
 
@@ -19,48 +19,65 @@
 #define NUMBER "{\"type\":\"integer\"}"
 #define OBJECT "{\"type\":\"object\"}"
 #define OBJ0   "{\"type\":[\"object\",\"null\"]}"
-#define STATUS "{\"enum\":[\"streaming\",\"complete\",\"length\",\"stopped\",\"error\",\"interrupted\"]}"
-#define TIMES                                                                                                          \
-	"\"created_at\":" WHEN ",\"createdAt\":" WHEN ",\"updated_at\":" WHEN ",\"updatedAt\":" WHEN
+#define STATUS                                                                                     \
+	"{\"enum\":[\"streaming\",\"complete\",\"length\",\"stopped\",\"error\",\"interrupted\"]}"
+#define TIMES                                                                                      \
+	"\"created_at\":" WHEN ",\"createdAt\":" WHEN ",\"updated_at\":" WHEN ",\"updatedAt\""     \
+									      ":" WHEN
 
 static const struct {
 	const char *name, *json;
 } schemas[] = {
-	{ "Thread", "{\"type\":\"object\",\"required\":[\"id\",\"threadId\",\"title\"],\"properties\":{\"id\":" ID
-		    ",\"threadId\":" ID ",\"title\":" TEXT ",\"user_id\":" TEXT "," TIMES ",\"archived\":" FLAG
-		    ",\"metadata\":" OBJECT "}}" },
-	{ "ThreadDraft", "{\"type\":\"object\",\"properties\":{\"title\":" TEXT ",\"metadata\":" OBJECT ",\"user_id\":" TEXT
-			 ",\"firstMessage\":{\"type\":\"object\",\"properties\":{\"message\":" TEXT "}}}}" },
-	{ "ThreadPatch", "{\"type\":\"object\",\"properties\":{\"title\":" TEXT ",\"archived\":" FLAG
-			 ",\"metadata\":" OBJECT "}}" },
-	{ "Message", "{\"type\":\"object\",\"required\":[\"id\",\"role\",\"content\",\"status\"],\"properties\":{\"id\":" ID
-		     ",\"thread_id\":" ID ",\"role\":{\"enum\":[\"user\",\"assistant\",\"system\",\"tool\"]},\"content\":" TEXT
-		     ",\"status\":" STATUS ",\"run_id\":" ID "," TIMES ",\"finish_reason\":" TEXT0 ",\"usage\":" OBJ0
-		     ",\"metadata\":" OBJECT ",\"feedback\":" OBJ0 "}}" },
-	{ "MessageDraft", "{\"type\":\"object\",\"required\":[\"role\",\"content\"],\"properties\":{\"id\":" ID
-			  ",\"role\":{\"enum\":[\"user\",\"assistant\",\"tool\"]},\"content\":" TEXT ",\"metadata\":" OBJECT
-			  "}}" },
-	{ "MessagePatch", "{\"type\":\"object\",\"properties\":{\"content\":" TEXT ",\"metadata\":" OBJECT "}}" },
-	{ "Run", "{\"type\":\"object\",\"required\":[\"id\",\"status\",\"bytes\"],\"properties\":{\"id\":" ID
-		 ",\"thread_id\":" ID ",\"message_id\":" ID ",\"status\":" STATUS ",\"bytes\":" NUMBER ",\"saved\":" FLAG
-		 ",\"created_at\":" WHEN ",\"ended_at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"
+	{ "Thread",
+	  "{\"type\":\"object\",\"required\":[\"id\",\"threadId\",\"title\"],\"properties\":{"
+	  "\"id\":" ID ",\"threadId\":" ID ",\"title\":" TEXT ",\"user_id\":" TEXT "," TIMES
+	  ",\"archived\":" FLAG ",\"metadata\":" OBJECT "}}" },
+	{ "ThreadDraft",
+	  "{\"type\":\"object\",\"properties\":{\"title\":" TEXT ",\"metadata\":" OBJECT
+	  ",\"user_id\":" TEXT
+	  ",\"firstMessage\":{\"type\":\"object\",\"properties\":{\"message\":" TEXT "}}}}" },
+	{ "ThreadPatch", "{\"type\":\"object\",\"properties\":{\"title\":" TEXT
+			 ",\"archived\":" FLAG ",\"metadata\":" OBJECT "}}" },
+	{ "Message",
+	  "{\"type\":\"object\",\"required\":[\"id\",\"role\",\"content\",\"status\"],"
+	  "\"properties\":{\"id\":" ID ",\"thread_id\":" ID
+	  ",\"role\":{\"enum\":[\"user\",\"assistant\",\"system\",\"tool\"]},\"content\":" TEXT
+	  ",\"status\":" STATUS ",\"run_id\":" ID "," TIMES ",\"finish_reason\":" TEXT0
+	  ",\"usage\":" OBJ0 ",\"metadata\":" OBJECT ",\"feedback\":" OBJ0 "}}" },
+	{ "MessageDraft",
+	  "{\"type\":\"object\",\"required\":[\"role\",\"content\"],\"properties\":{\"id\":" ID
+	  ",\"role\":{\"enum\":[\"user\",\"assistant\",\"tool\"]},\"content\":" TEXT
+	  ",\"metadata\":" OBJECT "}}" },
+	{ "MessagePatch",
+	  "{\"type\":\"object\",\"properties\":{\"content\":" TEXT ",\"metadata\":" OBJECT "}}" },
+	{ "Run", "{\"type\":\"object\",\"required\":[\"id\",\"status\",\"bytes\"],\"properties\":{"
+		 "\"id\":" ID ",\"thread_id\":" ID ",\"message_id\":" ID ",\"status\":" STATUS
+		 ",\"bytes\":" NUMBER ",\"saved\":" FLAG ",\"created_at\":" WHEN
+		 ",\"ended_at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"
 		 ",\"finish_reason\":" TEXT0 ",\"usage\":" OBJ0 "}}" },
-	{ "Stopped", "{\"type\":\"object\",\"properties\":{\"id\":" ID ",\"status\":" STATUS ",\"upstream_closed\":" FLAG
-		     ",\"bytes\":" NUMBER "}}" },
-	{ "Chat", "{\"type\":\"object\",\"properties\":{\"thread_id\":" ID ",\"message\":" TEXT ",\"user_id\":" TEXT
-		  ",\"threadId\":" ID ",\"responseId\":" ID ",\"prompt\":{\"type\":\"object\",\"required\":[\"content\"],"
-		  "\"properties\":{\"id\":" ID ",\"role\":{\"const\":\"user\"},\"content\":" TEXT "}},\"model\":" TEXT
-		  ",\"on_disconnect\":{\"type\":\"string\",\"pattern\":\"^(continue|cancel|grace:[0-9]+)$\"},\"metadata\":" OBJECT
-		  "}}" },
-	{ "Deleted", "{\"type\":\"object\",\"properties\":{\"deleted\":{\"const\":true},\"id\":" ID "}}" },
-	{ "Health", "{\"type\":\"object\",\"properties\":{\"status\":{\"enum\":[\"healthy\",\"degraded\",\"unhealthy\"]},"
-		    "\"timestamp\":" WHEN ",\"services\":{\"type\":\"object\",\"properties\":{\"database\":" OBJECT
+	{ "Stopped", "{\"type\":\"object\",\"properties\":{\"id\":" ID ",\"status\":" STATUS
+		     ",\"upstream_closed\":" FLAG ",\"bytes\":" NUMBER "}}" },
+	{ "Chat",
+	  "{\"type\":\"object\",\"properties\":{\"thread_id\":" ID ",\"message\":" TEXT
+	  ",\"user_id\":" TEXT ",\"threadId\":" ID ",\"responseId\":" ID
+	  ",\"prompt\":{\"type\":\"object\",\"required\":[\"content\"],"
+	  "\"properties\":{\"id\":" ID ",\"role\":{\"const\":\"user\"},\"content\":" TEXT
+	  "}},\"model\":" TEXT ",\"on_disconnect\":{\"type\":\"string\",\"pattern\":\"^(continue|"
+			       "cancel|grace:[0-9]+)$\"},\"metadata\":" OBJECT "}}" },
+	{ "Deleted",
+	  "{\"type\":\"object\",\"properties\":{\"deleted\":{\"const\":true},\"id\":" ID "}}" },
+	{ "Health", "{\"type\":\"object\",\"properties\":{\"status\":{\"enum\":[\"healthy\","
+		    "\"degraded\",\"unhealthy\"]},"
+		    "\"timestamp\":" WHEN
+		    ",\"services\":{\"type\":\"object\",\"properties\":{\"database\":" OBJECT
 		    ",\"llm_api\":" OBJECT "}}}}" },
 	{ "Object", OBJECT },
-	{ "Problem", "{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\",\"code\"],\"properties\":{\"type\":" TEXT
-		     ",\"title\":" TEXT ",\"status\":" NUMBER ",\"detail\":" TEXT ",\"code\":" TEXT ",\"request_id\":" TEXT
-		     ",\"retry_after\":" NUMBER ",\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":"
-		     "{\"field\":" TEXT ",\"reason\":" TEXT "}}}}}" },
+	{ "Problem",
+	  "{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\",\"code\"],"
+	  "\"properties\":{\"type\":" TEXT ",\"title\":" TEXT ",\"status\":" NUMBER
+	  ",\"detail\":" TEXT ",\"code\":" TEXT ",\"request_id\":" TEXT ",\"retry_after\":" NUMBER
+	  ",\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":"
+	  "{\"field\":" TEXT ",\"reason\":" TEXT "}}}}}" },
 };
 
 /* --- operations --- */
@@ -176,7 +193,8 @@ static void put_path_key(struct json_writer *w, const char *template)
 		bool is_id = template[0] == '/' && template[1] == ':';
 		size_t skip = is_id ? 2 : 1, len = strcspn(template + skip, "/"), at = strlen(path);
 
-		snprintf(path + at, sizeof path - at, is_id ? "/{%.*s}" : "/%.*s", (int)len, template + skip);
+		snprintf(path + at, sizeof path - at, is_id ? "/{%.*s}" : "/%.*s", (int)len,
+			 template + skip);
 		template += skip + len;
 	}
 	json_key(w, path);

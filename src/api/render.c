@@ -1,10 +1,11 @@
 /*
- * render: values as JSON. Each object has the documented snake_case names and those that the C1 and OpenUI clients read, so
- * that each of them works without a switch.
+ * render: values as JSON. Each object has the documented snake_case names and those that the C1 and
+ * OpenUI clients read, so that each of them works without a switch.
  */
 #include "api_room.h"
 
-#define ANSWER_MAX (256u * 1024 * 1024) /* a page of the largest messages; memory is the real limit */
+#define ANSWER_MAX                                                                                 \
+	(256u * 1024 * 1024) /* a page of the largest messages; memory is the real limit */
 
 struct json_writer answer_json(struct call *call, int status)
 {
@@ -18,7 +19,8 @@ struct json_writer answer_json(struct call *call, int status)
 
 bool answer_done(const struct call *call, struct error *err)
 {
-	return !call->response->body.failed || error_set(err, ERROR_OVERLOADED, "No memory for this answer.");
+	return !call->response->body.failed ||
+	       error_set(err, ERROR_OVERLOADED, "No memory for this answer.");
 }
 
 static void put_times(struct json_writer *w, int64_t created_ms, int64_t updated_ms)

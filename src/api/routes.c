@@ -1,4 +1,5 @@
-/* routes: every route there is. Dispatch, metrics' labels, `Allow` and the OpenAPI document come from this table. */
+/* routes: every route there is. Dispatch, metrics' labels, `Allow` and the OpenAPI document come
+ * from this table. */
 #include "api_room.h"
 
 #define KIB 1024u

@@ -12,8 +12,8 @@ bool thread_runs(struct call *call, struct error *err)
 	int active = 0;
 
 	if (!query_word(call, "active", yes_no, 4, &active, err) ||
-	    !service_run_list(call->api->service, &call->caller, call->ids[0], active % 2 == 1, call->arena, &list,
-			      err))
+	    !service_run_list(call->api->service, &call->caller, call->ids[0], active % 2 == 1,
+			      call->arena, &list, err))
 		return false;
 	w = answer_json(call, 200);
 	json_open(&w, '[');
@@ -28,7 +28,8 @@ bool run_get(struct call *call, struct error *err)
 	struct run_info run;
 	struct json_writer w;
 
-	if (!service_run_get(call->api->service, &call->caller, call->ids[0], call->arena, &run, err))
+	if (!service_run_get(call->api->service, &call->caller, call->ids[0], call->arena, &run,
+			     err))
 		return false;
 	w = answer_json(call, 200);
 	render_run(&w, &run);
@@ -40,13 +41,15 @@ bool run_stop(struct call *call, struct error *err)
 	struct run_info run;
 	struct json_writer w;
 
-	if (!service_run_stop(call->api->service, &call->caller, call->ids[0], call->arena, &run, err))
+	if (!service_run_stop(call->api->service, &call->caller, call->ids[0], call->arena, &run,
+			      err))
 		return false;
 	w = answer_json(call, 200);
 	json_open(&w, '{');
 	json_put_text(&w, "id", run.id);
 	json_put_text(&w, "status", message_status_text(run.status));
-	json_put_bool(&w, "upstream_closed", true); /* its header says how it ended only after that */
+	json_put_bool(&w, "upstream_closed",
+		      true); /* its header says how it ended only after that */
 	json_put_int(&w, "bytes", run.bytes);
 	json_close(&w, '}');
 	return answer_done(call, err);
@@ -55,7 +58,8 @@ bool run_stop(struct call *call, struct error *err)
 /* --- the stream --- */
 
 /* `<run>.<offset>` as our SSE ids are; the run has to be the one of the path. */
-static bool parse_event_id(const struct call *call, const char *text, int64_t *offset, struct error *err)
+static bool parse_event_id(const struct call *call, const char *text, int64_t *offset,
+			   struct error *err)
 {
 	size_t len = strlen(call->ids[0]);
 	char *end = NULL;
@@ -64,12 +68,14 @@ static bool parse_event_id(const struct call *call, const char *text, int64_t *o
 	if (strncmp(text, call->ids[0], len) == 0 && text[len] == '.')
 		n = strtoll(text + len + 1, &end, 10);
 	if (n < 0 || !end || end == text + len + 1 || *end)
-		return error_field(err, ERROR_VALIDATION, "last_event_id", "This is no event id of this run.");
+		return error_field(err, ERROR_VALIDATION, "last_event_id",
+				   "This is no event id of this run.");
 	*offset = n;
 	return true;
 }
 
-/* Where to go on: `offset`, or behind the last event seen (the header is what EventSource sends by itself). */
+/* Where to go on: `offset`, or behind the last event seen (the header is what EventSource sends by
+ * itself). */
 static bool read_offset(const struct call *call, int64_t *offset, struct error *err)
 {
 	const char *event = NULL;
@@ -91,7 +97,8 @@ static bool check_offset(const struct spool *spool, int64_t offset, struct error
 	char byte;
 
 	if (offset > spool_record(spool)->length)
-		return error_field(err, ERROR_RANGE, "offset", "The answer has only %lld bytes so far.",
+		return error_field(err, ERROR_RANGE, "offset",
+				   "The answer has only %lld bytes so far.",
 				   (long long)spool_record(spool)->length);
 	if (spool_read(spool, offset, &byte, 1) == 1 && ((unsigned char)byte & 0xC0) == 0x80)
 		return error_field(err, ERROR_RANGE, "offset", "This is inside a character.");
@@ -103,15 +110,19 @@ static bool follow(struct call *call, struct spool *spool, const struct run_info
 {
 	if (!check_offset(spool, options->offset, err))
 		return false;
-	/* Seen to its end: raw needs nothing more. SSE is told how it ended, unless its reader asked to be told again. */
-	if (run->status != STATUS_STREAMING && options->offset == run->bytes && options->offset > 0) {
+	/* Seen to its end: raw needs nothing more. SSE is told how it ended, unless its reader
+	 * asked to be told again. */
+	if (run->status != STATUS_STREAMING && options->offset == run->bytes &&
+	    options->offset > 0) {
 		stream_headers(call->response, options, run->id, run->thread_id, run->message_id);
 		call->response->status = 204;
 		return true;
 	}
 	stream_headers(call->response, options, run->id, run->thread_id, run->message_id);
-	call->response->stream = stream_ticket_follow(options, spool, buffer_slice(&call->response->headers));
-	return call->response->stream || error_set(err, ERROR_OVERLOADED, "No memory for another stream.");
+	call->response->stream =
+		stream_ticket_follow(options, spool, buffer_slice(&call->response->headers));
+	return call->response->stream ||
+	       error_set(err, ERROR_OVERLOADED, "No memory for another stream.");
 }
 
 bool run_stream(struct call *call, struct error *err)
@@ -125,7 +136,8 @@ bool run_stream(struct call *call, struct error *err)
 		return false;
 	if (call->request->headers[HEADER_LAST_EVENT_ID].len > 0)
 		options.format = STREAM_SSE; /* only EventSource sends it */
-	spool = service_run_open(call->api->service, &call->caller, call->ids[0], call->arena, &run, err);
+	spool = service_run_open(call->api->service, &call->caller, call->ids[0], call->arena, &run,
+				 err);
 	if (!spool)
 		return false;
 	ok = follow(call, spool, &run, &options, err);

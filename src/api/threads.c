@@ -21,7 +21,8 @@ static bool parse_cursor(const char *cursor, struct thread_filter *filter, struc
 		return true;
 	ms = strtoll(cursor, &end, 10);
 	if (ms <= 0 || *end != '.' || !id_valid(slice_of(end + 1)))
-		return error_field(err, ERROR_VALIDATION, "cursor", "This cursor is not one of ours.");
+		return error_field(err, ERROR_VALIDATION, "cursor",
+				   "This cursor is not one of ours.");
 	filter->after_updated_ms = ms;
 	filter->after_id = end + 1;
 	return true;
@@ -36,17 +37,19 @@ static void put_param(struct buffer *link, const char *name, const char *value)
 }
 
 /* Link: <...>; rel="next" (RFC 8288), with the filters of this page. */
-static void link_next(struct call *call, const struct thread_filter *filter, const struct thread *last)
+static void link_next(struct call *call, const struct thread_filter *filter,
+		      const struct thread *last)
 {
 	static const char *const yes_no[] = { "false", "true" };
 	struct buffer link;
 
 	buffer_init(&link, 4096);
-	buffer_appendf(&link, "</api/threads?limit=%zu&cursor=%lld.%s", filter->limit, (long long)last->updated_ms,
-		       last->id);
+	buffer_appendf(&link, "</api/threads?limit=%zu&cursor=%lld.%s", filter->limit,
+		       (long long)last->updated_ms, last->id);
 	put_param(&link, "q", filter->q);
 	put_param(&link, "archived", filter->archived < 0 ? NULL : yes_no[filter->archived]);
-	put_param(&link, "user_id", call->caller.named && !call->caller.enforced ? call->caller.user_id : NULL);
+	put_param(&link, "user_id",
+		  call->caller.named && !call->caller.enforced ? call->caller.user_id : NULL);
 	buffer_append(&link, SLICE(">; rel=\"next\""));
 	if (!link.failed)
 		response_header(call->response, "Link", buffer_slice(&link));
@@ -72,7 +75,8 @@ bool threads_list(struct call *call, struct error *err)
 		filter.archived %= 2;
 	if (filter.q && !*filter.q)
 		filter.q = NULL;
-	if (!service_thread_list(call->api->service, &call->caller, &filter, call->arena, &list, err))
+	if (!service_thread_list(call->api->service, &call->caller, &filter, call->arena, &list,
+				 err))
 		return false;
 	w = answer_json(call, 200);
 	json_open(&w, '[');
@@ -86,7 +90,8 @@ bool threads_list(struct call *call, struct error *err)
 
 /* --- one --- */
 
-static bool answer_thread(struct call *call, int status, const struct thread *thread, struct error *err)
+static bool answer_thread(struct call *call, int status, const struct thread *thread,
+			  struct error *err)
 {
 	struct json_writer w = answer_json(call, status);
 
@@ -95,7 +100,8 @@ static bool answer_thread(struct call *call, int status, const struct thread *th
 	return answer_done(call, err);
 }
 
-/* The title is given, or made of a first message: {firstMessage:{message}}, its text, or the message as clients hold it. */
+/* The title is given, or made of a first message: {firstMessage:{message}}, its text, or the
+ * message as clients hold it. */
 static bool read_title(const struct call *call, struct slice *title, struct error *err)
 {
 	const struct json *first = json_get(call->body, "firstMessage");
@@ -118,7 +124,8 @@ bool threads_create(struct call *call, struct error *err)
 
 	if (!read_title(call, &draft.title, err) ||
 	    !field_object(call, call->body, "metadata", &draft.metadata, err) ||
-	    !service_thread_create(call->api->service, &call->caller, &draft, call->arena, &thread, err))
+	    !service_thread_create(call->api->service, &call->caller, &draft, call->arena, &thread,
+				   err))
 		return false;
 	response_headerf(call->response, "Location", "/api/threads/%s", thread.id);
 	return answer_thread(call, 201, &thread, err);
@@ -130,7 +137,8 @@ bool thread_get(struct call *call, struct error *err)
 	struct thread thread;
 	const char *tag;
 
-	if (!service_thread_get(call->api->service, &call->caller, call->ids[0], call->arena, &thread, err))
+	if (!service_thread_get(call->api->service, &call->caller, call->ids[0], call->arena,
+				&thread, err))
 		return false;
 	tag = arena_printf(call->arena, "\"%lld\"", (long long)thread.rev);
 	if (tag && (slice_is(seen, tag) || slice_is(seen, "*"))) {
@@ -154,7 +162,8 @@ static bool read_if_match(const struct call *call, int64_t *rev, struct error *e
 	if (text && text[0] == '"')
 		*rev = strtoll(text + 1, &end, 10);
 	if (!end || end == text + 1 || strcmp(end, "\"") != 0)
-		return error_set(err, ERROR_PRECONDITION, "If-Match names no version of this conversation.");
+		return error_set(err, ERROR_PRECONDITION,
+				 "If-Match names no version of this conversation.");
 	return true;
 }
 
@@ -172,8 +181,8 @@ bool thread_update(struct call *call, struct error *err)
 	if (title.ptr && title.len == 0)
 		return error_field(err, ERROR_VALIDATION, "title", "A title cannot be empty.");
 	patch.title = title.ptr ? title.ptr : NULL;
-	if (!service_thread_update(call->api->service, &call->caller, call->ids[0], &patch, call->arena, &thread,
-				   err))
+	if (!service_thread_update(call->api->service, &call->caller, call->ids[0], &patch,
+				   call->arena, &thread, err))
 		return false;
 	return answer_thread(call, 200, &thread, err);
 }
@@ -182,7 +191,8 @@ bool thread_delete(struct call *call, struct error *err)
 {
 	struct json_writer w;
 
-	if (!service_thread_delete(call->api->service, &call->caller, call->ids[0], call->arena, err))
+	if (!service_thread_delete(call->api->service, &call->caller, call->ids[0], call->arena,
+				   err))
 		return false;
 	w = answer_json(call, 200);
 	json_open(&w, '{');

@@ -33,7 +33,8 @@ bool error_set(struct error *err, enum error_code code, const char *format, ...)
 	return false;
 }
 
-bool error_field(struct error *err, enum error_code code, const char *field, const char *format, ...)
+bool error_field(struct error *err, enum error_code code, const char *field, const char *format,
+		 ...)
 {
 	va_list ap;
 

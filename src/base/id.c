@@ -1,4 +1,5 @@
-/* id: UUIDv7 whose random part counts up within a millisecond, so that ids of one thread never go back. */
+/* id: UUIDv7 whose random part counts up within a millisecond, so that ids of one thread never go
+ * back. */
 #include "base/id.h"
 
 #include "base/clock.h"
@@ -9,8 +10,8 @@
 
 static bool id_character(char c, bool first)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-	       c == '-' || (c == '.' && !first);
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '-' || (c == '.' && !first);
 }
 
 bool id_valid(struct slice id)
@@ -35,15 +36,16 @@ void id_uuid7(char out[ID_UUID_SIZE])
 		abort();
 	if (now_ms > last_ms) {
 		last_ms = now_ms;
-		sequence = (random[8] << 8 | random[9]) & 0x7FF; /* leaves half of the range to count */
+		sequence = (random[8] << 8 | random[9]) &
+			   0x7FF; /* leaves half of the range to count */
 	} else if (++sequence > 0xFFF) {
 		last_ms++;
 		sequence = 0;
 	}
 	snprintf(out, ID_UUID_SIZE, "%08x-%04x-7%03x-%02x%02x-%02x%02x%02x%02x%02x%02x",
 		 (unsigned)(last_ms >> 16), (unsigned)(last_ms & 0xFFFF), sequence,
-		 (random[0] & 0x3F) | 0x80, random[1], random[2], random[3], random[4], random[5], random[6],
-		 random[7]);
+		 (random[0] & 0x3F) | 0x80, random[1], random[2], random[3], random[4], random[5],
+		 random[6], random[7]);
 }
 
 void id_hash(const struct slice *parts, size_t count, char out[ID_UUID_SIZE])

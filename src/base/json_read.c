@@ -1,5 +1,6 @@
 /*
- * json_read: the tree. cJSON parses what json_scan has let through, so its leniencies never show; struct json is its item.
+ * json_read: the tree. cJSON parses what json_scan has let through, so its leniencies never show;
+ * struct json is its item.
  */
 #include "base/json.h"
 
@@ -36,18 +37,12 @@ enum json_type json_type(const struct json *value)
 {
 	switch (item_of(value)->type & 0xFF) {
 	case cJSON_True:
-	case cJSON_False:
-		return JSON_BOOL;
-	case cJSON_Number:
-		return JSON_NUMBER;
-	case cJSON_String:
-		return JSON_STRING;
-	case cJSON_Array:
-		return JSON_ARRAY;
-	case cJSON_Object:
-		return JSON_OBJECT;
-	default:
-		return JSON_NULL;
+	case cJSON_False: return JSON_BOOL;
+	case cJSON_Number: return JSON_NUMBER;
+	case cJSON_String: return JSON_STRING;
+	case cJSON_Array: return JSON_ARRAY;
+	case cJSON_Object: return JSON_OBJECT;
+	default: return JSON_NULL;
 	}
 }
 
@@ -75,7 +70,8 @@ const char *json_name(const struct json *child)
 
 struct slice json_text(const struct json *string)
 {
-	return string && cJSON_IsString(item_of(string)) ? slice_of(item_of(string)->valuestring) : SLICE("");
+	return string && cJSON_IsString(item_of(string)) ? slice_of(item_of(string)->valuestring)
+							 : SLICE("");
 }
 
 double json_number(const struct json *number)
@@ -107,11 +103,12 @@ bool json_print(const struct json *value, struct buffer *out)
 	return ok;
 }
 
-#define TEXT_OF(n)  #n
-#define VERSION(...) VERSION_(__VA_ARGS__)
+#define TEXT_OF(n)        #n
+#define VERSION(...)      VERSION_(__VA_ARGS__)
 #define VERSION_(a, b, c) TEXT_OF(a) "." TEXT_OF(b) "." TEXT_OF(c)
 
 const char *json_version(bool running)
 {
-	return running ? cJSON_Version() : VERSION(CJSON_VERSION_MAJOR, CJSON_VERSION_MINOR, CJSON_VERSION_PATCH);
+	return running ? cJSON_Version()
+		       : VERSION(CJSON_VERSION_MAJOR, CJSON_VERSION_MINOR, CJSON_VERSION_PATCH);
 }

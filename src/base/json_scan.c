@@ -1,6 +1,7 @@
 /*
- * json_scan: one pass over the text by RFC 8259, before a parser sees it: grammar, depth, number of keys, no key twice, no
- * \u0000, no lone surrogate, nothing behind the value. It allocates nothing but the list of keys seen.
+ * json_scan: one pass over the text by RFC 8259, before a parser sees it: grammar, depth, number of
+ * keys, no key twice, no \u0000, no lone surrogate, nothing behind the value. It allocates nothing
+ * but the list of keys seen.
  */
 #include "json_scan.h"
 
@@ -25,12 +26,14 @@ static bool value(struct scan *s);
 
 static bool bad(struct scan *s, const char *why)
 {
-	return error_set(s->err, ERROR_BAD_JSON, "Not valid JSON at byte %zu: %s.", (size_t)(s->at - s->begin), why);
+	return error_set(s->err, ERROR_BAD_JSON, "Not valid JSON at byte %zu: %s.",
+			 (size_t)(s->at - s->begin), why);
 }
 
 static void white(struct scan *s)
 {
-	while (s->at < s->end && (*s->at == ' ' || *s->at == '\t' || *s->at == '\n' || *s->at == '\r'))
+	while (s->at < s->end &&
+	       (*s->at == ' ' || *s->at == '\t' || *s->at == '\n' || *s->at == '\r'))
 		s->at++;
 }
 
@@ -52,10 +55,10 @@ static int hex4(const char *p, const char *end)
 		return -1;
 	for (int i = 0; i < 4; i++) {
 		char c = p[i];
-		int digit = c >= '0' && c <= '9' ? c - '0' :
-			    c >= 'a' && c <= 'f' ? c - 'a' + 10 :
-			    c >= 'A' && c <= 'F' ? c - 'A' + 10 :
-						   -1;
+		int digit = c >= '0' && c <= '9'   ? c - '0'
+			    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+			    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+						   : -1;
 		if (digit < 0)
 			return -1;
 		n = n * 16 + digit;
@@ -77,7 +80,8 @@ static long unicode_escape(struct scan *s)
 		return bad(s, "a lone surrogate") - 1L;
 	if (high < 0xD800 || high > 0xDBFF)
 		return high;
-	low = s->end - s->at >= 6 && s->at[0] == '\\' && s->at[1] == 'u' ? hex4(s->at + 2, s->end) : -1;
+	low = s->end - s->at >= 6 && s->at[0] == '\\' && s->at[1] == 'u' ? hex4(s->at + 2, s->end)
+									 : -1;
 	if (low < 0xDC00 || low > 0xDFFF)
 		return bad(s, "a lone surrogate") - 1L;
 	s->at += 6;
@@ -165,14 +169,17 @@ static bool same_text(struct slice a, struct slice b)
 	return x.at == x.end && y.at == y.end;
 }
 
-/* Keys of closed inner objects are taken off the list, so what is behind `first` with this number is this object's. */
+/* Keys of closed inner objects are taken off the list, so what is behind `first` with this number
+ * is this object's. */
 static bool add_key(struct scan *s, size_t first, int object, struct slice raw, uint64_t hash)
 {
 	if (s->key_count == JSON_KEYS_MAX)
 		return bad(s, "too many keys");
 	for (size_t i = first; i < s->key_count; i++)
-		if (s->keys[i].object == object && s->keys[i].hash == hash && same_text(s->keys[i].raw, raw))
-			return error_set(s->err, ERROR_DUPLICATE_KEY, "A key occurs twice in one object, at byte %zu.",
+		if (s->keys[i].object == object && s->keys[i].hash == hash &&
+		    same_text(s->keys[i].raw, raw))
+			return error_set(s->err, ERROR_DUPLICATE_KEY,
+					 "A key occurs twice in one object, at byte %zu.",
 					 (size_t)(raw.ptr - s->begin));
 	s->keys[s->key_count++] = (struct key){ raw, hash, object };
 	return true;
@@ -268,14 +275,10 @@ static bool value(struct scan *s)
 	if (s->at == s->end)
 		return bad(s, "it ends too early");
 	switch (*s->at) {
-	case '"':
-		return string(s, &raw, NULL);
-	case 't':
-		return word(s, SLICE("true"));
-	case 'f':
-		return word(s, SLICE("false"));
-	case 'n':
-		return word(s, SLICE("null"));
+	case '"': return string(s, &raw, NULL);
+	case 't': return word(s, SLICE("true"));
+	case 'f': return word(s, SLICE("false"));
+	case 'n': return word(s, SLICE("null"));
 	case '{':
 	case '[':
 		if (s->depth == JSON_DEPTH_MAX)
@@ -284,19 +287,21 @@ static bool value(struct scan *s)
 		ok = *s->at++ == '{' ? object(s) : array(s);
 		s->depth--;
 		return ok;
-	default:
-		return number(s);
+	default: return number(s);
 	}
 }
 
 bool json_scan(struct slice text, struct error *err)
 {
-	struct scan s = { .begin = text.ptr, .at = text.ptr, .end = text.ptr + text.len, .err = err };
+	struct scan s = {
+		.begin = text.ptr, .at = text.ptr, .end = text.ptr + text.len, .err = err
+	};
 	size_t bad_at;
 	bool ok;
 
 	if (!utf8_valid(text, &bad_at))
-		return error_set(err, ERROR_BAD_UTF8, "The body is not valid UTF-8 at byte %zu.", bad_at);
+		return error_set(err, ERROR_BAD_UTF8, "The body is not valid UTF-8 at byte %zu.",
+				 bad_at);
 	s.keys = calloc(JSON_KEYS_MAX, sizeof *s.keys);
 	if (!s.keys)
 		return error_set(err, ERROR_OVERLOADED, "No memory.");

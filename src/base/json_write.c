@@ -41,16 +41,11 @@ void json_key(struct json_writer *w, const char *key)
 static const char *escape_of(unsigned char c, char room[8])
 {
 	switch (c) {
-	case '"':
-		return "\\\"";
-	case '\\':
-		return "\\\\";
-	case '\n':
-		return "\\n";
-	case '\r':
-		return "\\r";
-	case '\t':
-		return "\\t";
+	case '"': return "\\\"";
+	case '\\': return "\\\\";
+	case '\n': return "\\n";
+	case '\r': return "\\r";
+	case '\t': return "\\t";
 	default:
 		if (c >= 0x20 && c != 0x7F)
 			return NULL;

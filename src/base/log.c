@@ -1,6 +1,6 @@
 /*
- * log: a line is built in a buffer on the stack and written with one write(2), so that lines of many threads and processes
- * never mix. Three forms from one list of fields.
+ * log: a line is built in a buffer on the stack and written with one write(2), so that lines of
+ * many threads and processes never mix. Three forms from one list of fields.
  */
 #include "base/log.h"
 
@@ -26,7 +26,8 @@ static struct {
 } settings = { .level = LOG_INFO, .format = LOG_TEXT };
 
 static const char *const level_names[] = {
-	[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_NOTICE] = "notice", [LOG_INFO] = "info", [LOG_DEBUG] = "debug",
+	[LOG_ERROR] = "error", [LOG_WARN] = "warn",   [LOG_NOTICE] = "notice",
+	[LOG_INFO] = "info",   [LOG_DEBUG] = "debug",
 };
 
 void log_setup(enum log_level level, enum log_format format, bool under_journal)
@@ -84,7 +85,8 @@ static void putf(struct line *line, const char *format, ...)
 	put(line, piece, n < (int)sizeof piece ? (size_t)n : sizeof piece - 1);
 }
 
-/* Inside quotes: no byte of it can end the string or the line. Bytes beyond ASCII stay when the text is UTF-8. */
+/* Inside quotes: no byte of it can end the string or the line. Bytes beyond ASCII stay when the
+ * text is UTF-8. */
 static void put_escaped(struct line *line, struct slice text)
 {
 	bool cut = text.len > VALUE_MAX;
@@ -112,20 +114,23 @@ static void put_escaped(struct line *line, struct slice text)
 static bool is_plain(struct slice text)
 {
 	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.ptr[i] <= ' ' || strchr("\"\\=", text.ptr[i]) || text.ptr[i] == 0x7F)
+		if ((unsigned char)text.ptr[i] <= ' ' || strchr("\"\\=", text.ptr[i]) ||
+		    text.ptr[i] == 0x7F)
 			return false;
 	return text.len > 0 && text.len <= VALUE_MAX;
 }
 
 /* --- the forms --- */
 
-static void put_json(struct line *line, enum log_level level, const char *event, const struct log_field *fields,
-		     size_t count)
+static void put_json(struct line *line, enum log_level level, const char *event,
+		     const struct log_field *fields, size_t count)
 {
 	char now[CLOCK_TEXT_SIZE];
 
-	putf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"pid\":%d,\"event\":\"%s\"",
-	     clock_format(clock_wall_ms(), now), level_names[level], settings.process, (int)getpid(), event);
+	putf(line,
+	     "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"pid\":%d,\"event\":\"%s\"",
+	     clock_format(clock_wall_ms(), now), level_names[level], settings.process,
+	     (int)getpid(), event);
 	for (size_t i = 0; i < count; i++) {
 		if (!fields[i].key || line->len + 128 > sizeof line->text - 2)
 			continue;
@@ -142,7 +147,8 @@ static void put_json(struct line *line, enum log_level level, const char *event,
 	line->text[line->len++] = '}';
 }
 
-static void put_words(struct line *line, const char *event, const struct log_field *fields, size_t count)
+static void put_words(struct line *line, const char *event, const struct log_field *fields,
+		      size_t count)
 {
 	if (settings.process[0])
 		putf(line, "%s: ", settings.process);
@@ -174,7 +180,8 @@ static void redact(struct line *line)
 	}
 }
 
-void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count)
+void log_write(enum log_level level, const char *event, const struct log_field *fields,
+	       size_t count)
 {
 	struct line line = { .len = 0 };
 	char now[CLOCK_TEXT_SIZE];
@@ -189,7 +196,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 		if (settings.format == LOG_JOURNAL)
 			putf(&line, "<%d>", (int)level);
 		else
-			putf(&line, "%.8s %-6s ", clock_format(clock_wall_ms(), now) + 11, level_names[level]);
+			putf(&line, "%.8s %-6s ", clock_format(clock_wall_ms(), now) + 11,
+			     level_names[level]);
 		put_words(&line, event, fields, count);
 	}
 	redact(&line);

@@ -1,6 +1,6 @@
 /*
- * loop: epoll and a list of timers. Timers are few (one a run or follower that waits), so the next one is found by a walk
- * that is kept from happening more than once a round.
+ * loop: epoll and a list of timers. Timers are few (one a run or follower that waits), so the next
+ * one is found by a walk that is kept from happening more than once a round.
  */
 #include "base/loop.h"
 
@@ -36,7 +36,8 @@ struct loop *loop_open(struct error *err)
 		goto fail;
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (loop->epoll < 0 || loop->wake < 0 || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->wake, &wake) != 0)
+	if (loop->epoll < 0 || loop->wake < 0 ||
+	    epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->wake, &wake) != 0)
 		goto fail;
 	loop->now_ms = clock_mono_ms();
 	return loop;
@@ -126,7 +127,8 @@ void loop_clear_timer(struct loop *loop, struct loop_timer *timer)
 	timer->due_ms = 0;
 }
 
-/* Fires what is due, one at a time from the head, since a timer's owner may set or clear any other. */
+/* Fires what is due, one at a time from the head, since a timer's owner may set or clear any other.
+ */
 static void fire_due(struct loop *loop)
 {
 	struct loop_timer *timer;

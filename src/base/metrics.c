@@ -1,8 +1,8 @@
 /*
  * metrics: where each series lies in a slot, and the text of the scrape.
  *
- * A family takes size_a * size_b series in a row; a counter series is one word, a histogram series its buckets, the one
- * beyond the last, and the sum in milliseconds.
+ * A family takes size_a * size_b series in a row; a counter series is one word, a histogram series
+ * its buckets, the one beyond the last, and the sum in milliseconds.
  */
 #include "base/metrics.h"
 
@@ -54,8 +54,10 @@ static struct family {
 	const char *help;
 	struct label labels[2];
 } families[METRIC_COUNT] = {
-#define X(id, name, type, help, label_a, names_a, count_a, label_b, names_b, count_b)                     \
-	[id] = { name, type, help, { { label_a, names_a, count_a }, { label_b, names_b, count_b } } },
+#define X(id, name, type, help, label_a, names_a, count_a, label_b, names_b, count_b)              \
+	[id] = {                                                                                   \
+		name, type, help, { { label_a, names_a, count_a }, { label_b, names_b, count_b } } \
+	},
 	METRIC_FAMILIES(X)
 #undef X
 };
@@ -72,7 +74,8 @@ static int width(enum metric family)
 static void lay_out(void)
 {
 	static const int sizes[METRIC_COUNT] = {
-#define X(id, name, type, help, label_a, names_a, count_a, label_b, names_b, count_b) [id] = (count_a) * (count_b),
+#define X(id, name, type, help, label_a, names_a, count_a, label_b, names_b, count_b)              \
+	[id] = (count_a) * (count_b),
 		METRIC_FAMILIES(X)
 #undef X
 	};
@@ -96,10 +99,12 @@ void metrics_name_labels(enum metric family, int dimension, const char *const *n
 	label->count = count < label->count ? count : label->count;
 }
 
-/* The stride is the table's size of label b, which metrics_name_labels never changes for the one family that names a. */
+/* The stride is the table's size of label b, which metrics_name_labels never changes for the one
+ * family that names a. */
 static int word_of(enum metric family, int label_a, int label_b)
 {
-	return first_word[family] + (label_a * families[family].labels[1].count + label_b) * width(family);
+	return first_word[family] +
+	       (label_a * families[family].labels[1].count + label_b) * width(family);
 }
 
 static void count(int word, uint64_t n)
@@ -188,12 +193,14 @@ static void put_histogram(struct buffer *out, const struct shm *shm, enum metric
 		buffer_appendf(out, "%s_bucket", family->name);
 		buffer_append_char(out, put_labels(out, family, a, 0) ? ',' : '{');
 		if (i < BUCKETS)
-			buffer_appendf(out, "le=\"%g\"} %llu\n", (double)buckets_ms[i] / 1000, (unsigned long long)total);
+			buffer_appendf(out, "le=\"%g\"} %llu\n", (double)buckets_ms[i] / 1000,
+				       (unsigned long long)total);
 		else
 			buffer_appendf(out, "le=\"+Inf\"} %llu\n", (unsigned long long)total);
 	}
 	buffer_appendf(out, "%s_sum %.3f\n%s_count %llu\n", family->name,
-		       (double)sum_of(shm, word + BUCKETS + 1) / 1000, family->name, (unsigned long long)total);
+		       (double)sum_of(shm, word + BUCKETS + 1) / 1000, family->name,
+		       (unsigned long long)total);
 }
 
 /* OpenMetrics names a counter's family without its _total. */
@@ -204,8 +211,9 @@ static void put_family(struct buffer *out, const struct shm *shm, enum metric id
 
 	if (openmetrics && family->type == COUNTER)
 		len -= strlen("_total");
-	buffer_appendf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)len, family->name, family->help, (int)len,
-		       family->name, family->type == COUNTER ? "counter" : "histogram");
+	buffer_appendf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)len, family->name,
+		       family->help, (int)len, family->name,
+		       family->type == COUNTER ? "counter" : "histogram");
 	for (int a = 0; a < family->labels[0].count; a++) {
 		if (family->type == HISTOGRAM)
 			put_histogram(out, shm, id, a);
@@ -216,7 +224,8 @@ static void put_family(struct buffer *out, const struct shm *shm, enum metric id
 
 static void put_gauge(struct buffer *out, const char *name, const char *help, int64_t value)
 {
-	buffer_appendf(out, "# HELP %s %s\n# TYPE %s gauge\n%s %lld\n", name, help, name, name, (long long)value);
+	buffer_appendf(out, "# HELP %s %s\n# TYPE %s gauge\n%s %lld\n", name, help, name, name,
+		       (long long)value);
 }
 
 static void put_gauges(struct buffer *out, const struct shm *shm)
@@ -238,8 +247,10 @@ static void put_gauges(struct buffer *out, const struct shm *shm)
 	put_gauge(out, "c1d_runs_in_flight", "Answers that are being written.", runs);
 	put_gauge(out, "c1d_followers", "Clients that receive an answer.", followers);
 	put_gauge(out, "c1d_request_threads_busy", "Request threads at work.", busy);
-	put_gauge(out, "c1d_store_up", "Whether the store can be reached.", atomic_load(&shm->store_down_since_ms) == 0);
-	put_gauge(out, "c1d_worker_respawns", "Workers started again since the start.", atomic_load(&shm->respawns));
+	put_gauge(out, "c1d_store_up", "Whether the store can be reached.",
+		  atomic_load(&shm->store_down_since_ms) == 0);
+	put_gauge(out, "c1d_worker_respawns", "Workers started again since the start.",
+		  atomic_load(&shm->respawns));
 	put_gauge(out, "c1d_uptime_seconds", "Since the supervisor started.",
 		  (clock_wall_ms() - atomic_load(&shm->started_wall_ms)) / 1000);
 }

@@ -7,10 +7,12 @@
 
 struct shm *shm_map(struct error *err)
 {
-	struct shm *shm = mmap(NULL, sizeof *shm, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shm *shm =
+		mmap(NULL, sizeof *shm, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (shm == MAP_FAILED) {
-		error_set(err, ERROR_INTERNAL, "The shared memory could not be mapped: %s.", strerror(errno));
+		error_set(err, ERROR_INTERNAL, "The shared memory could not be mapped: %s.",
+			  strerror(errno));
 		return NULL;
 	}
 	shm->version = SHM_VERSION;

@@ -3,7 +3,8 @@
 
 #include <stdint.h>
 
-/* Length of the character that begins at p, 0 when it is malformed; -1 when it is well-formed so far, but cut. */
+/* Length of the character that begins at p, 0 when it is malformed; -1 when it is well-formed so
+ * far, but cut. */
 static int character(const unsigned char *p, size_t left)
 {
 	unsigned char low = 0x80, high = 0xBF;

@@ -1,5 +1,6 @@
 /*
- * check: are the settings good, and does what they name answer? Nothing is changed and no model is called.
+ * check: are the settings good, and does what they name answer? Nothing is changed and no model is
+ * called.
  */
 #include "commands.h"
 
@@ -11,7 +12,8 @@
 
 static void say(bool ok, const char *what, const char *more)
 {
-	printf("%-4s %s%s%s\n", ok ? "ok" : "FAIL", what, more && *more ? ": " : "", more ? more : "");
+	printf("%-4s %s%s%s\n", ok ? "ok" : "FAIL", what, more && *more ? ": " : "",
+	       more ? more : "");
 }
 
 static int check_store(const struct config *config)

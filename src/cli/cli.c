@@ -13,19 +13,24 @@ static const struct command {
 	const char *options, *help;
 } commands[] = {
 	{ "serve", command_serve, "", "run the pool until SIGTERM" },
-	{ "check", command_check, "[-t]", "try the settings, the store and the C1 API; -t: the settings only" },
+	{ "check", command_check, "[-t]",
+	  "try the settings, the store and the C1 API; -t: the settings only" },
 	{ "version", command_version, "", "this program and its libraries" },
-	{ "help", command_help, "[settings [--markdown]]", "this text; or every setting with its default" },
+	{ "help", command_help, "[settings [--markdown]]",
+	  "this text; or every setting with its default" },
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
 void command_list(void)
 {
-	printf("c1d " C1D_VERSION ": the Thesys C1 backend behind nginx\n\nusage: c1d COMMAND [--config FILE]\n\n");
+	printf("c1d " C1D_VERSION
+	       ": the Thesys C1 backend behind nginx\n\nusage: c1d COMMAND [--config FILE]\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		printf("  %-8s %-24s %s\n", commands[i].name, commands[i].options, commands[i].help);
-	printf("\nSettings are KEY=value lines in /etc/c1d/c1d.conf (or --config FILE) and the environment, which wins.\n");
+		printf("  %-8s %-24s %s\n", commands[i].name, commands[i].options,
+		       commands[i].help);
+	printf("\nSettings are KEY=value lines in /etc/c1d/c1d.conf (or --config FILE) and the "
+	       "environment, which wins.\n");
 }
 
 bool command_has(int argc, char **argv, const char *option)
@@ -47,9 +52,15 @@ static const char *config_path(int argc, char **argv)
 static const struct {
 	const char *word;
 	int value;
-} levels[] = { { "error", LOG_ERROR }, { "warn", LOG_WARN }, { "notice", LOG_NOTICE }, { "info", LOG_INFO },
+} levels[] = { { "error", LOG_ERROR },
+	       { "warn", LOG_WARN },
+	       { "notice", LOG_NOTICE },
+	       { "info", LOG_INFO },
 	       { "debug", LOG_DEBUG } },
-  formats[] = { { "auto", LOG_AUTO }, { "json", LOG_JSON }, { "text", LOG_TEXT }, { "journal", LOG_JOURNAL } };
+  formats[] = { { "auto", LOG_AUTO },
+		{ "json", LOG_JSON },
+		{ "text", LOG_TEXT },
+		{ "journal", LOG_JOURNAL } };
 
 static void set_log_up(const struct config *config)
 {

@@ -1,17 +1,26 @@
-/* commands: what cli.c's table names. Each returns the exit code; argv[0] is the command's own name. */
+/* commands: what cli.c's table names. Each returns the exit code; argv[0] is the command's own
+ * name. */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
 #include "config/config.h"
 
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNAVAILABLE = 69, EXIT_PERMISSION = 77, EXIT_CONFIG = 78 };
+enum {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_UNAVAILABLE = 69,
+	EXIT_PERMISSION = 77,
+	EXIT_CONFIG = 78
+};
 
 int command_serve(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);
 
-/* Every command takes --config FILE. Reads the settings and sets the log up; on failure says why and gives false. */
+/* Every command takes --config FILE. Reads the settings and sets the log up; on failure says why
+ * and gives false. */
 bool command_settings(int argc, char **argv, struct config *out, int *exit_code);
 /* Is the option there? Options are words of their own: -t, --config FILE. */
 bool command_has(int argc, char **argv, const char *option);

@@ -1,5 +1,6 @@
 /*
- * serve: the pool with the API in it. The one place where server/ and api/ meet: server/ knows neither API nor store.
+ * serve: the pool with the API in it. The one place where server/ and api/ meet: server/ knows
+ * neither API nor store.
  */
 #include "api/api.h"
 #include "commands.h"

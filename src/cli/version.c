@@ -1,4 +1,5 @@
-/* version: this program and its libraries, each as built against and as running with: an upgrade of one shows here. */
+/* version: this program and its libraries, each as built against and as running with: an upgrade of
+ * one shows here. */
 #include "base/version.h"
 
 #include "base/json.h"

@@ -1,6 +1,6 @@
 /*
- * config: from all sources to one struct config: defaults, file, environment, credentials, each over the one before. All
- * problems are told at once, so that a file is mended in one go.
+ * config: from all sources to one struct config: defaults, file, environment, credentials, each
+ * over the one before. All problems are told at once, so that a file is mended in one go.
  */
 #include "config/config.h"
 
@@ -21,8 +21,8 @@ extern char **environ;
 /* Variables of ours that are no settings: where the file is, and what the tests use. */
 static bool is_other_variable(struct slice name)
 {
-	return slice_is(name, "C1D_CONFIG") || slice_starts(name, SLICE("C1D_TEST_")) || slice_is(name, "C1D_BIN") ||
-	       slice_is(name, "C1D_TSAN_BIN");
+	return slice_is(name, "C1D_CONFIG") || slice_starts(name, SLICE("C1D_TEST_")) ||
+	       slice_is(name, "C1D_BIN") || slice_is(name, "C1D_TSAN_BIN");
 }
 
 static void refuse_unknown(struct load *load, struct slice name)
@@ -30,7 +30,9 @@ static void refuse_unknown(struct load *load, struct slice name)
 	const char *nearest = setting_nearest(name);
 	char fix[128];
 
-	snprintf(fix, sizeof fix, nearest ? "did you mean %s?" : "unset it; c1d help settings lists what there is", nearest);
+	snprintf(fix, sizeof fix,
+		 nearest ? "did you mean %s?" : "unset it; c1d help settings lists what there is",
+		 nearest);
 	config_problem(load, "environment", fix, "there is no setting %.*s", SLICE_ARG(name));
 }
 
@@ -56,7 +58,9 @@ static void credential_name(const char *name, char out[64])
 	size_t n = 0;
 
 	for (; name[n] && n < 63; n++)
-		out[n] = name[n] == '_' ? '-' : name[n] >= 'A' && name[n] <= 'Z' ? (char)(name[n] | 0x20) : name[n];
+		out[n] = name[n] == '_'                     ? '-'
+			 : name[n] >= 'A' && name[n] <= 'Z' ? (char)(name[n] | 0x20)
+							    : name[n];
 	out[n] = '\0';
 }
 
@@ -96,20 +100,26 @@ static void read_credentials(struct load *load)
 static void choose_store(struct load *load)
 {
 	struct config *config = &load->config;
-	const char *uri = config->store ? config->store : config->mongodb_uri ? config->mongodb_uri : config->database_url;
+	const char *uri = config->store         ? config->store
+			  : config->mongodb_uri ? config->mongodb_uri
+						: config->database_url;
 
 	if (!uri && config->firebase_key)
-		uri = arena_printf(load->arena, "firestore:%s", config->firebase_project ? config->firebase_project : "");
+		uri = arena_printf(load->arena, "firestore:%s",
+				   config->firebase_project ? config->firebase_project : "");
 	if (!uri)
 		uri = arena_printf(load->arena, "sqlite:%s/c1d.db", config->state_dir);
 	config->store_uri = (char *)uri;
-	config->spool_path = config->spool_dir ? config->spool_dir : arena_printf(load->arena, "%s/spool", config->state_dir);
+	config->spool_path = config->spool_dir
+				     ? config->spool_dir
+				     : arena_printf(load->arena, "%s/spool", config->state_dir);
 }
 
 static void require(struct load *load, const char *name, const char *value)
 {
 	if (!value)
-		config_problem(load, "settings", "remove the line or give it a value", "%s is empty", name);
+		config_problem(load, "settings", "remove the line or give it a value",
+			       "%s is empty", name);
 }
 
 static void check_word(struct load *load, const char *name, const char *value, const char *words)
@@ -118,7 +128,8 @@ static void check_word(struct load *load, const char *name, const char *value, c
 	size_t len = value ? strlen(value) : 0;
 	char fix[128];
 
-	if (found && len > 0 && (found == words || found[-1] == ' ') && (!found[len] || found[len] == ' '))
+	if (found && len > 0 && (found == words || found[-1] == ' ') &&
+	    (!found[len] || found[len] == ' '))
 		return;
 	snprintf(fix, sizeof fix, "one of: %s", words);
 	config_problem(load, "settings", fix, "%s=%s is not known", name, value ? value : "");
@@ -129,8 +140,8 @@ static void check_base_url(struct load *load)
 	char *url = load->config.base_url;
 	size_t len = url ? strlen(url) : 0;
 
-	if (!url || (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) || strpbrk(url, " \t?#@") ||
-	    len > 2000) {
+	if (!url || (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) ||
+	    strpbrk(url, " \t?#@") || len > 2000) {
 		config_problem(load, "settings", "write it as https://host/path, without a query",
 			       "THESYS_BASE_URL is no address of an API");
 		return;

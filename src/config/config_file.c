@@ -1,6 +1,6 @@
 /*
- * config_file: KEY=value lines, as systemd's EnvironmentFile= reads them: '#' or ';' begins a comment line, a value may stand
- * in single or double quotes.
+ * config_file: KEY=value lines, as systemd's EnvironmentFile= reads them: '#' or ';' begins a
+ * comment line, a value may stand in single or double quotes.
  */
 #include "config_room.h"
 
@@ -59,10 +59,13 @@ static void read_line(struct load *load, char *line, const char *where)
 	setting = setting_find(slice_of(name));
 	if (!setting) {
 		nearest = setting_nearest(slice_of(name));
-		snprintf(fix, sizeof fix, nearest ? "did you mean %s?" : "c1d help settings lists what there is", nearest);
+		snprintf(fix, sizeof fix,
+			 nearest ? "did you mean %s?" : "c1d help settings lists what there is",
+			 nearest);
 		config_problem(load, where, fix, "there is no setting %s", name);
 	} else if (!unquote(&value)) {
-		config_problem(load, where, "close the quote", "the value of %s has a quote that is not closed", name);
+		config_problem(load, where, "close the quote",
+			       "the value of %s has a quote that is not closed", name);
 	} else {
 		setting_store(load, setting, value, where);
 	}
@@ -76,7 +79,8 @@ bool config_read_file(struct load *load, const char *path)
 	int number = 0;
 
 	if (!file) {
-		config_problem(load, path, "check the name and who may read it", "it cannot be read: %s", strerror(errno));
+		config_problem(load, path, "check the name and who may read it",
+			       "it cannot be read: %s", strerror(errno));
 		return false;
 	}
 	while (getline(&line, &size, file) >= 0) {

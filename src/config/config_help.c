@@ -12,8 +12,8 @@ static void put_markdown(const struct setting *setting, struct buffer *out)
 {
 	const char *fallback = default_of(setting);
 
-	buffer_appendf(out, "| `%s` | %s%s%s | %s |\n", setting->name, *fallback ? "`" : "", fallback,
-		       *fallback ? "`" : "", setting->help);
+	buffer_appendf(out, "| `%s` | %s%s%s | %s |\n", setting->name, *fallback ? "`" : "",
+		       fallback, *fallback ? "`" : "", setting->help);
 }
 
 bool config_help(bool markdown, struct buffer *out)
@@ -26,13 +26,14 @@ bool config_help(bool markdown, struct buffer *out)
 		if (markdown)
 			put_markdown(&settings[i], out);
 		else
-			buffer_appendf(out, "%s%s%s\n    %s\n", settings[i].name, *fallback ? "=" : "", fallback,
-				       settings[i].help);
+			buffer_appendf(out, "%s%s%s\n    %s\n", settings[i].name,
+				       *fallback ? "=" : "", fallback, settings[i].help);
 	}
 	return !out->failed;
 }
 
-static void put_value(const struct config *config, const struct setting *setting, struct buffer *out)
+static void put_value(const struct config *config, const struct setting *setting,
+		      struct buffer *out)
 {
 	const char *field = (const char *)config + setting->offset;
 	const char *text;
@@ -43,11 +44,8 @@ static void put_value(const struct config *config, const struct setting *setting
 		memcpy(&text, field, sizeof text);
 		buffer_append(out, slice_of(text && setting->kind == SECRET ? "(set)" : text));
 		return;
-	case BOOL:
-		buffer_append(out, slice_of(*(const bool *)field ? "yes" : "no"));
-		return;
-	default:
-		buffer_appendf(out, "%lld", (long long)*(const int64_t *)field);
+	case BOOL: buffer_append(out, slice_of(*(const bool *)field ? "yes" : "no")); return;
+	default: buffer_appendf(out, "%lld", (long long)*(const int64_t *)field);
 	}
 }
 

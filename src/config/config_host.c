@@ -1,4 +1,5 @@
-/* config_host: what systemd hands a service: sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3), systemd.exec(5). */
+/* config_host: what systemd hands a service: sd_listen_fds(3), sd_notify(3),
+ * sd_watchdog_enabled(3), systemd.exec(5). */
 #include "config/config.h"
 
 #include <stdio.h>
@@ -20,14 +21,15 @@ static bool stderr_is_journal(void)
 	unsigned long long device, inode;
 	struct stat here;
 
-	return text && sscanf(text, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &here) == 0 &&
-	       here.st_dev == device && here.st_ino == inode;
+	return text && sscanf(text, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &here) == 0 && here.st_dev == device && here.st_ino == inode;
 }
 
 struct config_host config_host(void)
 {
 	const char *fds = getenv("LISTEN_FDS"), *watchdog = getenv("WATCHDOG_USEC");
-	struct config_host host = { .notify_socket = getenv("NOTIFY_SOCKET"), .journal = stderr_is_journal() };
+	struct config_host host = { .notify_socket = getenv("NOTIFY_SOCKET"),
+				    .journal = stderr_is_journal() };
 
 	if (fds && is_for_us("LISTEN_PID"))
 		host.listen_fds = atoi(fds);

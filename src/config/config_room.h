@@ -30,8 +30,8 @@ extern const size_t setting_count;
 /* One load under way. */
 struct load {
 	struct config config;
-	struct arena *arena;         /* what the config's strings point to */
-	struct buffer *report;       /* may be NULL */
+	struct arena *arena;   /* what the config's strings point to */
+	struct buffer *report; /* may be NULL */
 	int problems;
 };
 
@@ -39,7 +39,8 @@ const struct setting *setting_find(struct slice name);
 /* The nearest name, or NULL when none is near. */
 const char *setting_nearest(struct slice name);
 /* Stores a value, or reports why not. `where` is "environment", "c1d.conf:12" and so on. */
-void setting_store(struct load *load, const struct setting *setting, const char *value, const char *where);
+void setting_store(struct load *load, const struct setting *setting, const char *value,
+		   const char *where);
 /* Reports a problem: what is wrong where, why, and what to do. */
 void config_problem(struct load *load, const char *where, const char *fix, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

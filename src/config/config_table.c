@@ -8,7 +8,7 @@
 #include <strings.h>
 
 const struct setting settings[] = {
-#define X(field, name, kind, fallback, min, max, help)                                                                 \
+#define X(field, name, kind, fallback, min, max, help)                                             \
 	{ name, kind, fallback, min, max, help, offsetof(struct config, field) },
 	SETTINGS(X)
 #undef X
@@ -125,39 +125,43 @@ static bool parse_number(const struct setting *setting, const char *text, int64_
 	return true;
 }
 
-static void store_text(struct load *load, const struct setting *setting, const char *value, const char *where)
+static void store_text(struct load *load, const struct setting *setting, const char *value,
+		       const char *where)
 {
 	char **field = (char **)((char *)&load->config + setting->offset);
 
 	for (const char *at = value; *at; at++)
 		if ((unsigned char)*at < 0x20 && *at != '\n' && *at != '\t') {
-			config_problem(load, where, "remove it", "%s holds a control character", setting->name);
+			config_problem(load, where, "remove it", "%s holds a control character",
+				       setting->name);
 			return;
 		}
 	*field = *value ? arena_text(load->arena, value) : NULL;
 }
 
-void setting_store(struct load *load, const struct setting *setting, const char *value, const char *where)
+void setting_store(struct load *load, const struct setting *setting, const char *value,
+		   const char *where)
 {
 	char *field = (char *)&load->config + setting->offset;
 	const char *shown = setting->kind == SECRET ? "..." : value;
 
 	switch (setting->kind) {
 	case TEXT:
-	case SECRET:
-		store_text(load, setting, value, where);
-		return;
+	case SECRET: store_text(load, setting, value, where); return;
 	case BOOL:
 		if (!parse_bool(value, (bool *)field))
-			config_problem(load, where, "write yes or no", "%s=%s is neither yes nor no", setting->name, shown);
+			config_problem(load, where, "write yes or no",
+				       "%s=%s is neither yes nor no", setting->name, shown);
 		return;
 	default:
 		if (!parse_number(setting, value, (int64_t *)field)) {
 			char fix[96];
 
-			snprintf(fix, sizeof fix, "write a whole number from %lld to %lld%s", (long long)setting->min,
-				 (long long)setting->max, setting->kind == BYTES ? ", k, m or g may follow" : "");
-			config_problem(load, where, fix, "%s=%s is out of range or no number", setting->name, shown);
+			snprintf(fix, sizeof fix, "write a whole number from %lld to %lld%s",
+				 (long long)setting->min, (long long)setting->max,
+				 setting->kind == BYTES ? ", k, m or g may follow" : "");
+			config_problem(load, where, fix, "%s=%s is out of range or no number",
+				       setting->name, shown);
 		}
 	}
 }

@@ -3,7 +3,8 @@
 
 #include "base/utf8.h"
 
-bool who_is(const struct request *request, struct slice claimed, struct caller *out, struct error *err)
+bool who_is(const struct request *request, struct slice claimed, struct caller *out,
+	    struct error *err)
 {
 	const char *name;
 
@@ -13,9 +14,11 @@ bool who_is(const struct request *request, struct slice claimed, struct caller *
 	}
 	for (size_t i = 0; i < claimed.len; i++)
 		if ((unsigned char)claimed.ptr[i] < 0x20 || claimed.ptr[i] == 0x7F)
-			return error_field(err, ERROR_VALIDATION, "user_id", "user_id holds a control character.");
+			return error_field(err, ERROR_VALIDATION, "user_id",
+					   "user_id holds a control character.");
 	if (utf8_prefix(claimed, USER_ID_MAX).len < claimed.len)
-		return error_field(err, ERROR_VALIDATION, "user_id", "user_id has more than %d characters.", USER_ID_MAX);
+		return error_field(err, ERROR_VALIDATION, "user_id",
+				   "user_id has more than %d characters.", USER_ID_MAX);
 	if (!(name = arena_copy(request->arena, claimed)))
 		return error_set(err, ERROR_OVERLOADED, "No memory for this request.");
 	*out = (struct caller){ .user_id = name, .named = true };

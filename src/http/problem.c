@@ -37,7 +37,8 @@ bool problem_json(const struct error *err, const char *request_id, struct buffer
 /* `Allow` survives: the route table put it there before the walk failed. */
 static void keep_allow(struct response *response, char allow[128])
 {
-	const char *found = response->headers.data ? strstr(response->headers.data, "Allow: ") : NULL;
+	const char *found =
+		response->headers.data ? strstr(response->headers.data, "Allow: ") : NULL;
 
 	allow[0] = '\0';
 	if (found)

@@ -13,22 +13,26 @@ bool request_split_target(struct request *request, struct error *err)
 		return error_set(err, ERROR_BAD_REQUEST, "The address has to be an absolute path.");
 	for (size_t i = 0; i < target.len; i++)
 		if (target.ptr[i] <= 0x20 || target.ptr[i] >= 0x7F)
-			return error_set(err, ERROR_BAD_REQUEST, "The address holds a byte that has to be percent-encoded.");
+			return error_set(
+				err, ERROR_BAD_REQUEST,
+				"The address holds a byte that has to be percent-encoded.");
 	mark = memchr(target.ptr, '?', target.len);
-	request->path = (struct slice){ target.ptr, mark ? (size_t)(mark - target.ptr) : target.len };
+	request->path =
+		(struct slice){ target.ptr, mark ? (size_t)(mark - target.ptr) : target.len };
 	request->query = mark ? slice_skip(target, request->path.len + 1) : SLICE("");
 	return true;
 }
 
 static int hex_digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' :
-	       c >= 'a' && c <= 'f' ? c - 'a' + 10 :
-	       c >= 'A' && c <= 'F' ? c - 'A' + 10 :
-				      -1;
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
 }
 
-bool request_decode(struct arena *arena, struct slice text, bool form, struct slice *out, struct error *err)
+bool request_decode(struct arena *arena, struct slice text, bool form, struct slice *out,
+		    struct error *err)
 {
 	char *decoded = arena_alloc(arena, text.len + 1);
 	size_t n = 0, bad_at;
@@ -45,7 +49,9 @@ bool request_decode(struct arena *arena, struct slice text, bool form, struct sl
 		high = i + 2 < text.len ? hex_digit(text.ptr[i + 1]) : -1;
 		low = i + 2 < text.len ? hex_digit(text.ptr[i + 2]) : -1;
 		if (high < 0 || low < 0)
-			return error_set(err, ERROR_BAD_REQUEST, "A '%%' in the address needs two hexadecimal digits behind it.");
+			return error_set(
+				err, ERROR_BAD_REQUEST,
+				"A '%%' in the address needs two hexadecimal digits behind it.");
 		decoded[n++] = (char)(high << 4 | low);
 		i += 2;
 	}
@@ -67,7 +73,8 @@ static struct slice next_pair(struct slice *query)
 	return pair;
 }
 
-bool request_query(const struct request *request, const char *name, struct slice *out, struct error *err)
+bool request_query(const struct request *request, const char *name, struct slice *out,
+		   struct error *err)
 {
 	struct slice rest = request->query, raw = { NULL, 0 };
 
@@ -79,7 +86,8 @@ bool request_query(const struct request *request, const char *name, struct slice
 		if (!slice_is(key, name))
 			continue;
 		if (raw.ptr)
-			return error_field(err, ERROR_BAD_REQUEST, name, "%s occurs twice in the address.", name);
+			return error_field(err, ERROR_BAD_REQUEST, name,
+					   "%s occurs twice in the address.", name);
 		raw = equals ? slice_skip(pair, key.len + 1) : SLICE("");
 	}
 	return raw.ptr && request_decode(request->arena, raw, true, out, err);
@@ -100,10 +108,12 @@ bool request_query_int(const struct request *request, const char *name, int64_t 
 			*err = mine;
 		return mine.code == ERROR_NONE;
 	}
-	if (text.len > 0 && text.len <= 18 && (text.ptr[0] == '-' || (text.ptr[0] >= '0' && text.ptr[0] <= '9')))
+	if (text.len > 0 && text.len <= 18 &&
+	    (text.ptr[0] == '-' || (text.ptr[0] >= '0' && text.ptr[0] <= '9')))
 		n = strtoll(text.ptr, &end, 10); /* decoded text ends with a NUL */
 	if (!end || *end || n < min || n > max)
-		return error_field(err, ERROR_VALIDATION, name, "%s has to be a whole number from %lld to %lld.", name,
+		return error_field(err, ERROR_VALIDATION, name,
+				   "%s has to be a whole number from %lld to %lld.", name,
 				   (long long)min, (long long)max);
 	*out = n;
 	return true;

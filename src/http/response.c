@@ -42,7 +42,8 @@ bool response_headerf(struct response *response, const char *name, const char *f
 
 	buffer_init(&value, HEADERS_MAX);
 	va_start(ap, format);
-	ok = buffer_vappendf(&value, format, ap) && response_header(response, name, buffer_slice(&value));
+	ok = buffer_vappendf(&value, format, ap) &&
+	     response_header(response, name, buffer_slice(&value));
 	va_end(ap);
 	buffer_done(&value);
 	return ok;

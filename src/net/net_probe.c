@@ -27,6 +27,7 @@ bool net_probe(const char *url, const char *ca_file, int64_t ms, struct error *e
 	code = curl_easy_perform(easy);
 	curl_easy_cleanup(easy);
 	return code == CURLE_OK ||
-	       error_set(err, code == CURLE_OPERATION_TIMEDOUT ? ERROR_UPSTREAM_TIMEOUT : ERROR_UPSTREAM,
+	       error_set(err,
+			 code == CURLE_OPERATION_TIMEDOUT ? ERROR_UPSTREAM_TIMEOUT : ERROR_UPSTREAM,
 			 "No connection: %s.", curl_easy_strerror(code));
 }

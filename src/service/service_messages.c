@@ -1,4 +1,5 @@
-/* service_messages: the entries of a conversation. An answer in flight is shown with what its spool has. */
+/* service_messages: the entries of a conversation. An answer in flight is shown with what its spool
+ * has. */
 #include "service_room.h"
 
 #include "base/clock.h"
@@ -8,11 +9,12 @@
 
 /* --- reading --- */
 
-/* The store holds no text of a streaming answer; the spool does, when the run is this node's. One whose run has ended but is
- * not saved yet is shown as it ended. */
+/* The store holds no text of a streaming answer; the spool does, when the run is this node's. One
+ * whose run has ended but is not saved yet is shown as it ended. */
 static void fill_from_spool(struct service *service, struct message *message, struct arena *arena)
 {
-	struct spool *spool = message->run_id ? spool_open(service->spools, message->run_id, NULL) : NULL;
+	struct spool *spool =
+		message->run_id ? spool_open(service->spools, message->run_id, NULL) : NULL;
 	struct buffer raw, text;
 	char *copy;
 
@@ -31,8 +33,8 @@ static void fill_from_spool(struct service *service, struct message *message, st
 }
 
 /* A message id of the page becomes its sequence number. */
-static bool seq_of(struct service *service, const char *thread_id, const char *field, const char *id,
-		   struct arena *arena, int64_t *out, struct error *err)
+static bool seq_of(struct service *service, const char *thread_id, const char *field,
+		   const char *id, struct arena *arena, int64_t *out, struct error *err)
 {
 	struct message message;
 
@@ -40,7 +42,8 @@ static bool seq_of(struct service *service, const char *thread_id, const char *f
 		return true;
 	if (!store_message_get(service->store, thread_id, id, arena, &message, err)) {
 		if (err && err->code == ERROR_NOT_FOUND)
-			error_field(err, ERROR_VALIDATION, field, "There is no such message in this thread.");
+			error_field(err, ERROR_VALIDATION, field,
+				    "There is no such message in this thread.");
 		return false;
 	}
 	*out = message.seq;
@@ -64,7 +67,8 @@ bool service_message_list(struct service *service, const struct caller *caller,
 		if (list.items[i].status == STATUS_STREAMING)
 			fill_from_spool(service, &list.items[i], arena);
 	if (arena->failed)
-		return error_set(err, ERROR_OVERLOADED, "The page is too large; ask for fewer messages.");
+		return error_set(err, ERROR_OVERLOADED,
+				 "The page is too large; ask for fewer messages.");
 	*out = list;
 	return true;
 }
@@ -96,7 +100,8 @@ bool service_message_add(struct service *service, const struct caller *caller,
 		return false;
 	if (!store_message_insert(service->store, &message, 1, err)) {
 		if (err && err->code == ERROR_CONFLICT)
-			error_field(err, ERROR_CONFLICT, "id", "This thread has a message with this id already.");
+			error_field(err, ERROR_CONFLICT, "id",
+				    "This thread has a message with this id already.");
 		return false;
 	}
 	*out = message;

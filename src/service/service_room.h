@@ -48,7 +48,8 @@ struct turn_work {
 	const struct turn_request *request;
 	struct arena *arena;
 	char key[ID_UUID_SIZE];      /* hash of the Idempotency-Key; "" without one */
-	char question[ID_UUID_SIZE]; /* hash of what is asked: same key, other question is an error */
+	char question[ID_UUID_SIZE]; /* hash of what is asked: same key, other question is an error
+				      */
 	int64_t first_seq;           /* of the question, once the claim is won */
 	struct turn turn;            /* what comes out */
 };
@@ -56,12 +57,13 @@ struct turn_work {
 /* --- turn_known.c: was it asked before? --- */
 /* Looks in the store, by key or by the answer's id. *known: turn.kind is REJOIN or REPLAY. */
 bool turn_known(struct turn_work *work, bool *known, struct error *err);
-/* The run of this spool is the same question's: it becomes what the turn follows. Takes the reference, always. */
+/* The run of this spool is the same question's: it becomes what the turn follows. Takes the
+ * reference, always. */
 bool turn_rejoin(struct turn_work *work, struct spool *spool, struct error *err);
 
 /* --- turn_claim.c --- */
-/* Gets the thread's claim for the run, makes the thread where that is allowed, and tells why not. turn.kind is REJOIN when
- * the claim is held by a twin of this turn. */
+/* Gets the thread's claim for the run, makes the thread where that is allowed, and tells why not.
+ * turn.kind is REJOIN when the claim is held by a twin of this turn. */
 bool turn_claim(struct turn_work *work, struct error *err);
 
 /* --- prompt.c --- */

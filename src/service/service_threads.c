@@ -113,8 +113,8 @@ bool service_thread_update(struct service *service, const struct caller *caller,
 	return store_thread_update(service->store, id, patch, arena, out, err);
 }
 
-/* The mark first, so that no new answer starts; then the one that runs is told to stop. Its late save changes nothing,
- * since its message is gone. */
+/* The mark first, so that no new answer starts; then the one that runs is told to stop. Its late
+ * save changes nothing, since its message is gone. */
 bool service_thread_delete(struct service *service, const struct caller *caller, const char *id,
 			   struct arena *arena, struct error *err)
 {

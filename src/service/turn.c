@@ -1,7 +1,7 @@
 /*
  * turn: a question on its way to the engine. Every step is safe to repeat, and only the last one
- * spends a token: was it asked before, the spool file (so a claim without one is void), the thread's
- * claim, both messages, the prompt.
+ * spends a token: was it asked before, the spool file (so a claim without one is void), the
+ * thread's claim, both messages, the prompt.
  */
 #include "service_room.h"
 
@@ -14,8 +14,8 @@
 static const char *id_or_hash(struct turn_work *work, struct slice given, const char *kind)
 {
 	const struct turn_request *request = work->request;
-	const struct slice parts[] = { slice_of(work->caller->user_id), request->thread_id, request->key,
-				       slice_of(kind) };
+	const struct slice parts[] = { slice_of(work->caller->user_id), request->thread_id,
+				       request->key, slice_of(kind) };
 	char made[ID_UUID_SIZE];
 
 	if (given.len > 0)
@@ -54,7 +54,8 @@ static bool check(const struct turn_work *work, struct error *err)
 		return error_field(err, ERROR_VALIDATION, "responseId",
 				   "The question and the answer need different ids.");
 	if (request->model.len > 0 && !prompt_model_allowed(work->service->config, request->model))
-		return error_field(err, ERROR_VALIDATION, "model", "This model is not offered here.");
+		return error_field(err, ERROR_VALIDATION, "model",
+				   "This model is not offered here.");
 	return true;
 }
 
@@ -114,16 +115,17 @@ static bool insert_pair(const struct turn_work *work, struct error *err)
 	return store_message_insert(work->service->store, pair, 2, err);
 }
 
-/* An id exists already. The same question without this answer: its first try died between the two inserts, or it is asked
- * again: it goes on under its answer's own id. Another question: refused. */
+/* An id exists already. The same question without this answer: its first try died between the two
+ * inserts, or it is asked again: it goes on under its answer's own id. Another question: refused.
+ */
 static bool insert_answer(const struct turn_work *work, struct error *err)
 {
 	const struct message answer = answer_of(work);
 	struct message question;
 	struct error mine = { 0 };
 
-	if (!store_message_get(work->service->store, work->turn.thread_id, work->turn.message_id, work->arena,
-			       &question, &mine) &&
+	if (!store_message_get(work->service->store, work->turn.thread_id, work->turn.message_id,
+			       work->arena, &question, &mine) &&
 	    mine.code != ERROR_NOT_FOUND) {
 		*err = mine;
 		return false;
@@ -152,12 +154,13 @@ static bool save_question(struct turn_work *work, struct error *err)
 
 /* --- all of it --- */
 
-/* With the claim held: a twin may have come and gone since the first look; then the messages, then the prompt. */
+/* With the claim held: a twin may have come and gone since the first look; then the messages, then
+ * the prompt. */
 static bool prepare(struct turn_work *work, struct error *err)
 {
 	struct turn *turn = &work->turn;
-	struct slice model = work->request->model.len > 0 ? work->request->model :
-							    slice_of(work->service->config->model);
+	struct slice model = work->request->model.len > 0 ? work->request->model
+							  : slice_of(work->service->config->model);
 	bool known = false;
 
 	if (work->key[0] && !turn_known(work, &known, err))
@@ -167,11 +170,12 @@ static bool prepare(struct turn_work *work, struct error *err)
 	if (!save_question(work, err))
 		return false;
 	return turn->kind != TURN_NEW ||
-	       prompt_build(work->service, turn, work->request->message, model, work->first_seq, work->arena,
-			    &turn->start.body, err);
+	       prompt_build(work->service, turn, work->request->message, model, work->first_seq,
+			    work->arena, &turn->start.body, err);
 }
 
-/* The question may be in the store but the model was never asked: the answer says so, and the claim is given back. */
+/* The question may be in the store but the model was never asked: the answer says so, and the claim
+ * is given back. */
 static void end_unasked(struct service *service, const struct turn *turn, const char *run_id)
 {
 	const struct finish finish = {
@@ -187,8 +191,8 @@ static void end_unasked(struct service *service, const struct turn *turn, const 
 		store_claim_release(service->store, turn->thread_id, run_id, NULL);
 }
 
-/* With room and a spool file: the claim and what follows from it. On success with another kind than TURN_NEW the file is not
- * needed. */
+/* With room and a spool file: the claim and what follows from it. On success with another kind than
+ * TURN_NEW the file is not needed. */
 static bool claim_and_prepare(struct turn_work *work, struct error *err)
 {
 	const char *run_id = work->turn.run_id;
@@ -236,7 +240,9 @@ bool service_turn_begin(struct service *service, const struct caller *caller,
 			const struct turn_request *request, struct arena *arena, struct turn *out,
 			struct error *err)
 {
-	struct turn_work work = { .service = service, .caller = caller, .request = request, .arena = arena };
+	struct turn_work work = {
+		.service = service, .caller = caller, .request = request, .arena = arena
+	};
 	struct error mine = { 0 };
 	bool known = false, can_be_known = request->key.len > 0 || request->response_id.len > 0;
 

@@ -1,6 +1,7 @@
 /*
  * turn_claim: one answer at a time is written on a thread. The claim is one atomic update of the
- * thread; who does not get it learns why: no such thread, not theirs, a twin of this very turn, or another run holds it.
+ * thread; who does not get it learns why: no such thread, not theirs, a twin of this very turn, or
+ * another run holds it.
  */
 #include "service_room.h"
 
@@ -48,8 +49,8 @@ static bool is_twin(const struct turn_work *work, const struct spool_record *rec
 	       (work->key[0] && strcmp(record->key, work->key) == 0);
 }
 
-/* The run that holds the claim: a twin, alive, followed, to be superseded? true: try the claim again, unless
- * turn.kind says that this turn has joined it. */
+/* The run that holds the claim: a twin, alive, followed, to be superseded? true: try the claim
+ * again, unless turn.kind says that this turn has joined it. */
 static bool clear_way(struct turn_work *work, const struct thread *thread, struct error *err)
 {
 	struct service *service = work->service;

@@ -1,6 +1,7 @@
 /*
- * turn_known: was this question asked before? A resend, by its Idempotency-Key or by the id of its answer, never costs a
- * second call: it rejoins the run from the first byte, or gets the answer that is stored.
+ * turn_known: was this question asked before? A resend, by its Idempotency-Key or by the id of its
+ * answer, never costs a second call: it rejoins the run from the first byte, or gets the answer
+ * that is stored.
  */
 #include "service_room.h"
 
@@ -9,7 +10,8 @@
 
 static bool reused(struct error *err)
 {
-	return error_set(err, ERROR_KEY_REUSED, "This key or answer id was used with another question.");
+	return error_set(err, ERROR_KEY_REUSED,
+			 "This key or answer id was used with another question.");
 }
 
 bool turn_rejoin(struct turn_work *work, struct spool *spool, struct error *err)
@@ -41,7 +43,8 @@ static bool find_answer(struct turn_work *work, struct message *out, struct erro
 		return true;
 	if (work->key[0] && err->code != ERROR_NOT_FOUND)
 		return false;
-	return store_message_get(store, work->turn.thread_id, work->turn.response_id, work->arena, out, err);
+	return store_message_get(store, work->turn.thread_id, work->turn.response_id, work->arena,
+				 out, err);
 }
 
 static bool same_question(struct turn_work *work, const struct message *answer, struct error *err)
@@ -49,12 +52,13 @@ static bool same_question(struct turn_work *work, const struct message *answer, 
 	struct message question;
 	struct thread thread;
 
-	if (!service_thread_get(work->service, work->caller, work->turn.thread_id, work->arena, &thread, err))
+	if (!service_thread_get(work->service, work->caller, work->turn.thread_id, work->arena,
+				&thread, err))
 		return false;
 	if (answer->role != ROLE_ASSISTANT || !answer->parent_id)
 		return reused(err);
-	if (!store_message_get(work->service->store, work->turn.thread_id, answer->parent_id, work->arena, &question,
-			       err))
+	if (!store_message_get(work->service->store, work->turn.thread_id, answer->parent_id,
+			       work->arena, &question, err))
 		return err->code == ERROR_NOT_FOUND ? reused(err) : false;
 	work->turn.message_id = question.id;
 	return slice_equal(question.content, work->request->message) || reused(err);
@@ -67,7 +71,8 @@ static bool is_ours(const struct service *service, const char *run_id)
 	return dash && strcmp(dash + 1, service->node) == 0;
 }
 
-/* Its message says `streaming`, but this node has no file of it: nothing of it is left, and nobody writes it. */
+/* Its message says `streaming`, but this node has no file of it: nothing of it is left, and nobody
+ * writes it. */
 static bool close_lost(struct turn_work *work, struct message *answer, struct error *err)
 {
 	const struct finish finish = { .thread_id = work->turn.thread_id,
@@ -78,7 +83,8 @@ static bool close_lost(struct turn_work *work, struct message *answer, struct er
 				       .now_ms = clock_wall_ms() };
 
 	if (!answer->run_id || !is_ours(work->service, answer->run_id))
-		return error_set(err, ERROR_RUN_ACTIVE, "This answer is being written on another node.");
+		return error_set(err, ERROR_RUN_ACTIVE,
+				 "This answer is being written on another node.");
 	answer->status = STATUS_INTERRUPTED;
 	return store_finish(work->service->store, &finish, NULL, err);
 }
