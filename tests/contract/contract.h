@@ -1,0 +1,186 @@
+/*
+ * contract: what the suites share. They ask the store that C1D_TEST_STORE_URI names for every
+ * promise of store/store.h, whichever store it is. All ids are new at each run, so a database may
+ * be used again and again.
+ */
+#ifndef CONTRACT_H
+#define CONTRACT_H
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static struct store *store;
+static struct arena arena; /* of the test that runs */
+static struct error error; /* of the last call that was given it */
+
+static inline int open_store(void **state)
+{
+	struct config config = { .store_uri = getenv("C1D_TEST_STORE_URI") };
+
+	(void)state;
+	if (!config.store_uri) {
+		fprintf(stderr, "C1D_TEST_STORE_URI has to name the store to test\n");
+		return -1;
+	}
+	store = store_open(&config, NULL, &error);
+	if (!store)
+		fprintf(stderr, "store_open: %s\n", error.detail);
+	return store ? 0 : -1;
+}
+
+static inline int close_store(void **state)
+{
+	(void)state;
+	store_free(store);
+	return 0;
+}
+
+static inline int set_up(void **state)
+{
+	(void)state;
+	error = (struct error){ 0 };
+	arena_init(&arena, 64 << 20);
+	return 0;
+}
+
+static inline int tear_down(void **state)
+{
+	(void)state;
+	arena_done(&arena);
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+/* The call succeeds; or it fails with exactly this code. */
+#define OK(call)                                                                                   \
+	do {                                                                                       \
+		error = (struct error){ 0 };                                                       \
+		if (!(call))                                                                       \
+			fail_msg("%s: %s, %s", #call, error_word(error.code), error.detail);       \
+	} while (0)
+#define FAILS(want, call)                                                                          \
+	do {                                                                                       \
+		error = (struct error){ 0 };                                                       \
+		assert_false(call);                                                                \
+		assert_string_equal(error_word(error.code), error_word(want));                     \
+	} while (0)
+
+/* A new name: "thread" gives "thread-0190...". */
+static inline const char *fresh(const char *kind)
+{
+	char id[ID_UUID_SIZE];
+
+	id_uuid7(id);
+	return arena_printf(&arena, "%s-%s", kind, id);
+}
+
+static inline struct thread thread_of(const char *id, const char *user_id)
+{
+	return (struct thread){
+		.id = id,
+		.user_id = user_id,
+		.title = "A title",
+		.created_ms = 1000,
+		.updated_ms = 1000,
+	};
+}
+
+/* The id of a thread that was just made. */
+static inline const char *new_thread(const char *user_id)
+{
+	struct thread thread = thread_of(fresh("thread"), user_id);
+
+	OK(store_thread_insert(store, &thread, &error));
+	return thread.id;
+}
+
+static inline struct thread get_thread(const char *id)
+{
+	struct thread thread;
+
+	OK(store_thread_get(store, id, &arena, &thread, &error));
+	return thread;
+}
+
+static inline struct message message_of(const char *thread_id, const char *id, int64_t seq)
+{
+	return (struct message){
+		.id = id,
+		.thread_id = thread_id,
+		.seq = seq,
+		.role = ROLE_USER,
+		.status = STATUS_COMPLETE,
+		.content = SLICE("What is the weather like?"),
+		.created_ms = 2000,
+		.updated_ms = 2000,
+	};
+}
+
+static inline struct message answer_of(const char *thread_id, const char *id, const char *run_id,
+				       int64_t seq)
+{
+	struct message message = message_of(thread_id, id, seq);
+
+	message.role = ROLE_ASSISTANT;
+	message.status = STATUS_STREAMING;
+	message.content = SLICE("");
+	message.run_id = run_id;
+	return message;
+}
+
+static inline void insert(struct message message)
+{
+	OK(store_message_insert(store, &message, 1, &error));
+}
+
+static inline struct message get_message(const char *thread_id, const char *id)
+{
+	struct message message;
+
+	OK(store_message_get(store, thread_id, id, &arena, &message, &error));
+	return message;
+}
+
+/* Is it the same text? Both may be NULL. */
+static inline void assert_text(const char *got, const char *want)
+{
+	if (want) {
+		assert_non_null(got);
+		assert_string_equal(got, want);
+	} else {
+		assert_null(got);
+	}
+}
+
+static inline void assert_content(const struct message *message, struct slice want)
+{
+	assert_int_equal(message->content.len, want.len);
+	assert_true(slice_equal(message->content, want));
+}
+
+/* count threads run work(&items[i]) at once. */
+static inline void at_once(void *(*work)(void *), void *items, size_t size, size_t count)
+{
+	pthread_t threads[32];
+
+	assert_true(count <= 32);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, work, (char *)items + i * size),
+				 0);
+	for (size_t i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+}
+
+#endif
