@@ -1,0 +1,287 @@
+/* Every store lists threads and messages as store/store.h promises: order, pages, filters, search.
+ */
+#include "contract.h"
+
+#define USER_THREADS 7
+
+static struct thread_filter of_user(const char *user_id)
+{
+	return (struct thread_filter){ .user_id = user_id, .archived = -1, .limit = 100 };
+}
+
+static const char *titled(const char *user_id, const char *title, int64_t updated_ms)
+{
+	struct thread thread = thread_of(fresh("thread"), user_id);
+
+	thread.title = title;
+	thread.updated_ms = updated_ms;
+	OK(store_thread_insert(store, &thread, &error));
+	return thread.id;
+}
+
+static struct thread_list list_threads(const struct thread_filter *filter)
+{
+	struct thread_list list;
+
+	OK(store_thread_list(store, filter, &arena, &list, &error));
+	return list;
+}
+
+/* --- threads: order and pages --- */
+
+static void threads_come_newest_first_and_without_the_deleted(void **state)
+{
+	const char *user = fresh("user");
+	const char *old = titled(user, "old", 100), *newest = titled(user, "newest", 300);
+	const char *gone = titled(user, "gone", 400), *middle = titled(user, "middle", 200);
+	struct thread_filter filter = of_user(user);
+	struct thread_list list;
+
+	(void)state;
+	OK(store_thread_delete(store, gone, 500, &error));
+	list = list_threads(&filter);
+	assert_int_equal(list.count, 3);
+	assert_false(list.more);
+	assert_string_equal(list.items[0].id, newest);
+	assert_string_equal(list.items[1].id, middle);
+	assert_string_equal(list.items[2].id, old);
+	assert_string_equal(list.items[2].title, "old");
+	assert_int_equal(list.items[2].updated_ms, 100);
+}
+
+static void a_user_without_threads_has_an_empty_list(void **state)
+{
+	struct thread_filter filter = of_user(fresh("user"));
+	struct thread_list list = list_threads(&filter);
+
+	(void)state;
+	assert_int_equal(list.count, 0);
+	assert_false(list.more);
+}
+
+static void everybodys_threads_are_listed_without_a_user(void **state)
+{
+	const char *title = fresh("title"), *one = titled(fresh("user"), title, 100);
+	const char *two = titled(fresh("user"), title, 200);
+	struct thread_filter filter = of_user(NULL);
+	struct thread_list list;
+
+	(void)state;
+	filter.q = title;
+	list = list_threads(&filter);
+	assert_int_equal(list.count, 2);
+	assert_string_equal(list.items[0].id, two);
+	assert_string_equal(list.items[1].id, one);
+}
+
+/* Pages of two over threads of which some changed in the same millisecond: the id decides there. */
+static void pages_show_every_thread_once(void **state)
+{
+	static const int64_t updated_ms[USER_THREADS] = { 100, 200, 200, 200, 200, 200, 300 };
+	const char *user = fresh("user"), *ids[USER_THREADS];
+	struct thread_filter filter = of_user(user);
+	struct thread_list list = { .more = true };
+	size_t seen = 0;
+
+	(void)state;
+	for (size_t i = 0; i < USER_THREADS; i++)
+		ids[i] = titled(user, "page", updated_ms[i]);
+	filter.limit = 2;
+	while (list.more) {
+		list = list_threads(&filter);
+		assert_int_equal(list.count, seen + 2 <= USER_THREADS ? 2 : 1);
+		for (size_t i = 0; i < list.count; i++, seen++)
+			assert_string_equal(list.items[i].id, ids[USER_THREADS - 1 - seen]);
+		filter.after_updated_ms = list.items[list.count - 1].updated_ms;
+		filter.after_id = list.items[list.count - 1].id;
+	}
+	assert_int_equal(seen, USER_THREADS);
+}
+
+static void a_page_that_is_just_full_is_the_last(void **state)
+{
+	const char *user = fresh("user");
+	struct thread_filter filter = of_user(user);
+
+	(void)state;
+	titled(user, "a", 100);
+	titled(user, "b", 200);
+	filter.limit = 2;
+	assert_int_equal(list_threads(&filter).count, 2);
+	assert_false(list_threads(&filter).more);
+	filter.limit = 1;
+	assert_int_equal(list_threads(&filter).count, 1);
+	assert_true(list_threads(&filter).more);
+}
+
+/* --- threads: filters --- */
+
+static void archived_threads_are_listed_as_asked(void **state)
+{
+	const struct thread_patch archive = { .archived = 1, .if_rev = -1, .now_ms = 500 };
+	const char *user = fresh("user"), *in = titled(user, "in", 100);
+	const char *out = titled(user, "out", 200);
+	struct thread_filter filter = of_user(user);
+	struct thread thread;
+
+	(void)state;
+	OK(store_thread_update(store, in, &archive, &arena, &thread, &error));
+	assert_int_equal(list_threads(&filter).count, 2);
+	filter.archived = 1;
+	assert_int_equal(list_threads(&filter).count, 1);
+	assert_string_equal(list_threads(&filter).items[0].id, in);
+	assert_true(list_threads(&filter).items[0].archived);
+	filter.archived = 0;
+	assert_int_equal(list_threads(&filter).count, 1);
+	assert_string_equal(list_threads(&filter).items[0].id, out);
+}
+
+static void a_search_finds_parts_of_titles_in_any_case(void **state)
+{
+	const char *user = fresh("user"), *id = titled(user, "Weather in ZAGREB, \xC5\xBD", 100);
+	static const char *const finds[] = { "weather", "THER IN Z", "zagreb", "Zagreb, \xC5\xBD",
+					     "" };
+	struct thread_filter filter = of_user(user);
+
+	(void)state;
+	titled(user, "Something else entirel\xC3\xBD", 200);
+	for (size_t i = 0; i < 4; i++) {
+		filter.q = finds[i];
+		assert_int_equal(list_threads(&filter).count, 1);
+		assert_string_equal(list_threads(&filter).items[0].id, id);
+	}
+	filter.q = finds[4];
+	assert_int_equal(list_threads(&filter).count, 2);
+	filter.q = "weather zagreb";
+	assert_int_equal(list_threads(&filter).count, 0);
+}
+
+/* What means something to LIKE, to a regular expression or to a query language is a character like
+ * any other. */
+static void a_search_takes_every_character_literally(void **state)
+{
+	static const char *const marks[] = { "%",  "_",  "\\", ".", "*", "+",   "?",    "^",  "$",
+					     "[x", "(x", "x)", "{", "}", "|",   "'",    "\"", "#",
+					     "/",  "$a", "a-", ",", "&", "\\d", "\\Qx", "\\E" };
+	const char *user = fresh("user");
+	struct thread_filter filter = of_user(user);
+
+	(void)state;
+	titled(user, "abc xyz 123", 100);
+	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+		filter.q = marks[i];
+		if (list_threads(&filter).count != 0)
+			fail_msg("%s finds what it is no part of", marks[i]);
+	}
+	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+		const char *id = titled(user, arena_printf(&arena, "<%zu>=%s;", i, marks[i]), 100);
+
+		filter.q = arena_printf(&arena, "<%zu>=%s;", i, marks[i]);
+		if (list_threads(&filter).count != 1)
+			fail_msg("%s does not find itself", marks[i]);
+		assert_string_equal(list_threads(&filter).items[0].id, id);
+	}
+}
+
+/* --- messages --- */
+
+static struct message_list list_messages(const struct message_filter *filter)
+{
+	struct message_list list;
+
+	OK(store_message_list(store, filter, &arena, &list, &error));
+	return list;
+}
+
+/* A thread with messages m1 ... m9, put in out of order. */
+static const char *nine_messages(void)
+{
+	static const int order[] = { 3, 1, 2, 9, 4, 8, 5, 7, 6 };
+	const char *id = new_thread("ada");
+
+	for (size_t i = 0; i < 9; i++)
+		insert(message_of(id, arena_printf(&arena, "m%d", order[i]), order[i]));
+	return id;
+}
+
+static void assert_seqs(const struct message_filter *filter, int64_t first, size_t count, bool more)
+{
+	struct message_list list = list_messages(filter);
+
+	assert_int_equal(list.count, count);
+	assert_int_equal(list.more, more);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(list.items[i].seq, first + (int64_t)i);
+}
+
+static void messages_come_oldest_first(void **state)
+{
+	struct message_filter filter = { .thread_id = nine_messages(), .limit = 100 };
+
+	(void)state;
+	assert_seqs(&filter, 1, 9, false);
+	assert_string_equal(list_messages(&filter).items[0].id, "m1");
+	assert_string_equal(list_messages(&filter).items[0].thread_id, filter.thread_id);
+	filter.limit = 9;
+	assert_seqs(&filter, 1, 9, false);
+}
+
+static void a_page_from_the_end_holds_the_newest(void **state)
+{
+	struct message_filter filter = { .thread_id = nine_messages(), .limit = 4 };
+
+	(void)state;
+	assert_seqs(&filter, 6, 4, true);
+	filter.before_seq = 6;
+	assert_seqs(&filter, 2, 4, true);
+	filter.before_seq = 2;
+	assert_seqs(&filter, 1, 1, false);
+	filter.before_seq = 1;
+	assert_seqs(&filter, 1, 0, false);
+}
+
+static void a_page_behind_a_message_holds_the_next(void **state)
+{
+	struct message_filter filter = { .thread_id = nine_messages(), .limit = 4 };
+
+	(void)state;
+	filter.after_seq = 1;
+	assert_seqs(&filter, 2, 4, true);
+	filter.after_seq = 5;
+	assert_seqs(&filter, 6, 4, false);
+	filter.after_seq = 9;
+	assert_seqs(&filter, 1, 0, false);
+	filter.after_seq = 2;
+	filter.before_seq = 5;
+	assert_seqs(&filter, 3, 2, false);
+}
+
+static void a_thread_without_messages_has_an_empty_list(void **state)
+{
+	struct message_filter filter = { .thread_id = new_thread("ada"), .limit = 4 };
+
+	(void)state;
+	assert_seqs(&filter, 1, 0, false);
+	filter.thread_id = fresh("thread");
+	assert_seqs(&filter, 1, 0, false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(threads_come_newest_first_and_without_the_deleted),
+		TEST(a_user_without_threads_has_an_empty_list),
+		TEST(everybodys_threads_are_listed_without_a_user),
+		TEST(pages_show_every_thread_once),
+		TEST(a_page_that_is_just_full_is_the_last),
+		TEST(archived_threads_are_listed_as_asked),
+		TEST(a_search_finds_parts_of_titles_in_any_case),
+		TEST(a_search_takes_every_character_literally),
+		TEST(messages_come_oldest_first),
+		TEST(a_page_from_the_end_holds_the_newest),
+		TEST(a_page_behind_a_message_holds_the_next),
+		TEST(a_thread_without_messages_has_an_empty_list),
+	};
+
+	return cmocka_run_group_tests_name("store: lists", tests, open_store, close_store);
+}
