@@ -41,7 +41,10 @@ struct shm {
 	struct shm_slot slots[SHM_SLOTS];
 };
 
-struct shm *shm_map(struct error *err); /* MAP_SHARED|MAP_ANONYMOUS, zeroed */
-void shm_unmap(struct shm *shm);        /* NULL is fine */
+/* Zeroed. *fd (may be NULL) names it for shm_adopt: it has no close-on-exec, so that the supervisor can execute itself anew. */
+struct shm *shm_map(int *fd, struct error *err);
+/* The same memory again, in the process that it was made for; NULL when it is not of this program's version. */
+struct shm *shm_adopt(int fd);
+void shm_unmap(struct shm *shm); /* NULL is fine */
 
 #endif

@@ -25,15 +25,38 @@ static bool stderr_is_journal(void)
 	       fstat(STDERR_FILENO, &here) == 0 && here.st_dev == device && here.st_ino == inode;
 }
 
+#define INHERITED "C1D_INHERITED" /* "pid:listener:shm" */
+
+static void read_inherited(struct config_host *host)
+{
+	const char *text = getenv(INHERITED);
+	int pid, listener, shm;
+
+	if (!text || sscanf(text, "%d:%d:%d", &pid, &listener, &shm) != 3 || pid != (int)getpid())
+		return;
+	host->inherited_listener = listener;
+	host->inherited_shm = shm;
+}
+
+bool config_host_leave(int listener, int shm)
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "%d:%d:%d", (int)getpid(), listener, shm);
+	return setenv(INHERITED, text, 1) == 0;
+}
+
 struct config_host config_host(void)
 {
 	const char *fds = getenv("LISTEN_FDS"), *watchdog = getenv("WATCHDOG_USEC");
 	struct config_host host = { .notify_socket = getenv("NOTIFY_SOCKET"),
-				    .journal = stderr_is_journal() };
+				    .journal = stderr_is_journal(), .inherited_listener = -1, .inherited_shm = -1 };
+
 
 	if (fds && is_for_us("LISTEN_PID"))
 		host.listen_fds = atoi(fds);
 	if (watchdog && (!getenv("WATCHDOG_PID") || is_for_us("WATCHDOG_PID")))
 		host.watchdog_ms = atoll(watchdog) / 1000;
+	read_inherited(&host);
 	return host;
 }

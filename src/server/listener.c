@@ -1,0 +1,136 @@
+/* listener: see listener.h. */
+#include "listener.h"
+
+#include "base/log.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define SYSTEMD_FIRST_FD 3 /* sd_listen_fds(3) */
+#define BACKLOG          4096
+#define MODE             0660
+
+static bool is_listening_socket(int fd)
+{
+	int listening = 0;
+	socklen_t size = sizeof listening;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening;
+}
+
+static bool take_descriptor(int fd, struct listener *out, struct error *err)
+{
+	if (!is_listening_socket(fd))
+		return error_set(err, ERROR_CONFIG, "Descriptor %d, which was passed in, is no listening socket.", fd);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	*out = (struct listener){ .fd = fd };
+	return true;
+}
+
+static bool address_of(const char *path, struct sockaddr_un *out, struct error *err)
+{
+	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof out->sun_path)
+		return error_set(err, ERROR_CONFIG, "C1D_SOCKET is longer than the %zu bytes that a socket's path may have.",
+				 sizeof out->sun_path - 1);
+	strcpy(out->sun_path, path);
+	return true;
+}
+
+/* A path that somebody answers on is another instance's; one that nobody answers on was left by one that was killed. */
+static bool clear_path(const char *path, const struct sockaddr_un *address, struct error *err)
+{
+	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct stat is;
+	bool live;
+
+	if (lstat(path, &is) != 0) {
+		close(probe);
+		return true;
+	}
+	live = connect(probe, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN;
+	close(probe);
+	if (live)
+		return error_set(err, ERROR_CONFIG, "Another instance answers at %.150s; stop it, or set C1D_SOCKET.", path);
+	if (!S_ISSOCK(is.st_mode))
+		return error_set(err, ERROR_CONFIG, "%.150s is in the way and no socket; remove it, or set C1D_SOCKET.",
+				 path);
+	return unlink(path) == 0 ||
+	       error_set(err, ERROR_CONFIG, "The stale %.150s cannot be removed: %s.", path, strerror(errno));
+}
+
+static bool set_group(const char *path, const char *group, struct error *err)
+{
+	struct group *found;
+
+	if (!group)
+		return true;
+	found = getgrnam(group);
+	if (!found)
+		return error_set(err, ERROR_CONFIG, "C1D_SOCKET_GROUP: there is no group %.64s.", group);
+	return chown(path, (uid_t)-1, found->gr_gid) == 0 ||
+	       error_set(err, ERROR_CONFIG, "C1D_SOCKET_GROUP: %.64s cannot be given the socket: %s.", group,
+			 strerror(errno));
+}
+
+static bool bind_at(int fd, const char *path, const struct sockaddr_un *address, struct error *err)
+{
+	mode_t before = umask(0777 & ~MODE); /* never more than that, not even for a moment */
+	int result = bind(fd, (const struct sockaddr *)address, sizeof *address);
+	int reason = errno;
+
+	umask(before);
+	return result == 0 || error_set(err, ERROR_CONFIG, "C1D_SOCKET: %.150s cannot be made: %s.", path, strerror(reason));
+}
+
+static bool make(const struct config *config, struct listener *out, struct error *err)
+{
+	const char *path = config->socket;
+	struct sockaddr_un address;
+	int fd;
+
+	if (!address_of(path, &address, err) || !clear_path(path, &address, err))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && bind_at(fd, path, &address, err) && set_group(path, config->socket_group, err) &&
+	    (listen(fd, BACKLOG) == 0 || error_set(err, ERROR_CONFIG, "listen: %s.", strerror(errno)))) {
+		*out = (struct listener){ .fd = fd, .ours = true };
+		return true;
+	}
+	if (fd >= 0)
+		close(fd);
+	return false;
+}
+
+bool listener_open(const struct config *config, const struct config_host *host, struct listener *out,
+		   struct error *err)
+{
+	if (host->inherited_listener >= 0) {
+		bool ok = take_descriptor(host->inherited_listener, out, err);
+
+		out->ours = ok && host->listen_fds == 0;
+		return ok;
+	}
+	if (host->listen_fds > 1)
+		return error_set(err, ERROR_CONFIG, "systemd passes %d sockets; one is wanted.", host->listen_fds);
+	if (host->listen_fds == 1)
+		return take_descriptor(SYSTEMD_FIRST_FD, out, err);
+	return make(config, out, err);
+}
+
+void listener_close(const struct config *config, struct listener *listener)
+{
+	if (listener->fd < 0)
+		return;
+	if (listener->ours)
+		unlink(config->socket);
+	close(listener->fd);
+	listener->fd = -1;
+}

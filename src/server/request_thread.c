@@ -1,0 +1,206 @@
+/* request_thread: see request_thread.h. */
+#include "request_thread.h"
+
+#include "access.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "incoming.h"
+#include "record.h"
+#include "record_sink.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define NO_DESCRIPTORS_PAUSE_MS 50
+#define ANSWER_MS               60000 /* for a whole answer; a single write waits C1D_WRITE_MS at most */
+#define HEAD_MAX                16384
+#define STACK_SIZE              (512u * 1024)
+
+struct request_threads {
+	struct request_work work;
+	int stop; /* eventfd, readable for ever once it is time */
+	int count;
+	pthread_t threads[];
+};
+
+/* --- one request --- */
+
+static void set_write_deadline(int fd, int64_t ms)
+{
+	struct timeval limit = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
+static void write_answer(const struct request_work *work, int fd, uint16_t request_id,
+			 const struct response *response, const struct access *access)
+{
+	int64_t deadline_ms = clock_mono_ms() + ANSWER_MS;
+	const char *outcome = response->error ? error_word(response->error) : "ok";
+	struct buffer head;
+
+	buffer_init(&head, HEAD_MAX);
+	record_head(&head, response->status, buffer_slice(&response->headers));
+	set_write_deadline(fd, work->config->write_ms);
+	if (!record_write_answer(fd, request_id, buffer_slice(&head), buffer_slice(&response->body), deadline_ms))
+		outcome = "client_gone";
+	buffer_done(&head);
+	close(fd);
+	access_answer(access, response->status, (int64_t)response->body.len, outcome);
+}
+
+static void hand_over(const struct request_work *work, int fd, uint16_t request_id, struct response *response,
+		      const struct access *access)
+{
+	struct sink *sink;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	sink = record_sink_new(fd, request_id, access);
+	if (sink) {
+		engine_hand_over(work->engine, response->stream, sink);
+		return;
+	}
+	close(fd);
+	stream_ticket_drop(response->stream, &work->hooks);
+	access_answer(access, 499, 0, "no_memory");
+}
+
+static void serve(const struct request_work *work, int fd)
+{
+	struct incoming in;
+	struct response response;
+	struct access access;
+	uint16_t request_id;
+
+	if (!incoming_read(&in, fd, work->config->read_ms)) {
+		metrics_add(M_BAD_PEERS, 0, 0, 1);
+		log_notice("connection without a usable request");
+		return;
+	}
+	response_init(&response);
+	work->app->handle(work->app_state, &in.request, &response);
+	access_fill(&access, &in.request, response.route, response.route_label);
+	fd = incoming_release(&in, &request_id);
+	if (response.stream)
+		hand_over(work, fd, request_id, &response, &access);
+	else
+		write_answer(work, fd, request_id, &response, &access);
+	response_done(&response);
+	incoming_done(&in);
+}
+
+/* --- the loop --- */
+
+static void rest_without_descriptors(const struct request_threads *threads)
+{
+	static _Atomic int64_t said_ms;
+	struct pollfd stop = { .fd = threads->stop, .events = POLLIN };
+	int64_t now_ms = clock_mono_ms();
+
+	if (now_ms - atomic_load(&said_ms) > 1000) {
+		atomic_store(&said_ms, now_ms);
+		log_error("connections wait: no descriptors or memory left", LOG_T("reason", strerror(errno)));
+	}
+	poll(&stop, 1, NO_DESCRIPTORS_PAUSE_MS);
+}
+
+static void accept_one(struct request_threads *threads)
+{
+	const struct request_work *work = &threads->work;
+	int fd = accept4(work->listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd >= 0) {
+		atomic_fetch_add(&work->slot->requests_busy, 1);
+		serve(work, fd);
+		atomic_fetch_sub(&work->slot->requests_busy, 1);
+	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		rest_without_descriptors(threads);
+	}
+}
+
+static int open_epoll(const struct request_threads *threads)
+{
+	struct epoll_event listener = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	struct epoll_event stop = { .events = EPOLLIN, .data.u32 = 1 };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	if (epoll >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, threads->work.listener, &listener) == 0 &&
+	    epoll_ctl(epoll, EPOLL_CTL_ADD, threads->stop, &stop) == 0)
+		return epoll;
+	if (epoll >= 0)
+		close(epoll);
+	return -1;
+}
+
+static void *thread_main(void *arg)
+{
+	struct request_threads *threads = arg;
+	struct epoll_event events[2];
+	int epoll = open_epoll(threads);
+
+	if (epoll < 0) {
+		log_error("request thread cannot wait", LOG_T("reason", strerror(errno)));
+		return NULL;
+	}
+	for (;;) {
+		int n = epoll_wait(epoll, events, 2, -1);
+		bool stop = false;
+
+		for (int i = 0; i < n; i++)
+			stop = stop || events[i].data.u32 == 1;
+		if (stop)
+			break;
+		if (n > 0)
+			accept_one(threads);
+	}
+	close(epoll);
+	return NULL;
+}
+
+/* --- life --- */
+
+struct request_threads *request_threads_start(const struct request_work *work, struct error *err)
+{
+	int wanted = (int)work->config->threads;
+	struct request_threads *threads = calloc(1, sizeof *threads + (size_t)wanted * sizeof(pthread_t));
+	pthread_attr_t attributes;
+
+	if (!threads || (threads->stop = eventfd(0, EFD_CLOEXEC)) < 0) {
+		free(threads);
+		error_set(err, ERROR_INTERNAL, "The request threads could not be made.");
+		return NULL;
+	}
+	threads->work = *work;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	while (threads->count < wanted &&
+	       pthread_create(&threads->threads[threads->count], &attributes, thread_main, threads) == 0)
+		threads->count++;
+	pthread_attr_destroy(&attributes);
+	if (threads->count == wanted)
+		return threads;
+	error_set(err, ERROR_INTERNAL, "The request threads could not be started.");
+	request_threads_stop(threads);
+	return NULL;
+}
+
+void request_threads_stop(struct request_threads *threads)
+{
+	uint64_t one = 1;
+
+	if (!threads)
+		return;
+	if (write(threads->stop, &one, sizeof one) != sizeof one)
+		log_error("request threads not told to stop");
+	while (threads->count > 0)
+		pthread_join(threads->threads[--threads->count], NULL);
+	close(threads->stop);
+	free(threads);
+}

@@ -1,0 +1,27 @@
+/*
+ * request_thread: the threads of a worker that serve short requests and prepare streams. Each waits in an epoll of its own
+ * (EPOLLEXCLUSIVE: without it all threads wake for one connection), accepts, and does everything that blocks.
+ */
+#ifndef SERVER_REQUEST_THREAD_H
+#define SERVER_REQUEST_THREAD_H
+
+#include "base/shm.h"
+#include "server/server.h"
+
+struct request_threads;
+
+struct request_work {
+	const struct config *config;
+	const struct server_app *app;
+	void *app_state;
+	struct engine_hooks hooks;
+	struct engine *engine;
+	struct shm_slot *slot;
+	int listener; /* non-blocking */
+};
+
+struct request_threads *request_threads_start(const struct request_work *work, struct error *err);
+/* No further connection is accepted; requests under way are answered; then the threads are gone. */
+void request_threads_stop(struct request_threads *threads);
+
+#endif

@@ -1,0 +1,152 @@
+/*
+ * worker: opens what its threads need, then its main thread only beats, and waits to be told to stop. It takes care that
+ * nothing outlives the supervisor.
+ */
+#include "worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "incoming.h"
+#include "request_thread.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define BEAT_MS      1000
+#define STOP_LOOK_MS 20
+#define SAVE_MS      8000 /* for the store after the last stream; what is left stays in the spool */
+
+struct worker {
+	const struct worker_place *place;
+	struct engine *engine;
+	void *app_state;
+	struct request_threads *threads;
+};
+
+/* --- starting --- */
+
+static bool open_parts(struct worker *w, struct error *err)
+{
+	const struct worker_place *place = w->place;
+	struct engine_hooks hooks = place->app->hooks;
+	struct request_work work = { .config = place->config,
+				     .app = place->app,
+				     .slot = place->slot,
+				     .listener = place->listener };
+
+	if (!incoming_init(err) ||
+	    !(w->engine = engine_open(place->config, place->shm, place->slot, err)) ||
+	    !(w->app_state = place->app->open(place->config, place->shm, w->engine, err)))
+		return false;
+	hooks.ctx = w->app_state;
+	if (!engine_start(w->engine, &hooks, err) || !place->app->start(w->app_state, err))
+		return false;
+	work.app_state = w->app_state;
+	work.engine = w->engine;
+	work.hooks = hooks;
+	return (w->threads = request_threads_start(&work, err)) != NULL;
+}
+
+/* --- running --- */
+
+/* The next of the signals we wait for, or 0 after ms. */
+static int wait_signal(int64_t ms)
+{
+	struct timespec limit = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+	sigset_t wanted;
+	int signal_number;
+
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGTERM);
+	sigaddset(&wanted, SIGQUIT);
+	signal_number = sigtimedwait(&wanted, NULL, &limit);
+	return signal_number > 0 ? signal_number : 0;
+}
+
+static void beat(const struct worker *w)
+{
+	atomic_store(&w->place->slot->beat_ms, clock_mono_ms());
+}
+
+static int run_until_told(const struct worker *w)
+{
+	int told = 0;
+
+	while (!told) {
+		beat(w);
+		told = wait_signal(BEAT_MS);
+		/* The supervisor is gone and its death signal came before we asked for one. */
+		if (!told && getppid() != w->place->supervisor)
+			told = SIGTERM;
+	}
+	return told;
+}
+
+/* --- ending --- */
+
+static int64_t deadline_of(const struct worker *w, int told)
+{
+	const struct config *config = w->place->config;
+
+	return clock_mono_ms() + (told == SIGQUIT ? config->drain_s : config->stop_s) * 1000;
+}
+
+/* Streams may finish; a SIGTERM on the way makes it quicker. */
+static void stop(struct worker *w, int told)
+{
+	log_info("worker stops", LOG_T("streams", told == SIGQUIT ? "finish" : "end soon"));
+	atomic_store(&w->place->slot->state, SHM_SLOT_DRAINING);
+	request_threads_stop(w->threads);
+	w->threads = NULL;
+	engine_stop_by(w->engine, deadline_of(w, told));
+	while (!engine_is_over(w->engine)) {
+		beat(w);
+		if (wait_signal(STOP_LOOK_MS) == SIGTERM && told != SIGTERM) {
+			told = SIGTERM;
+			engine_stop_by(w->engine, deadline_of(w, told));
+		}
+	}
+	engine_stop(w->engine, clock_mono_ms());
+	w->place->app->stop(w->app_state, clock_mono_ms() + SAVE_MS);
+}
+
+static void close_parts(struct worker *w)
+{
+	request_threads_stop(w->threads);
+	if (w->engine)
+		engine_stop(w->engine, clock_mono_ms());
+	if (w->app_state) {
+		w->place->app->stop(w->app_state, clock_mono_ms());
+		w->place->app->close(w->app_state);
+	}
+	engine_free(w->engine);
+}
+
+int worker_main(const struct worker_place *place)
+{
+	struct worker w = { .place = place };
+	struct error err = { 0 };
+	char name[32];
+	bool ok;
+
+	snprintf(name, sizeof name, "worker %d", place->number);
+	log_identity(name);
+	signal(SIGPIPE, SIG_IGN);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	prctl(PR_SET_NAME, "c1d-worker");
+	metrics_attach(place->shm, place->slot);
+	ok = open_parts(&w, &err);
+	if (ok) {
+		atomic_store(&place->slot->state, SHM_SLOT_READY);
+		log_info("worker ready", LOG_I("threads", place->config->threads));
+		stop(&w, run_until_told(&w));
+	} else {
+		log_error("worker not started", LOG_T("reason", err.detail));
+	}
+	close_parts(&w);
+	log_info("worker ended");
+	return ok ? WORKER_DONE : err.code == ERROR_CONFIG ? WORKER_HOPELESS : WORKER_FAILED;
+}
