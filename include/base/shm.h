@@ -41,9 +41,11 @@ struct shm {
 	struct shm_slot slots[SHM_SLOTS];
 };
 
-/* Zeroed. *fd (may be NULL) names it for shm_adopt: it has no close-on-exec, so that the supervisor can execute itself anew. */
+/* Zeroed. *fd (may be NULL) names it for shm_adopt: it has no close-on-exec, so that the supervisor
+ * can execute itself anew. */
 struct shm *shm_map(int *fd, struct error *err);
-/* The same memory again, in the process that it was made for; NULL when it is not of this program's version. */
+/* The same memory again, in the process that it was made for; NULL when it is not of this program's
+ * version. */
 struct shm *shm_adopt(int fd);
 void shm_unmap(struct shm *shm); /* NULL is fine */
 

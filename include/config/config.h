@@ -46,7 +46,8 @@ struct config_host {
 	const char *notify_socket; /* NOTIFY_SOCKET or NULL */
 	int64_t watchdog_ms;       /* WATCHDOG_USEC / 1000 when it is for us, else 0 */
 	bool journal;              /* JOURNAL_STREAM names our stderr */
-	int inherited_listener, inherited_shm; /* of a supervisor that executed itself anew; -1: none */
+	int inherited_listener,
+		inherited_shm; /* of a supervisor that executed itself anew; -1: none */
 };
 struct config_host config_host(void);
 

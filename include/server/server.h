@@ -25,9 +25,12 @@ struct server_app {
 	bool (*start)(void *app, struct error *err);
 	void (*stop)(void *app, int64_t deadline_ms);
 	void (*close)(void *app);
+	char **argv; /* the program's own words: a reload executes them anew */
 };
 
-/* Runs the pool until SIGTERM. Returns the exit code. */
+/* Runs the pool until SIGTERM. SIGHUP: the settings are checked, then the supervisor executes
+ * itself anew in place and starts new workers, while the old ones finish their streams. Returns the
+ * exit code. */
 int server_run(const struct config *config, const struct server_app *app);
 
 #endif

@@ -69,10 +69,12 @@ struct engine *engine_open(const struct config *config, struct shm *shm, struct 
 			   struct error *err);
 bool engine_start(struct engine *engine, const struct engine_hooks *hooks,
 		  struct error *err); /* its thread */
-/* Runs may finish until the deadline (monotonic), then the rest ends as `interrupted`. May be said again, earlier or later. */
+/* Runs may finish until the deadline (monotonic), then the rest ends as `interrupted`. May be said
+ * again, earlier or later. */
 void engine_stop_by(struct engine *engine, int64_t deadline_ms);
 bool engine_is_over(const struct engine *engine); /* nothing runs any more after a stop */
-void engine_stop(struct engine *engine, int64_t deadline_ms); /* the same, and waits for its thread */
+void engine_stop(struct engine *engine,
+		 int64_t deadline_ms); /* the same, and waits for its thread */
 void engine_free(struct engine *engine);
 
 /* --- any thread --- */

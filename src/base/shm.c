@@ -1,4 +1,5 @@
-/* shm: one shared mapping, made before the fork; it has a descriptor, so that it can outlive an exec. */
+/* shm: one shared mapping, made before the fork; it has a descriptor, so that it can outlive an
+ * exec. */
 #include "base/shm.h"
 
 #include <errno.h>
@@ -20,7 +21,8 @@ struct shm *shm_map(int *fd, struct error *err)
 	struct shm *shm = file >= 0 && ftruncate(file, sizeof *shm) == 0 ? map(file) : NULL;
 
 	if (!shm) {
-		error_set(err, ERROR_INTERNAL, "The shared memory could not be mapped: %s.", strerror(errno));
+		error_set(err, ERROR_INTERNAL, "The shared memory could not be mapped: %s.",
+			  strerror(errno));
 		if (file >= 0)
 			close(file);
 		return NULL;

@@ -25,9 +25,6 @@ bool command_settings(int argc, char **argv, struct config *out, int *exit_code)
 /* Is the option there? Options are words of their own: -t, --config FILE. */
 bool command_has(int argc, char **argv, const char *option);
 
-/* serve.c */
-int serve_pool(const struct config *config);
-
 /* The commands with one line each: for `c1d help`. */
 void command_list(void);
 

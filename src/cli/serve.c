@@ -7,6 +7,7 @@
 #include "server/server.h"
 #include "service/service.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* What a worker's request threads get. */
@@ -64,16 +65,29 @@ static void app_stop(void *app, int64_t deadline_ms)
 	service_stop(((struct app *)app)->service, deadline_ms);
 }
 
-int serve_pool(const struct config *config)
+int command_serve(int argc, char **argv)
 {
-	const struct server_app app = {
+	struct server_app app = {
 		.open = app_open,
 		.handle = app_handle,
 		.hooks = { .ended = app_run_ended },
 		.start = app_start,
 		.stop = app_stop,
 		.close = app_close,
+		.argv = argv - 1, /* with the program's name */
 	};
+	struct config config;
+	struct error err = { 0 };
+	int code;
 
-	return server_run(config, &app);
+	if (!command_settings(argc, argv, &config, &code))
+		return code;
+	if (store_check_uri(config.store_uri, &err)) {
+		code = server_run(&config, &app);
+	} else {
+		fprintf(stderr, "c1d: the store's address is wrong: %s\n", err.detail);
+		code = EXIT_CONFIG;
+	}
+	config_done(&config);
+	return code;
 }

@@ -21,8 +21,9 @@ extern char **environ;
 /* Variables of ours that are no settings: where the file is, and what the tests use. */
 static bool is_other_variable(struct slice name)
 {
-	return slice_is(name, "C1D_CONFIG") || slice_is(name, "C1D_INHERITED") || slice_starts(name, SLICE("C1D_TEST_")) ||
-	       slice_is(name, "C1D_BIN") || slice_is(name, "C1D_TSAN_BIN");
+	return slice_is(name, "C1D_CONFIG") || slice_is(name, "C1D_INHERITED") ||
+	       slice_starts(name, SLICE("C1D_TEST_")) || slice_is(name, "C1D_BIN") ||
+	       slice_is(name, "C1D_TSAN_BIN");
 }
 
 static void refuse_unknown(struct load *load, struct slice name)

@@ -50,8 +50,9 @@ struct config_host config_host(void)
 {
 	const char *fds = getenv("LISTEN_FDS"), *watchdog = getenv("WATCHDOG_USEC");
 	struct config_host host = { .notify_socket = getenv("NOTIFY_SOCKET"),
-				    .journal = stderr_is_journal(), .inherited_listener = -1, .inherited_shm = -1 };
-
+				    .journal = stderr_is_journal(),
+				    .inherited_listener = -1,
+				    .inherited_shm = -1 };
 
 	if (fds && is_for_us("LISTEN_PID"))
 		host.listen_fds = atoi(fds);

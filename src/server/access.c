@@ -6,9 +6,12 @@
 #include "base/metrics.h"
 #include <stdio.h>
 
-void access_fill(struct access *out, const struct request *request, const char *route, int route_label)
+void access_fill(struct access *out, const struct request *request, const char *route,
+		 int route_label)
 {
-	*out = (struct access){ .route = route, .route_label = route_label, .arrived_ms = request->arrived_ms };
+	*out = (struct access){ .route = route,
+				.route_label = route_label,
+				.arrived_ms = request->arrived_ms };
 	snprintf(out->id, sizeof out->id, "%s", request->id);
 	snprintf(out->method, sizeof out->method, "%.*s", SLICE_ARG(request->method));
 }
@@ -19,8 +22,9 @@ void access_answer(const struct access *access, int status, int64_t bytes, const
 
 	metrics_add(M_REQUESTS, access->route_label, metric_status_label(status), 1);
 	metrics_observe_ms(M_REQUEST_SECONDS, 0, ms);
-	log_info("request", LOG_T("id", access->id), LOG_T("method", access->method), LOG_T("route", access->route),
-		 LOG_I("status", status), LOG_I("ms", ms), LOG_I("bytes", bytes), LOG_T("outcome", outcome));
+	log_info("request", LOG_T("id", access->id), LOG_T("method", access->method),
+		 LOG_T("route", access->route), LOG_I("status", status), LOG_I("ms", ms),
+		 LOG_I("bytes", bytes), LOG_T("outcome", outcome));
 }
 
 void access_stream(const struct access *access, const struct sink_summary *summary)
@@ -28,8 +32,8 @@ void access_stream(const struct access *access, const struct sink_summary *summa
 	int64_t ms = clock_mono_ms() - access->arrived_ms;
 
 	metrics_add(M_REQUESTS, access->route_label, metric_status_label(summary->status), 1);
-	log_info("request", LOG_T("id", access->id), LOG_T("method", access->method), LOG_T("route", access->route),
-		 LOG_I("status", summary->status), LOG_I("ms", ms), LOG_I("bytes", summary->bytes),
-		 LOG_I("first_byte_ms", summary->first_byte_ms), LOG_T("outcome", summary->outcome),
-		 LOG_T("run", summary->run_id));
+	log_info("request", LOG_T("id", access->id), LOG_T("method", access->method),
+		 LOG_T("route", access->route), LOG_I("status", summary->status), LOG_I("ms", ms),
+		 LOG_I("bytes", summary->bytes), LOG_I("first_byte_ms", summary->first_byte_ms),
+		 LOG_T("outcome", summary->outcome), LOG_T("run", summary->run_id));
 }

@@ -14,7 +14,8 @@ struct access {
 	int64_t arrived_ms;
 };
 
-void access_fill(struct access *out, const struct request *request, const char *route, int route_label);
+void access_fill(struct access *out, const struct request *request, const char *route,
+		 int route_label);
 void access_answer(const struct access *access, int status, int64_t bytes, const char *outcome);
 void access_stream(const struct access *access, const struct sink_summary *summary);
 

@@ -72,8 +72,8 @@ static void set_read_deadline(int fd, int64_t ms)
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 }
 
-/* libfcgi closes the descriptor itself when it fails (-EBADF is then what is left), but not when it gives a request that
- * stalled behind its first record: that one has no method. */
+/* libfcgi closes the descriptor itself when it fails (-EBADF is then what is left), but not when it
+ * gives a request that stalled behind its first record: that one has no method. */
 bool incoming_read(struct incoming *in, int fd, int64_t read_ms)
 {
 	memset(in, 0, sizeof *in);
@@ -124,7 +124,8 @@ static bool read_some(struct incoming *in, struct buffer *body, size_t max)
 		int n = FCGX_GetStr(chunk, (int)sizeof chunk, in->fcgi.in);
 
 		if (n > 0 && !buffer_append(body, (struct slice){ chunk, (size_t)n }))
-			return true; /* over the cap of the buffer, which is one more than allowed */
+			return true; /* over the cap of the buffer, which is one more than allowed
+				      */
 		if (n < (int)sizeof chunk) {
 			in->at_end = true;
 			return FCGX_GetError(in->fcgi.in) == 0;

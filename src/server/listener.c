@@ -27,7 +27,8 @@ static bool is_listening_socket(int fd)
 static bool take_descriptor(int fd, struct listener *out, struct error *err)
 {
 	if (!is_listening_socket(fd))
-		return error_set(err, ERROR_CONFIG, "Descriptor %d, which was passed in, is no listening socket.", fd);
+		return error_set(err, ERROR_CONFIG,
+				 "Descriptor %d, which was passed in, is no listening socket.", fd);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	*out = (struct listener){ .fd = fd };
@@ -38,13 +39,16 @@ static bool address_of(const char *path, struct sockaddr_un *out, struct error *
 {
 	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof out->sun_path)
-		return error_set(err, ERROR_CONFIG, "C1D_SOCKET is longer than the %zu bytes that a socket's path may have.",
-				 sizeof out->sun_path - 1);
+		return error_set(
+			err, ERROR_CONFIG,
+			"C1D_SOCKET is longer than the %zu bytes that a socket's path may have.",
+			sizeof out->sun_path - 1);
 	strcpy(out->sun_path, path);
 	return true;
 }
 
-/* A path that somebody answers on is another instance's; one that nobody answers on was left by one that was killed. */
+/* A path that somebody answers on is another instance's; one that nobody answers on was left by one
+ * that was killed. */
 static bool clear_path(const char *path, const struct sockaddr_un *address, struct error *err)
 {
 	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -55,15 +59,20 @@ static bool clear_path(const char *path, const struct sockaddr_un *address, stru
 		close(probe);
 		return true;
 	}
-	live = connect(probe, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN;
+	live = connect(probe, (const struct sockaddr *)address, sizeof *address) == 0 ||
+	       errno == EAGAIN;
 	close(probe);
 	if (live)
-		return error_set(err, ERROR_CONFIG, "Another instance answers at %.150s; stop it, or set C1D_SOCKET.", path);
-	if (!S_ISSOCK(is.st_mode))
-		return error_set(err, ERROR_CONFIG, "%.150s is in the way and no socket; remove it, or set C1D_SOCKET.",
+		return error_set(err, ERROR_CONFIG,
+				 "Another instance answers at %.150s; stop it, or set C1D_SOCKET.",
 				 path);
+	if (!S_ISSOCK(is.st_mode))
+		return error_set(
+			err, ERROR_CONFIG,
+			"%.150s is in the way and no socket; remove it, or set C1D_SOCKET.", path);
 	return unlink(path) == 0 ||
-	       error_set(err, ERROR_CONFIG, "The stale %.150s cannot be removed: %s.", path, strerror(errno));
+	       error_set(err, ERROR_CONFIG, "The stale %.150s cannot be removed: %s.", path,
+			 strerror(errno));
 }
 
 static bool set_group(const char *path, const char *group, struct error *err)
@@ -74,9 +83,11 @@ static bool set_group(const char *path, const char *group, struct error *err)
 		return true;
 	found = getgrnam(group);
 	if (!found)
-		return error_set(err, ERROR_CONFIG, "C1D_SOCKET_GROUP: there is no group %.64s.", group);
+		return error_set(err, ERROR_CONFIG, "C1D_SOCKET_GROUP: there is no group %.64s.",
+				 group);
 	return chown(path, (uid_t)-1, found->gr_gid) == 0 ||
-	       error_set(err, ERROR_CONFIG, "C1D_SOCKET_GROUP: %.64s cannot be given the socket: %s.", group,
+	       error_set(err, ERROR_CONFIG,
+			 "C1D_SOCKET_GROUP: %.64s cannot be given the socket: %s.", group,
 			 strerror(errno));
 }
 
@@ -87,7 +98,8 @@ static bool bind_at(int fd, const char *path, const struct sockaddr_un *address,
 	int reason = errno;
 
 	umask(before);
-	return result == 0 || error_set(err, ERROR_CONFIG, "C1D_SOCKET: %.150s cannot be made: %s.", path, strerror(reason));
+	return result == 0 || error_set(err, ERROR_CONFIG, "C1D_SOCKET: %.150s cannot be made: %s.",
+					path, strerror(reason));
 }
 
 static bool make(const struct config *config, struct listener *out, struct error *err)
@@ -99,8 +111,10 @@ static bool make(const struct config *config, struct listener *out, struct error
 	if (!address_of(path, &address, err) || !clear_path(path, &address, err))
 		return false;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && bind_at(fd, path, &address, err) && set_group(path, config->socket_group, err) &&
-	    (listen(fd, BACKLOG) == 0 || error_set(err, ERROR_CONFIG, "listen: %s.", strerror(errno)))) {
+	if (fd >= 0 && bind_at(fd, path, &address, err) &&
+	    set_group(path, config->socket_group, err) &&
+	    (listen(fd, BACKLOG) == 0 ||
+	     error_set(err, ERROR_CONFIG, "listen: %s.", strerror(errno)))) {
 		*out = (struct listener){ .fd = fd, .ours = true };
 		return true;
 	}
@@ -109,8 +123,8 @@ static bool make(const struct config *config, struct listener *out, struct error
 	return false;
 }
 
-bool listener_open(const struct config *config, const struct config_host *host, struct listener *out,
-		   struct error *err)
+bool listener_open(const struct config *config, const struct config_host *host,
+		   struct listener *out, struct error *err)
 {
 	if (host->inherited_listener >= 0) {
 		bool ok = take_descriptor(host->inherited_listener, out, err);
@@ -119,7 +133,8 @@ bool listener_open(const struct config *config, const struct config_host *host, 
 		return ok;
 	}
 	if (host->listen_fds > 1)
-		return error_set(err, ERROR_CONFIG, "systemd passes %d sockets; one is wanted.", host->listen_fds);
+		return error_set(err, ERROR_CONFIG, "systemd passes %d sockets; one is wanted.",
+				 host->listen_fds);
 	if (host->listen_fds == 1)
 		return take_descriptor(SYSTEMD_FIRST_FD, out, err);
 	return make(config, out, err);

@@ -112,7 +112,8 @@ static bool send_all(int fd, struct iovec *parts, size_t count, int64_t deadline
 	return true;
 }
 
-/* The next records of head and body, which are one text to FastCGI. Gives how many parts were filled. */
+/* The next records of head and body, which are one text to FastCGI. Gives how many parts were
+ * filled. */
 static size_t next_records(struct slice rest[2], uint16_t request_id,
 			   unsigned char headers[RECORDS_A_WRITE][RECORD_HEADER],
 			   struct iovec parts[RECORDS_A_WRITE * 2])

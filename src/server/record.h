@@ -1,6 +1,6 @@
 /*
- * record: FastCGI records on their way out (FastCGI 1.0, 3.3 and 5): header of 8 bytes, content up to 65,535. Responder role
- * only.
+ * record: FastCGI records on their way out (FastCGI 1.0, 3.3 and 5): header of 8 bytes, content up
+ * to 65,535. Responder role only.
  */
 #ifndef SERVER_RECORD_H
 #define SERVER_RECORD_H
@@ -18,8 +18,8 @@ void record_end(unsigned char out[RECORD_END], uint16_t request_id);
 /* "Status: 200 OK\r\n", the header lines, a blank line. */
 bool record_head(struct buffer *out, int status, struct slice headers);
 
-/* A whole answer, blocking; each write waits at most as long as SO_SNDTIMEO says, all of them until the deadline
- * (monotonic). false: the peer has gone or takes nothing. */
+/* A whole answer, blocking; each write waits at most as long as SO_SNDTIMEO says, all of them until
+ * the deadline (monotonic). false: the peer has gone or takes nothing. */
 bool record_write_answer(int fd, uint16_t request_id, struct slice head, struct slice body,
 			 int64_t deadline_ms);
 

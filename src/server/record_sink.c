@@ -1,6 +1,6 @@
 /*
- * record_sink: see stream/sink.h. What the kernel does not take of a call is kept until flush, so at most one chunk, its
- * head and its end lie here.
+ * record_sink: see stream/sink.h. What the kernel does not take of a call is kept until flush, so
+ * at most one chunk, its head and its end lie here.
  */
 #include "record_sink.h"
 
@@ -40,8 +40,8 @@ static bool keep(struct record_sink *s, const struct iovec *parts, int count, si
 		size_t skip = n < parts[i].iov_len ? n : parts[i].iov_len;
 
 		n -= skip;
-		buffer_append(&s->rest,
-			      (struct slice){ (char *)parts[i].iov_base + skip, parts[i].iov_len - skip });
+		buffer_append(&s->rest, (struct slice){ (char *)parts[i].iov_base + skip,
+							parts[i].iov_len - skip });
 	}
 	return !s->rest.failed;
 }

@@ -49,15 +49,16 @@ static void write_answer(const struct request_work *work, int fd, uint16_t reque
 	buffer_init(&head, HEAD_MAX);
 	record_head(&head, response->status, buffer_slice(&response->headers));
 	set_write_deadline(fd, work->config->write_ms);
-	if (!record_write_answer(fd, request_id, buffer_slice(&head), buffer_slice(&response->body), deadline_ms))
+	if (!record_write_answer(fd, request_id, buffer_slice(&head), buffer_slice(&response->body),
+				 deadline_ms))
 		outcome = "client_gone";
 	buffer_done(&head);
 	close(fd);
 	access_answer(access, response->status, (int64_t)response->body.len, outcome);
 }
 
-static void hand_over(const struct request_work *work, int fd, uint16_t request_id, struct response *response,
-		      const struct access *access)
+static void hand_over(const struct request_work *work, int fd, uint16_t request_id,
+		      struct response *response, const struct access *access)
 {
 	struct sink *sink;
 
@@ -106,7 +107,8 @@ static void rest_without_descriptors(const struct request_threads *threads)
 
 	if (now_ms - atomic_load(&said_ms) > 1000) {
 		atomic_store(&said_ms, now_ms);
-		log_error("connections wait: no descriptors or memory left", LOG_T("reason", strerror(errno)));
+		log_error("connections wait: no descriptors or memory left",
+			  LOG_T("reason", strerror(errno)));
 	}
 	poll(&stop, 1, NO_DESCRIPTORS_PAUSE_MS);
 }
@@ -169,7 +171,8 @@ static void *thread_main(void *arg)
 struct request_threads *request_threads_start(const struct request_work *work, struct error *err)
 {
 	int wanted = (int)work->config->threads;
-	struct request_threads *threads = calloc(1, sizeof *threads + (size_t)wanted * sizeof(pthread_t));
+	struct request_threads *threads =
+		calloc(1, sizeof *threads + (size_t)wanted * sizeof(pthread_t));
 	pthread_attr_t attributes;
 
 	if (!threads || (threads->stop = eventfd(0, EFD_CLOEXEC)) < 0) {
@@ -180,8 +183,8 @@ struct request_threads *request_threads_start(const struct request_work *work, s
 	threads->work = *work;
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	while (threads->count < wanted &&
-	       pthread_create(&threads->threads[threads->count], &attributes, thread_main, threads) == 0)
+	while (threads->count < wanted && pthread_create(&threads->threads[threads->count],
+							 &attributes, thread_main, threads) == 0)
 		threads->count++;
 	pthread_attr_destroy(&attributes);
 	if (threads->count == wanted)

@@ -1,6 +1,7 @@
 /*
- * request_thread: the threads of a worker that serve short requests and prepare streams. Each waits in an epoll of its own
- * (EPOLLEXCLUSIVE: without it all threads wake for one connection), accepts, and does everything that blocks.
+ * request_thread: the threads of a worker that serve short requests and prepare streams. Each waits
+ * in an epoll of its own (EPOLLEXCLUSIVE: without it all threads wake for one connection), accepts,
+ * and does everything that blocks.
  */
 #ifndef SERVER_REQUEST_THREAD_H
 #define SERVER_REQUEST_THREAD_H

@@ -1,6 +1,6 @@
 /*
- * worker: opens what its threads need, then its main thread only beats, and waits to be told to stop. It takes care that
- * nothing outlives the supervisor.
+ * worker: opens what its threads need, then its main thread only beats, and waits to be told to
+ * stop. It takes care that nothing outlives the supervisor.
  */
 #include "worker.h"
 

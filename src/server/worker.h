@@ -9,7 +9,8 @@
 /* Exit codes that the supervisor acts on. */
 enum { WORKER_DONE = 0, WORKER_FAILED = 1, WORKER_HOPELESS = 2 /* trying again would not help */ };
 
-/* What a worker is told by: SIGTERM ends streams after C1D_STOP_SECONDS, SIGQUIT lets them finish for C1D_DRAIN_SECONDS. */
+/* What a worker is told by: SIGTERM ends streams after C1D_STOP_SECONDS, SIGQUIT lets them finish
+ * for C1D_DRAIN_SECONDS. */
 struct worker_place {
 	const struct config *config;
 	const struct server_app *app;

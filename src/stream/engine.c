@@ -230,6 +230,7 @@ static void *engine_thread(void *arg)
 	struct engine *engine = arg;
 
 	loop_run(engine->loop);
+	atomic_store(&engine->over, true);
 	return NULL;
 }
 
@@ -244,17 +245,27 @@ bool engine_start(struct engine *engine, const struct engine_hooks *hooks, struc
 	return true;
 }
 
-void engine_stop(struct engine *engine, int64_t deadline_ms)
+void engine_stop_by(struct engine *engine, int64_t deadline_ms)
 {
 	struct command *command = calloc(1, sizeof *command);
 
-	if (!engine->started || !command) {
-		free(command);
-		return;
-	}
+	if (!command)
+		return; /* whoever asks asks again, or kills */
 	command->kind = COMMAND_STOP;
 	command->deadline_ms = deadline_ms;
 	leave_command(engine, command);
+}
+
+bool engine_is_over(const struct engine *engine)
+{
+	return !engine->started || atomic_load(&engine->over);
+}
+
+void engine_stop(struct engine *engine, int64_t deadline_ms)
+{
+	if (!engine->started)
+		return;
+	engine_stop_by(engine, deadline_ms);
 	pthread_join(engine->thread, NULL);
 	engine->started = false;
 }

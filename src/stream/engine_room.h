@@ -72,6 +72,7 @@ struct engine {
 	struct loop *loop;
 	struct net_multi *multi;
 	pthread_t thread;
+	atomic_bool over; /* its loop has ended */
 	bool started;
 	struct loop_timer tick;
 	struct loop_watch notices;

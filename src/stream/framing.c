@@ -60,8 +60,8 @@ struct slice framing_heartbeat(enum stream_format format)
 	return format == STREAM_SSE ? SLICE(": hb\n\n") : SLICE("<!--k-->");
 }
 
-bool stream_whole(const struct stream_options *options, const struct spool_record *record, struct slice text,
-		  struct buffer *out)
+bool stream_whole(const struct stream_options *options, const struct spool_record *record,
+		  struct slice text, struct buffer *out)
 {
 	const struct error none = { .code = ERROR_NONE };
 	int64_t offset = 0;
