@@ -69,8 +69,9 @@ test:
 
 demo:
 	@sh tests/deps demo
-	@$(MAKE) --no-print-directory -s all
-	@exec $(PYTHON) tests/demo/run
+	@[ -x $(BUILD)/c1d ] || echo "Building $(BUILD)/c1d"
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all
+	@exec $(PYTHON) tests/demo/run $(BUILD)/c1d
 
 bench:
 	@sh tests/deps test

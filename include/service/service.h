@@ -73,6 +73,11 @@ bool service_message_update(struct service *service, const struct caller *caller
 			    const char *thread_id, const char *id, struct message_patch *patch,
 			    struct arena *arena, struct message *out, struct error *err);
 
+/* User text in the form that the C1 client loads. NULL: no memory. */
+const char *service_as_c1(struct arena *arena, struct slice content, size_t *len);
+/* A card that shows an error in the chat: the stock client shows nothing of a status. */
+bool service_error_card(const struct error *problem, struct buffer *out);
+
 /* --- turns --- */
 struct turn_request {
 	struct slice thread_id;   /* checked id, or "": a new thread */

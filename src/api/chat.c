@@ -5,7 +5,6 @@
  */
 #include "api_room.h"
 
-#include "llm/c1.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -223,7 +222,7 @@ static bool answer_card(struct call *call, const struct error *problem, struct e
 	if (problem->retry_after_s > 0)
 		response_headerf(response, "Retry-After", "%d", problem->retry_after_s);
 	response->body.max = CARD_MAX;
-	c1_error_card(&response->body, error_title(problem->code), problem->detail);
+	service_error_card(problem, &response->body);
 	return answer_done(call, err);
 }
 

@@ -2,7 +2,6 @@
 #include "api_room.h"
 
 #include "base/id.h"
-#include "llm/c1.h"
 
 #define LIMIT_DEFAULT 200
 #define LIMIT_MAX     1000
@@ -17,22 +16,18 @@ static bool as_c1(struct call *call, struct message_list *list, struct error *er
 
 	for (size_t i = 0; i < list->count; i++) {
 		struct message message = list->items[i];
-		struct buffer wrapped;
 
 		if (message.role != ROLE_USER && message.role != ROLE_ASSISTANT)
 			continue;
-		if (message.role == ROLE_USER) {
-			buffer_init(&wrapped, message.content.len * 6 + 64);
-			if (c1_wrap_user(&wrapped, message.content))
-				message.content = (struct slice){
-					arena_copy(call->arena, buffer_slice(&wrapped)), wrapped.len
-				};
-			buffer_done(&wrapped);
-		}
+		if (message.role == ROLE_USER)
+			message.content.ptr =
+				service_as_c1(call->arena, message.content, &message.content.len);
+		if (!message.content.ptr)
+			return error_set(err, ERROR_OVERLOADED, "No memory for this page.");
 		list->items[kept++] = message;
 	}
 	list->count = kept;
-	return !call->arena->failed || error_set(err, ERROR_OVERLOADED, "No memory for this page.");
+	return true;
 }
 
 /* Back in time from the newest, or onwards from `after`. */

@@ -23,7 +23,7 @@
 	"{\"enum\":[\"streaming\",\"complete\",\"length\",\"stopped\",\"error\",\"interrupted\"]}"
 #define TIMES                                                                                      \
 	"\"created_at\":" WHEN ",\"createdAt\":" WHEN ",\"updated_at\":" WHEN ",\"updatedAt\""     \
-									      ":" WHEN
+	":" WHEN
 
 static const struct {
 	const char *name, *json;
@@ -63,7 +63,7 @@ static const struct {
 	  ",\"prompt\":{\"type\":\"object\",\"required\":[\"content\"],"
 	  "\"properties\":{\"id\":" ID ",\"role\":{\"const\":\"user\"},\"content\":" TEXT
 	  "}},\"model\":" TEXT ",\"on_disconnect\":{\"type\":\"string\",\"pattern\":\"^(continue|"
-			       "cancel|grace:[0-9]+)$\"},\"metadata\":" OBJECT "}}" },
+	  "cancel|grace:[0-9]+)$\"},\"metadata\":" OBJECT "}}" },
 	{ "Deleted",
 	  "{\"type\":\"object\",\"properties\":{\"deleted\":{\"const\":true},\"id\":" ID "}}" },
 	{ "Health", "{\"type\":\"object\",\"properties\":{\"status\":{\"enum\":[\"healthy\","

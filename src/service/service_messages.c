@@ -73,6 +73,23 @@ bool service_message_list(struct service *service, const struct caller *caller,
 	return true;
 }
 
+const char *service_as_c1(struct arena *arena, struct slice content, size_t *len)
+{
+	struct buffer wrapped;
+	const char *copy;
+
+	buffer_init(&wrapped, content.len * 6 + 64);
+	copy = c1_wrap_user(&wrapped, content) ? arena_copy(arena, buffer_slice(&wrapped)) : NULL;
+	*len = wrapped.len;
+	buffer_done(&wrapped);
+	return copy;
+}
+
+bool service_error_card(const struct error *problem, struct buffer *out)
+{
+	return c1_error_card(out, error_title(problem->code), problem->detail);
+}
+
 /* --- changing --- */
 
 bool service_message_add(struct service *service, const struct caller *caller,

@@ -1,11 +1,12 @@
 /* The table of a run's states says what its picture says. */
 #include "../../src/stream/run_state.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 static void an_answer_flows_is_saved_and_is_over(void **state)
 {
