@@ -77,6 +77,9 @@ bool sql_run(sqlite3 *db, int *changed, struct error *err, const char *sql,
 const char *sql_column_text(sqlite3_stmt *row, int column, struct arena *arena); /* NULL for NULL */
 struct slice sql_column_slice(sqlite3_stmt *row, int column, struct arena *arena);
 
+/* The items with room for one more behind count of them; NULL when the arena is full. */
+void *sql_grow(struct arena *arena, void *items, size_t count, size_t size);
+
 /* Logs what the driver said and fills err with its meaning. */
 bool sqlite_fail(sqlite3 *db, struct error *err);
 /* ERROR_OVERLOADED when the arena is full. */

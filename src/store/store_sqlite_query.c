@@ -112,3 +112,16 @@ const char *sql_column_text(sqlite3_stmt *row, int column, struct arena *arena)
 		return NULL;
 	return sql_column_slice(row, column, arena).ptr;
 }
+
+/* Doubled at each power of two; what is left behind goes with the arena. */
+void *sql_grow(struct arena *arena, void *items, size_t count, size_t size)
+{
+	void *grown;
+
+	if ((count & (count - 1)) != 0)
+		return items;
+	grown = arena_alloc(arena, (count ? 2 * count : 1) * size);
+	if (grown && count > 0)
+		memcpy(grown, items, count * size);
+	return grown;
+}
