@@ -21,6 +21,9 @@ struct engine_hooks {
 	/* A run has ended and its spool says how. The saver saves it, marks the spool saved, and
 	 * calls engine_saved. The reference to the spool is the callee's. */
 	void (*ended)(void *ctx, struct spool *spool);
+	/* The last follower of a run that goes on has left (here; others may follow it elsewhere).
+	 * The reference is the callee's. */
+	void (*left)(void *ctx, struct spool *spool);
 	void *ctx;
 };
 

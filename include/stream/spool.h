@@ -91,8 +91,15 @@ bool spool_ask_stop(struct spool_dir *dir, const char *run_id, struct error *err
 void spool_each(struct spool_dir *dir, void (*visit)(void *ctx, const struct spool_record *record),
 		void *ctx);
 
+/* Every answer that nobody owns and nobody saved: its worker died. Each is locked for the caller,
+ * who gets the reference; one without an end is ended as `interrupted`, its tail cut to what surely
+ * reached the disk. */
+void spool_adopt_each(struct spool_dir *dir, int64_t now_ms,
+		      void (*adopt)(void *ctx, struct spool *spool), void *ctx);
+
 void spool_remove(struct spool_dir *dir, const char *run_id);
-/* Removes saved files that ended before the given time. Returns how many stay. */
+/* Removes saved files that ended before the given time, and what crashes left beside them. Returns
+ * how many stay. */
 size_t spool_sweep(struct spool_dir *dir, int64_t ended_before_ms);
 
 #endif

@@ -17,6 +17,7 @@
 #define RETRY_MAX_MS   5000
 #define IDLE_WAIT_MS   500 /* how often an idle saver looks whether a store that is down is back */
 #define SWEEP_EVERY_MS (60 * 1000)
+#define ADOPT_EVERY_MS 2000             /* how often the pool looks for answers of dead workers */
 #define KEPT_MS        (15 * 60 * 1000) /* a saved answer stays in the spool so long, for resumes */
 
 struct save {
@@ -33,6 +34,7 @@ struct savers {
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t changed;
 	struct save *queue; /* oldest first */
+	struct save *left;  /* runs whose last follower has gone: to be looked after */
 	int busy;
 	bool stopping;
 	int64_t stop_at_ms, sweep_at_ms;
@@ -134,6 +136,22 @@ void savers_add(struct savers *savers, struct spool *spool)
 	pthread_mutex_unlock(&savers->lock);
 }
 
+void savers_look_after(struct savers *savers, struct spool *spool)
+{
+	struct save *job = calloc(1, sizeof *job);
+
+	if (!job) {
+		spool_unref(spool);
+		return;
+	}
+	job->spool = spool;
+	pthread_mutex_lock(&savers->lock);
+	job->next = savers->left;
+	savers->left = job;
+	pthread_cond_signal(&savers->changed);
+	pthread_mutex_unlock(&savers->lock);
+}
+
 static void wait_until(struct savers *savers, int64_t mono_ms)
 {
 	struct timespec until = { .tv_sec = mono_ms / 1000, .tv_nsec = mono_ms % 1000 * 1000000 };
@@ -147,6 +165,8 @@ static struct save *take(struct savers *savers, bool store_up, int64_t now_ms)
 {
 	struct save *job = savers->queue;
 
+	if (savers->left)
+		return NULL;
 	if (job && store_up && job->due_ms <= now_ms) {
 		savers->queue = job->next;
 		savers->busy++;
@@ -203,6 +223,39 @@ static void sweep_when_due(struct savers *savers, int64_t now_ms)
 		spool_sweep(savers->service->spools, clock_wall_ms() - KEPT_MS);
 }
 
+static void look_after_all(struct savers *savers)
+{
+	struct save *job, *next;
+
+	pthread_mutex_lock(&savers->lock);
+	job = savers->left;
+	savers->left = NULL;
+	pthread_mutex_unlock(&savers->lock);
+	for (; job; job = next) {
+		next = job->next;
+		unattended_check(savers->service, spool_record(job->spool)->user_id);
+		spool_unref(job->spool);
+		free(job);
+	}
+}
+
+static void adopt(void *savers, struct spool *spool)
+{
+	savers_add(savers, spool);
+}
+
+/* One saver of the pool at a time has the duty. */
+static void adopt_when_due(struct savers *savers, int64_t now_ms)
+{
+	struct shm *shm = savers->service->shm;
+	int64_t last_ms = shm ? atomic_load(&shm->adopt_ms) : now_ms;
+
+	if (last_ms == 0 || now_ms - last_ms >= ADOPT_EVERY_MS) {
+		if (atomic_compare_exchange_strong(&shm->adopt_ms, &last_ms, now_ms))
+			spool_adopt_each(savers->service->spools, clock_wall_ms(), adopt, savers);
+	}
+}
+
 static void *saver_thread(void *arg)
 {
 	struct savers *savers = arg;
@@ -219,6 +272,8 @@ static void *saver_thread(void *arg)
 			all_are_due(savers);
 		was_up = up;
 		sweep_when_due(savers, now_ms);
+		adopt_when_due(savers, now_ms);
+		look_after_all(savers);
 		pthread_mutex_lock(&savers->lock);
 		over = is_over(savers, now_ms);
 		job = over ? NULL : take(savers, up, now_ms);
@@ -282,6 +337,11 @@ void savers_free(struct savers *savers)
 		next = job->next;
 		log_warn("answer left in the spool",
 			 LOG_T("run", spool_record(job->spool)->run_id));
+		spool_unref(job->spool);
+		free(job);
+	}
+	for (struct save *job = savers->left; job; job = next) {
+		next = job->next;
 		spool_unref(job->spool);
 		free(job);
 	}

@@ -56,6 +56,13 @@ void service_run_ended(void *ctx, struct spool *spool)
 	savers_add(service->savers, spool);
 }
 
+void service_run_left(void *ctx, struct spool *spool)
+{
+	struct service *service = ctx;
+
+	savers_look_after(service->savers, spool);
+}
+
 struct store *service_store(struct service *service)
 {
 	return service->store;

@@ -40,6 +40,15 @@ void savers_free(struct savers *savers);
 /* Any thread; takes the reference; never blocks on the store. */
 void savers_add(struct savers *savers, struct spool *spool);
 
+/* Any thread; takes the reference: is the user of this run within the cap of runs that nobody
+ * follows? */
+void savers_look_after(struct savers *savers, struct spool *spool);
+
+/* --- unattended.c --- */
+/* Stops the oldest runs of this user that nobody follows, as many as are over C1D_UNATTENDED_MAX.
+ */
+void unattended_check(struct service *service, const char *user_id);
+
 /* --- turn.c --- */
 /* A turn on its way: what every step of it needs. */
 struct turn_work {

@@ -45,10 +45,22 @@ static void add_run(struct engine *engine, struct run *run)
 		atomic_fetch_add(&engine->slot->runs, 1);
 }
 
+static void forget_dirty(struct engine *engine, struct run *run)
+{
+	struct run **at = &engine->dirty;
+
+	while (*at && *at != run)
+		at = &(*at)->next_dirty;
+	if (*at)
+		*at = run->next_dirty;
+}
+
 void engine_forget_run(struct engine *engine, struct run *run)
 {
 	struct run **at = &engine->buckets[bucket_of(run_id(run))];
 
+	if (run->is_dirty)
+		forget_dirty(engine, run);
 	while (*at != run)
 		at = &(*at)->next_in_bucket;
 	*at = run->next_in_bucket;
@@ -84,6 +96,9 @@ static struct run *run_of_ticket(struct engine *engine, struct stream_ticket *ti
 	}
 	if (run)
 		add_run(engine, run);
+	/* The wish may have come while the turn was on its way here. */
+	if (run && ticket->start.spool && notices_stop_asked(engine, run_id(run)))
+		run_finish(run, STATUS_STOPPED, "", "");
 	return run;
 }
 

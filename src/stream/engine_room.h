@@ -97,6 +97,8 @@ struct run *engine_find_run(const struct engine *engine,
 /* --- notices.c --- */
 bool notices_open(struct engine *engine, struct error *err);
 void notices_close(struct engine *engine);
+/* Is a stop wished for already? The wish is taken. */
+bool notices_stop_asked(const struct engine *engine, const char *run_id);
 int notices_watch(struct engine *engine,
 		  const char *run_id); /* inotify's number, -1: growth is seen at the ticks */
 void notices_forget(struct engine *engine, int notice);

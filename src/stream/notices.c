@@ -13,6 +13,11 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+bool notices_stop_asked(const struct engine *engine, const char *id)
+{
+	return unlinkat(engine->stop_folder, id, 0) == 0;
+}
+
 static void obey(struct engine *engine, const char *id)
 {
 	struct run *run = engine_find_run(engine, id);

@@ -217,6 +217,8 @@ void run_left(struct run *run)
 	run->left_ms = loop_now_ms(run->engine->loop);
 	if (run->leave == LEAVE_CANCEL)
 		run_finish(run, STATUS_STOPPED, "", "");
+	else if (run->state < RUN_SAVING)
+		run->engine->hooks.left(run->engine->hooks.ctx, spool_ref(run->spool));
 }
 
 /* The deadline that has passed, if one has. */

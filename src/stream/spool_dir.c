@@ -13,7 +13,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
+
+#define LEFTOVER_S 900 /* longer than any run lives */
 
 struct spool_dir {
 	int fd;
@@ -21,6 +24,11 @@ struct spool_dir {
 	_Atomic int64_t used; /* bytes of the folder: counted at each sweep, added to at each append
 				 between */
 };
+
+int spool_dir_fd(const struct spool_dir *dir)
+{
+	return dir->fd;
+}
 
 static bool open_folder(struct spool_dir *dir, const char *path)
 {
@@ -199,9 +207,8 @@ static bool is_run_name(const char *name)
 	return id_valid(slice_of(name)) && strcmp(name, "stop") != 0;
 }
 
-/* Calls `visit` with every name that is a run's. */
-static void each_name(struct spool_dir *dir,
-		      void (*visit)(struct spool_dir *, const char *, void *), void *ctx)
+void spool_dir_names(struct spool_dir *dir, void (*visit)(struct spool_dir *, const char *, void *),
+		     void *ctx)
 {
 	int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
@@ -238,7 +245,7 @@ void spool_each(struct spool_dir *dir, void (*visit)(void *ctx, const struct spo
 {
 	struct visitor visitor = { visit, ctx };
 
-	each_name(dir, visit_one, &visitor);
+	spool_dir_names(dir, visit_one, &visitor);
 }
 
 struct sweep {
@@ -255,11 +262,37 @@ static void sweep_name(struct spool_dir *dir, const char *name, void *arg)
 	sweep->stay += bytes > 0;
 }
 
+/* A file that was made but never got its name, or a wish to stop a run that is over: both only
+ * after a crash. */
+static void sweep_leftovers(struct spool_dir *dir, const char *folder, bool hidden)
+{
+	int fd = openat(dir->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
+	time_t old = time(NULL) - LEFTOVER_S;
+	struct dirent *entry;
+	struct stat is;
+
+	if (!list && fd >= 0)
+		close(fd);
+	while (list && (entry = readdir(list))) {
+		const char *name = entry->d_name;
+
+		if ((name[0] == '.') == hidden && id_valid(slice_of(name + hidden)) &&
+		    fstatat(fd, name, &is, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(is.st_mode) &&
+		    is.st_mtime < old)
+			unlinkat(fd, name, 0);
+	}
+	if (list)
+		closedir(list);
+}
+
 size_t spool_sweep(struct spool_dir *dir, int64_t ended_before_ms)
 {
 	struct sweep sweep = { .ended_before_ms = ended_before_ms };
 
-	each_name(dir, sweep_name, &sweep);
+	spool_dir_names(dir, sweep_name, &sweep);
+	sweep_leftovers(dir, ".", true);
+	sweep_leftovers(dir, "stop", false);
 	atomic_store(&dir->used, sweep.used);
 	return sweep.stay;
 }

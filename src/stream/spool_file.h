@@ -37,6 +37,12 @@ struct spool {
 	_Atomic int64_t *used; /* the folder's bytes, as far as known; NULL for a reader */
 };
 
+struct spool_dir;
+int spool_dir_fd(const struct spool_dir *dir);
+/* Calls `visit` with every name that is a run's. */
+void spool_dir_names(struct spool_dir *dir, void (*visit)(struct spool_dir *, const char *, void *),
+		     void *ctx);
+
 enum spool_lock { SPOOL_LOCK_OWNER, SPOOL_LOCK_FOLLOWED }; /* the byte of the file that is locked */
 
 /* type: F_WRLCK, F_RDLCK, F_UNLCK. false when somebody else holds it, or it cannot be had. */
