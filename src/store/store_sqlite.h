@@ -21,6 +21,8 @@
 /* --- store_sqlite_file.c --- */
 /* Opens the file, makes it (and the folder it lies in) and its tables where there are none. */
 sqlite3 *sqlite_file_open(const char *path, struct error *err);
+/* Writes what stands there already: can it be written? */
+bool sqlite_file_touch(sqlite3 *db, struct error *err);
 
 /* --- store_sqlite_pool.c --- */
 struct sqlite_pool;

@@ -146,3 +146,8 @@ fail:
 	sqlite3_close(db);
 	return NULL;
 }
+
+bool sqlite_file_touch(sqlite3 *db, struct error *err)
+{
+	return exec(db, "PRAGMA user_version = " TEXT(SCHEMA_VERSION)) || sqlite_fail(db, err);
+}
