@@ -35,12 +35,9 @@ void reload_adopt(struct pool *pool)
 
 static void exec_check(const struct pool *pool)
 {
-	char *words[] = { pool->app->argv[0],
-			  "check",
-			  "-t",
-			  pool->config->config_path ? "--config" : NULL,
-			  pool->config->config_path,
-			  NULL };
+	char check[] = "check", settings_only[] = "-t", option[] = "--config";
+	char *path = pool->config->config_path;
+	char *words[] = { pool->app->argv[0], check, settings_only, path ? option : NULL, path, NULL };
 	sigset_t none;
 
 	sigemptyset(&none);
