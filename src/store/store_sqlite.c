@@ -2,6 +2,8 @@
  * sqlite:PATH. */
 #include "store_sqlite.h"
 
+#include "base/log.h"
+
 #define SCHEME "sqlite:"
 
 bool store_sqlite_check(const char *uri, struct error *err)
@@ -24,8 +26,11 @@ static bool ping(void *self, struct error *err)
 {
 	struct sqlite_call call;
 
-	return sqlite_begin(self, true, &call, err) &&
-	       sqlite_end(&call, sqlite_file_touch(call.db, err), err);
+	if (!sqlite_begin(self, true, &call, err) ||
+	    !sqlite_end(&call, sqlite_file_touch(call.db, err), err))
+		return false;
+	sqlite_is_back();
+	return true;
 }
 
 static void close_pool(void *self)
@@ -64,9 +69,11 @@ void *store_sqlite_open(const char *uri, const struct store_ops **ops, struct er
 
 	if (!store_sqlite_check(uri, err) || !(pool = sqlite_pool_open(uri + strlen(SCHEME), err)))
 		return NULL;
-	if (sqlite_begin(pool, false, &call, &mine)) {
+	if (sqlite_begin(pool, false, &call, &mine))
 		sqlite_end(&call, true, &mine);
-	} else if (mine.code == ERROR_CONFIG) {
+	else
+		log_error("store file not opened", LOG_T("file", uri + strlen(SCHEME)));
+	if (mine.code == ERROR_CONFIG) {
 		sqlite_pool_free(pool);
 		if (err)
 			*err = mine;

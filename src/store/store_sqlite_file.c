@@ -6,8 +6,6 @@
 #include "store_sqlite.h"
 
 #include "base/clock.h"
-#include "base/log.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -55,9 +53,8 @@ static void make_folder_of(const char *path)
 	const char *end = strrchr(path, '/');
 	char *folder = end && end > path ? strndup(path, (size_t)(end - path)) : NULL;
 
-	if (folder && mkdir(folder, 0750) != 0 && errno != EEXIST)
-		log_error("store folder not made", LOG_T("path", folder),
-			  LOG_T("reason", strerror(errno)));
+	if (folder)
+		mkdir(folder, 0750); /* whether it is there now, the open tells */
 	free(folder);
 }
 

@@ -3,6 +3,7 @@
 #include "store_sqlite.h"
 
 #include "base/log.h"
+#include <stdatomic.h>
 
 /* --- errors --- */
 
@@ -23,6 +24,23 @@ static const struct meaning {
 	{ SQLITE_READONLY, ERROR_STORE, "The store may not be written." },
 };
 
+/* An outage is probed twice a second and said once. */
+static _Atomic int said_code;
+
+void sqlite_is_back(void)
+{
+	atomic_store(&said_code, 0);
+}
+
+static void say(sqlite3 *db, int code, enum error_code meaning)
+{
+	bool is_known = meaning == ERROR_STORE_DOWN && atomic_exchange(&said_code, code) == code;
+
+	if (meaning != ERROR_CONFLICT && !is_known)
+		log_error("sqlite failed", LOG_I("code", code),
+			  LOG_T("says", db ? sqlite3_errmsg(db) : "out of memory"));
+}
+
 bool sqlite_fail(sqlite3 *db, struct error *err)
 {
 	int code = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
@@ -32,9 +50,7 @@ bool sqlite_fail(sqlite3 *db, struct error *err)
 	for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
 		if (meanings[i].driver_code == (code & 0xFF))
 			meaning = &meanings[i];
-	if (meaning->code != ERROR_CONFLICT)
-		log_error("sqlite failed", LOG_I("code", code),
-			  LOG_T("says", db ? sqlite3_errmsg(db) : "out of memory"));
+	say(db, code, meaning->code);
 	return error_set(err, meaning->code, "%s", meaning->detail);
 }
 
