@@ -7,11 +7,6 @@
 	"thread_id, id, seq, role, status, content, run_id, parent_id, key, finish_reason, "       \
 	"usage, feedback, metadata, created_ms, updated_ms"
 
-static bool not_found(struct error *err)
-{
-	return error_set(err, ERROR_NOT_FOUND, "There is no such message.");
-}
-
 /* --- reading --- */
 
 static bool read_row(sqlite3_stmt *row, struct arena *arena, struct message *out, struct error *err)
@@ -49,7 +44,9 @@ static bool read_one(sqlite3 *db, struct arena *arena, struct message *out, stru
 	sqlite3_finalize(query);
 	if (ok)
 		*out = message;
-	return ok || (step == SQL_DONE && not_found(err));
+	else if (step == SQL_DONE)
+		error_set(err, ERROR_NOT_FOUND, "There is no such message.");
+	return ok;
 }
 
 static bool get(struct sqlite_pool *pool, struct arena *arena, struct message *out,

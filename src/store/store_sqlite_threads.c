@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#define MARK_KEPT_MS (60 * 60 * 1000) /* longer than any turn lives */
+#define MARK_KEPT_MS (60LL * 60 * 1000) /* longer than any turn lives */
 #define COLUMNS                                                                                    \
 	"id, user_id, title, created_ms, updated_ms, seq, rev, archived, deleted_ms IS NOT NULL, " \
 	"run_id, run_message_id, run_node, metadata"
@@ -67,8 +67,10 @@ bool sqlite_thread_read(sqlite3 *db, const char *id, struct arena *arena, struct
 	if (step == SQL_ROW)
 		read_row(query, arena, &thread);
 	sqlite3_finalize(query);
+	if (step == SQL_DONE)
+		not_found(err);
 	if (step != SQL_ROW || !sqlite_fits(arena, err))
-		return step == SQL_DONE && not_found(err);
+		return false;
 	*out = thread;
 	return true;
 }

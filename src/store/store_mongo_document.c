@@ -1,0 +1,209 @@
+/* store_mongo_document: documents as MongoDB keeps them. What was damaged there is said to be, never guessed. */
+#include "store_mongo_room.h"
+
+#include <stdio.h>
+
+void mongo_message_key(const char *thread_id, const char *id, char out[MONGO_KEY_SIZE])
+{
+	snprintf(out, MONGO_KEY_SIZE, "%s/%s", thread_id, id);
+}
+
+void mongo_put_text(bson_t *document, const char *key, const char *text)
+{
+	if (text)
+		BSON_APPEND_UTF8(document, key, text);
+	else
+		BSON_APPEND_NULL(document, key);
+}
+
+/* --- taking: each field by its type; `bad` stays once it is set --- */
+
+struct taker {
+	const bson_t *document;
+	struct arena *arena;
+	bool bad;
+};
+
+/* Absent and null are both NULL. */
+static struct slice take_slice(struct taker *t, const char *key, bool needed)
+{
+	struct slice text = { NULL, 0 };
+	bson_iter_t it;
+	uint32_t len;
+
+	if (!bson_iter_init_find(&it, t->document, key) || BSON_ITER_HOLDS_NULL(&it)) {
+		t->bad = t->bad || needed;
+		return text;
+	}
+	if (!BSON_ITER_HOLDS_UTF8(&it)) {
+		t->bad = true;
+		return text;
+	}
+	text.ptr = bson_iter_utf8(&it, &len);
+	text.len = len;
+	text.ptr = arena_copy(t->arena, text);
+	return text;
+}
+
+static const char *take_text(struct taker *t, const char *key, bool needed)
+{
+	return take_slice(t, key, needed).ptr;
+}
+
+static int64_t take_int(struct taker *t, const char *key)
+{
+	bson_iter_t it;
+
+	if (!bson_iter_init_find(&it, t->document, key) ||
+	    (!BSON_ITER_HOLDS_INT(&it) && !BSON_ITER_HOLDS_DOUBLE(&it))) {
+		t->bad = true;
+		return 0;
+	}
+	return bson_iter_as_int64(&it);
+}
+
+static int64_t take_time(struct taker *t, const char *key, bool needed)
+{
+	bson_iter_t it;
+
+	if (!bson_iter_init_find(&it, t->document, key) || !BSON_ITER_HOLDS_DATE_TIME(&it)) {
+		t->bad = t->bad || needed;
+		return 0;
+	}
+	return bson_iter_date_time(&it);
+}
+
+static bool take_bool(struct taker *t, const char *key)
+{
+	bson_iter_t it;
+
+	return bson_iter_init_find(&it, t->document, key) && bson_iter_as_bool(&it);
+}
+
+static bool taken(const struct taker *t, const char *what, struct error *err)
+{
+	if (t->bad)
+		return error_set(err, ERROR_CORRUPT, "A stored %s is damaged.", what);
+	return !t->arena->failed || error_set(err, ERROR_OVERLOADED, "No memory for this page.");
+}
+
+/* --- threads --- */
+
+void mongo_put_thread(bson_t *document, const struct thread *thread)
+{
+	BSON_APPEND_UTF8(document, "_id", thread->id);
+	BSON_APPEND_UTF8(document, "user_id", thread->user_id);
+	BSON_APPEND_UTF8(document, "title", thread->title);
+	BSON_APPEND_DATE_TIME(document, "created_at", thread->created_ms);
+	BSON_APPEND_DATE_TIME(document, "updated_at", thread->updated_ms);
+	BSON_APPEND_INT64(document, "seq", thread->seq);
+	BSON_APPEND_INT64(document, "rev", thread->rev);
+	BSON_APPEND_BOOL(document, "archived", thread->archived);
+	BSON_APPEND_NULL(document, "deleted_at");
+	BSON_APPEND_NULL(document, "run");
+	mongo_put_text(document, "metadata", thread->metadata);
+}
+
+static struct run_ref take_run(struct taker *t)
+{
+	struct taker inner = { .arena = t->arena };
+	struct run_ref run = { 0 };
+	const uint8_t *data;
+	bson_iter_t it;
+	bson_t document;
+	uint32_t len;
+
+	if (!bson_iter_init_find(&it, t->document, "run") || BSON_ITER_HOLDS_NULL(&it))
+		return run;
+	if (!BSON_ITER_HOLDS_DOCUMENT(&it)) {
+		t->bad = true;
+		return run;
+	}
+	bson_iter_document(&it, &len, &data);
+	t->bad = t->bad || !bson_init_static(&document, data, len);
+	if (t->bad)
+		return run;
+	inner.document = &document;
+	run.id = take_text(&inner, "id", true);
+	run.message_id = take_text(&inner, "message_id", true);
+	run.node = take_text(&inner, "node", true);
+	t->bad = inner.bad;
+	return run;
+}
+
+bool mongo_take_thread(const bson_t *document, struct arena *arena, struct thread *out, struct error *err)
+{
+	struct taker t = { .document = document, .arena = arena };
+	const struct thread thread = {
+		.id = take_text(&t, "_id", true),
+		.user_id = take_text(&t, "user_id", true),
+		.title = take_text(&t, "title", true),
+		.created_ms = take_time(&t, "created_at", true),
+		.updated_ms = take_time(&t, "updated_at", true),
+		.seq = take_int(&t, "seq"),
+		.rev = take_int(&t, "rev"),
+		.archived = take_bool(&t, "archived"),
+		.deleted = take_time(&t, "deleted_at", false) != 0,
+		.run = take_run(&t),
+		.metadata = take_text(&t, "metadata", false),
+	};
+
+	if (!taken(&t, "conversation", err))
+		return false;
+	*out = thread;
+	return true;
+}
+
+/* --- messages --- */
+
+void mongo_put_message(bson_t *document, const struct message *message)
+{
+	char key[MONGO_KEY_SIZE];
+
+	mongo_message_key(message->thread_id, message->id, key);
+	BSON_APPEND_UTF8(document, "_id", key);
+	BSON_APPEND_UTF8(document, "thread_id", message->thread_id);
+	BSON_APPEND_UTF8(document, "id", message->id);
+	BSON_APPEND_INT64(document, "seq", message->seq);
+	mongo_put_text(document, "run_id", message->run_id);
+	mongo_put_text(document, "parent_id", message->parent_id);
+	mongo_put_text(document, "key", message->key);
+	BSON_APPEND_UTF8(document, "role", message_role_text(message->role));
+	bson_append_utf8(document, "content", -1, message->content.ptr ? message->content.ptr : "",
+			 (int)message->content.len);
+	BSON_APPEND_UTF8(document, "status", message_status_text(message->status));
+	BSON_APPEND_DATE_TIME(document, "created_at", message->created_ms);
+	BSON_APPEND_DATE_TIME(document, "updated_at", message->updated_ms);
+	mongo_put_text(document, "finish_reason", message->finish_reason);
+	mongo_put_text(document, "usage", message->usage);
+	mongo_put_text(document, "feedback", message->feedback);
+	mongo_put_text(document, "metadata", message->metadata);
+}
+
+bool mongo_take_message(const bson_t *document, struct arena *arena, struct message *out, struct error *err)
+{
+	struct taker t = { .document = document, .arena = arena };
+	struct message message = {
+		.id = take_text(&t, "id", true),
+		.thread_id = take_text(&t, "thread_id", true),
+		.seq = take_int(&t, "seq"),
+		.content = take_slice(&t, "content", true),
+		.run_id = take_text(&t, "run_id", false),
+		.parent_id = take_text(&t, "parent_id", false),
+		.key = take_text(&t, "key", false),
+		.finish_reason = take_text(&t, "finish_reason", false),
+		.usage = take_text(&t, "usage", false),
+		.feedback = take_text(&t, "feedback", false),
+		.metadata = take_text(&t, "metadata", false),
+		.created_ms = take_time(&t, "created_at", true),
+		.updated_ms = take_time(&t, "updated_at", true),
+	};
+
+	if (!message_role_parse(take_slice(&t, "role", true), &message.role) ||
+	    !message_status_parse(take_slice(&t, "status", true), &message.status))
+		t.bad = true;
+	if (!taken(&t, "message", err))
+		return false;
+	*out = message;
+	return true;
+}
