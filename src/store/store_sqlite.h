@@ -82,8 +82,8 @@ struct slice sql_column_slice(sqlite3_stmt *row, int column, struct arena *arena
 /* The items with room for one more behind count of them; NULL when the arena is full. */
 void *sql_grow(struct arena *arena, void *items, size_t count, size_t size);
 
-/* Logs what the driver said and fills err with its meaning. What keeps it from being reached is logged once until
- * sqlite_is_back. */
+/* Logs what the driver said and fills err with its meaning. What keeps it from being reached is
+ * logged once until sqlite_is_back. */
 bool sqlite_fail(sqlite3 *db, struct error *err);
 void sqlite_is_back(void);
 /* ERROR_OVERLOADED when the arena is full. */
