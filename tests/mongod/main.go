@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -40,13 +41,19 @@ func run(addr, dir string, verbose bool) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 
-	db, err := open(addr, dir, verbose)
+	inner := filepath.Join(dir, "ferretdb.sock")
+	db, err := open(inner, dir, verbose)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
 	}
 	done := make(chan error, 1)
 	go func() { done <- db.Run(ctx) }()
-	fmt.Println("ready " + db.MongoDBURI())
+	go (&relay{target: inner}).serve(ctx, listener)
+	fmt.Printf("ready mongodb://%s/\n", listener.Addr())
 
 	go stopWithParent(parent, stop)
 	select {
@@ -62,7 +69,7 @@ func run(addr, dir string, verbose bool) error {
 	}
 }
 
-func open(addr, dir string, verbose bool) (*ferretdb.FerretDB, error) {
+func open(socket, dir string, verbose bool) (*ferretdb.FerretDB, error) {
 	if dir == "" {
 		return nil, fmt.Errorf("--dir is missing")
 	}
@@ -77,8 +84,11 @@ func open(addr, dir string, verbose bool) (*ferretdb.FerretDB, error) {
 	if verbose {
 		level = slog.LevelInfo
 	}
+	if err := os.Remove(socket); err != nil && !os.IsNotExist(err) {
+		return nil, err // what a killed one left
+	}
 	return ferretdb.New(&ferretdb.Config{
-		Listener:  ferretdb.ListenerConfig{TCP: addr},
+		Listener:  ferretdb.ListenerConfig{Unix: socket},
 		Logger:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 		Handler:   "sqlite",
 		SQLiteURL: "file:" + dir + "/?_pragma=synchronous(off)", // a killed process loses nothing; power loss is no test of ours
