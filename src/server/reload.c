@@ -37,7 +37,9 @@ static void exec_check(const struct pool *pool)
 {
 	char check[] = "check", settings_only[] = "-t", option[] = "--config";
 	char *path = pool->config->config_path;
-	char *words[] = { pool->app->argv[0], check, settings_only, path ? option : NULL, path, NULL };
+	char *words[] = {
+		pool->app->argv[0], check, settings_only, path ? option : NULL, path, NULL
+	};
 	sigset_t none;
 
 	sigemptyset(&none);

@@ -233,7 +233,8 @@ static void look_after_all(struct savers *savers)
 	pthread_mutex_unlock(&savers->lock);
 	for (; job; job = next) {
 		next = job->next;
-		/* Many leave at once when a page or a web server goes: one look a user is enough. */
+		/* Many leave at once when a page or a web server goes: one look a user is enough.
+		 */
 		if (!next || strcmp(spool_record(next->spool)->user_id,
 				    spool_record(job->spool)->user_id) != 0)
 			unattended_check(savers->service, spool_record(job->spool)->user_id);

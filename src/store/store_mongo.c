@@ -1,6 +1,7 @@
 /*
- * store_mongo: MongoDB by its driver, a pool of clients a worker, made after the fork. It needs no transaction, no TTL index,
- * no text index and no pipeline update, so that every server of its protocol will do.
+ * store_mongo: MongoDB by its driver, a pool of clients a worker, made after the fork. It needs no
+ * transaction, no TTL index, no text index and no pipeline update, so that every server of its
+ * protocol will do.
  */
 #include "store_mongo_room.h"
 
@@ -11,14 +12,16 @@
 
 #define CODE_DUPLICATE     11000
 #define CODE_WRITE_CONCERN 64
-#define TIMED_OUT_MS       4000 /* a socket error after so long is a timeout: the server may have done it */
+#define TIMED_OUT_MS                                                                               \
+	4000 /* a socket error after so long is a timeout: the server may have done it */
 
 /* --- errors --- */
 
 /* Codes that say: not this server now (the driver's list of retryable errors). */
 static bool is_away(const bson_error_t *error)
 {
-	static const uint32_t codes[] = { 6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436 };
+	static const uint32_t codes[] = { 6,    7,     89,    91,    189,   262,
+					  9001, 10107, 11600, 11602, 13435, 13436 };
 
 	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
 		if (error->code == codes[i])
@@ -35,7 +38,8 @@ static enum error_code code_of(const struct mongo_call *call)
 	if (error->domain == MONGOC_ERROR_SERVER_SELECTION)
 		return ERROR_STORE_DOWN;
 	if (error->domain == MONGOC_ERROR_STREAM)
-		return clock_mono_ms() - call->began_ms >= TIMED_OUT_MS ? ERROR_STORE_TIMEOUT : ERROR_STORE_DOWN;
+		return clock_mono_ms() - call->began_ms >= TIMED_OUT_MS ? ERROR_STORE_TIMEOUT
+									: ERROR_STORE_DOWN;
 	if (error->domain == MONGOC_ERROR_WRITE_CONCERN || error->code == CODE_WRITE_CONCERN)
 		return ERROR_STORE_TIMEOUT;
 	if (is_away(error))
@@ -50,28 +54,30 @@ bool mongo_failed(const struct mongo_call *call, struct error *err)
 	if (code == ERROR_CONFLICT)
 		return error_set(err, code, "This id exists already.");
 	if (code != ERROR_STORE_DOWN) /* that one is told once, by store.c */
-		log_error("MongoDB failed", LOG_I("domain", call->error.domain), LOG_I("code", call->error.code),
-			  LOG_T("reason", call->error.message));
+		log_error("MongoDB failed", LOG_I("domain", call->error.domain),
+			  LOG_I("code", call->error.code), LOG_T("reason", call->error.message));
 	return error_set(err, code, "%s.", error_title(code));
 }
 
 /* --- indexes --- */
 
-static void index_on(struct mongo_call *call, const char *collection, const bson_t *keys, const char *name,
-		     bool *ok)
+static void index_on(struct mongo_call *call, const char *collection, const bson_t *keys,
+		     const char *name, bool *ok)
 {
-	bson_t *command = BCON_NEW("createIndexes", BCON_UTF8(collection), "indexes", "[", "{", "key",
-				   BCON_DOCUMENT(keys), "name", BCON_UTF8(name), "}", "]");
+	bson_t *command = BCON_NEW("createIndexes", BCON_UTF8(collection), "indexes", "[", "{",
+				   "key", BCON_DOCUMENT(keys), "name", BCON_UTF8(name), "}", "]");
 
-	*ok = *ok && mongoc_client_write_command_with_opts(call->client, call->mongo->database, command, NULL, NULL,
-							   &call->error);
+	*ok = *ok && mongoc_client_write_command_with_opts(call->client, call->mongo->database,
+							   command, NULL, NULL, &call->error);
 	bson_destroy(command);
 }
 
-/* Once a worker, by the first call that reaches the server: one that is down at the start gets them later. */
+/* Once a worker, by the first call that reaches the server: one that is down at the start gets them
+ * later. */
 static void ensure_indexes(struct mongo_call *call)
 {
-	bson_t *by_user = BCON_NEW("user_id", BCON_INT32(1), "updated_at", BCON_INT32(-1), "_id", BCON_INT32(-1));
+	bson_t *by_user = BCON_NEW("user_id", BCON_INT32(1), "updated_at", BCON_INT32(-1), "_id",
+				   BCON_INT32(-1));
 	bson_t *by_seq = BCON_NEW("thread_id", BCON_INT32(1), "seq", BCON_INT32(1));
 	bson_t *by_run = BCON_NEW("run_id", BCON_INT32(1));
 	bool ok = true;
@@ -114,7 +120,8 @@ bool mongo_modify(struct mongo_call *call, mongoc_collection_t *collection, cons
 
 	mongoc_find_and_modify_opts_set_update(opts, update);
 	mongoc_find_and_modify_opts_set_flags(opts, MONGOC_FIND_AND_MODIFY_RETURN_NEW);
-	ok = mongoc_collection_find_and_modify_with_opts(collection, filter, opts, reply, &call->error);
+	ok = mongoc_collection_find_and_modify_with_opts(collection, filter, opts, reply,
+							 &call->error);
 	mongoc_find_and_modify_opts_destroy(opts);
 	if (!ok)
 		return mongo_failed(call, err);
@@ -148,17 +155,20 @@ bool mongo_update(struct mongo_call *call, mongoc_collection_t *collection, cons
 {
 	bson_iter_t it;
 	bson_t reply;
-	bool ok = mongoc_collection_update_one(collection, filter, update, NULL, &reply, &call->error);
+	bool ok = mongoc_collection_update_one(collection, filter, update, NULL, &reply,
+					       &call->error);
 
 	if (ok && matched)
-		*matched = bson_iter_init_find(&it, &reply, "matchedCount") && bson_iter_as_int64(&it) > 0;
+		*matched = bson_iter_init_find(&it, &reply, "matchedCount") &&
+			   bson_iter_as_int64(&it) > 0;
 	bson_destroy(&reply);
 	return ok || mongo_failed(call, err);
 }
 
 /* --- life --- */
 
-/* The driver tells of each failed probe, twice a second while a server is away; store.c tells of that once. */
+/* The driver tells of each failed probe, twice a second while a server is away; store.c tells of
+ * that once. */
 static void on_log(mongoc_log_level_t level, const char *domain, const char *message, void *ctx)
 {
 	(void)ctx;

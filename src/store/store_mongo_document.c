@@ -1,4 +1,5 @@
-/* store_mongo_document: documents as MongoDB keeps them. What was damaged there is said to be, never guessed. */
+/* store_mongo_document: documents as MongoDB keeps them. What was damaged there is said to be,
+ * never guessed. */
 #include "store_mongo_room.h"
 
 #include <stdio.h>
@@ -131,7 +132,8 @@ static struct run_ref take_run(struct taker *t)
 	return run;
 }
 
-bool mongo_take_thread(const bson_t *document, struct arena *arena, struct thread *out, struct error *err)
+bool mongo_take_thread(const bson_t *document, struct arena *arena, struct thread *out,
+		       struct error *err)
 {
 	struct taker t = { .document = document, .arena = arena };
 	const struct thread thread = {
@@ -180,7 +182,8 @@ void mongo_put_message(bson_t *document, const struct message *message)
 	mongo_put_text(document, "metadata", message->metadata);
 }
 
-bool mongo_take_message(const bson_t *document, struct arena *arena, struct message *out, struct error *err)
+bool mongo_take_message(const bson_t *document, struct arena *arena, struct message *out,
+			struct error *err)
 {
 	struct taker t = { .document = document, .arena = arena };
 	struct message message = {

@@ -3,14 +3,16 @@
 
 /* --- insert --- */
 
-static bool insert_all(struct mongo_call *call, const struct message *messages, size_t count, struct error *err)
+static bool insert_all(struct mongo_call *call, const struct message *messages, size_t count,
+		       struct error *err)
 {
 	for (size_t i = 0; i < count; i++) {
 		bson_t document = BSON_INITIALIZER;
 		bool ok;
 
 		mongo_put_message(&document, &messages[i]);
-		ok = mongoc_collection_insert_one(call->messages, &document, NULL, NULL, &call->error) ||
+		ok = mongoc_collection_insert_one(call->messages, &document, NULL, NULL,
+						  &call->error) ||
 		     mongo_failed(call, err);
 		bson_destroy(&document);
 		if (!ok)
@@ -33,9 +35,10 @@ static void take_back(struct mongo_call *call, const struct message *messages, s
 	}
 }
 
-/* A thread that was deleted meanwhile keeps no message: the mark is set before messages are removed, so one of the two sees
- * the other. */
-static bool check_alive(struct mongo_call *call, const struct message *messages, size_t count, struct error *err)
+/* A thread that was deleted meanwhile keeps no message: the mark is set before messages are
+ * removed, so one of the two sees the other. */
+static bool check_alive(struct mongo_call *call, const struct message *messages, size_t count,
+			struct error *err)
 {
 	bson_t *filter = BCON_NEW("_id", BCON_UTF8(messages[0].thread_id), "deleted_at", BCON_NULL);
 	mongoc_cursor_t *cursor;
@@ -55,7 +58,8 @@ static bool check_alive(struct mongo_call *call, const struct message *messages,
 	return false;
 }
 
-bool mongo_message_insert(void *self, const struct message *messages, size_t count, struct error *err)
+bool mongo_message_insert(void *self, const struct message *messages, size_t count,
+			  struct error *err)
 {
 	struct mongo_call call;
 	bool ok;
@@ -71,7 +75,8 @@ bool mongo_message_insert(void *self, const struct message *messages, size_t cou
 /* --- read --- */
 
 /* Destroys the filter. */
-static bool get_by(void *self, bson_t *filter, struct arena *arena, struct message *out, struct error *err)
+static bool get_by(void *self, bson_t *filter, struct arena *arena, struct message *out,
+		   struct error *err)
 {
 	struct mongo_call call;
 	mongoc_cursor_t *cursor;
@@ -105,11 +110,12 @@ bool mongo_message_by_run(void *self, const char *run_id, struct arena *arena, s
 bool mongo_message_by_key(void *self, const char *thread_id, const char *key, struct arena *arena,
 			  struct message *out, struct error *err)
 {
-	return get_by(self, BCON_NEW("thread_id", BCON_UTF8(thread_id), "key", BCON_UTF8(key)), arena, out, err);
+	return get_by(self, BCON_NEW("thread_id", BCON_UTF8(thread_id), "key", BCON_UTF8(key)),
+		      arena, out, err);
 }
 
-static bool take_list(struct mongo_call *call, mongoc_cursor_t *cursor, size_t limit, struct arena *arena,
-		      struct message_list *out, struct error *err)
+static bool take_list(struct mongo_call *call, mongoc_cursor_t *cursor, size_t limit,
+		      struct arena *arena, struct message_list *out, struct error *err)
 {
 	struct message_list list = { .items = arena_alloc(arena, limit * sizeof *list.items) };
 	const bson_t *document;
@@ -190,17 +196,20 @@ static bson_t *patch_of(const struct message_patch *patch)
 	return update;
 }
 
-static bool say_why_not(void *self, const char *thread_id, const char *id, struct arena *arena, struct error *err)
+static bool say_why_not(void *self, const char *thread_id, const char *id, struct arena *arena,
+			struct error *err)
 {
 	struct message message;
 
 	if (!mongo_message_get(self, thread_id, id, arena, &message, err))
 		return false;
-	return error_set(err, ERROR_NOT_SAVED, "The answer is not saved yet; try again in a moment.");
+	return error_set(err, ERROR_NOT_SAVED,
+			 "The answer is not saved yet; try again in a moment.");
 }
 
-bool mongo_message_update(void *self, const char *thread_id, const char *id, const struct message_patch *patch,
-			  struct arena *arena, struct message *out, struct error *err)
+bool mongo_message_update(void *self, const char *thread_id, const char *id,
+			  const struct message_patch *patch, struct arena *arena,
+			  struct message *out, struct error *err)
 {
 	bson_t *update = patch_of(patch), *filter;
 	char key[MONGO_KEY_SIZE];
@@ -245,8 +254,8 @@ bool mongo_finish(void *self, const struct finish *finish, bool *applied, struct
 	bool ok;
 
 	mongo_message_key(finish->thread_id, finish->message_id, key);
-	filter = BCON_NEW("_id", BCON_UTF8(key), "run_id", BCON_UTF8(finish->run_id), "status", "{", "$in", "[",
-			  BCON_UTF8("streaming"), BCON_UTF8("interrupted"), "]", "}");
+	filter = BCON_NEW("_id", BCON_UTF8(key), "run_id", BCON_UTF8(finish->run_id), "status", "{",
+			  "$in", "[", BCON_UTF8("streaming"), BCON_UTF8("interrupted"), "]", "}");
 	mongo_begin(self, &call);
 	ok = mongo_update(&call, call.messages, filter, update, applied, err);
 	mongo_end(&call);

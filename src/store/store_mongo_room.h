@@ -13,7 +13,7 @@
 #include <mongoc/mongoc.h>
 #include <stdatomic.h>
 
-#define MONGO_KEY_SIZE 258 /* two ids, a slash and the NUL */
+#define MONGO_KEY_SIZE 258   /* two ids, a slash and the NUL */
 #define MONGO_DATABASE "c1d" /* unless the URI names one */
 
 struct mongo {
@@ -36,13 +36,13 @@ void mongo_end(struct mongo_call *call);
 /* call->error as one of ours; the driver's words go to the log. Returns false. */
 bool mongo_failed(const struct mongo_call *call, struct error *err);
 
-/* findAndModify, giving the document as it is afterwards. *found: did the filter match? Then *out is a view into reply, which
- * the caller destroys in any case. */
+/* findAndModify, giving the document as it is afterwards. *found: did the filter match? Then *out
+ * is a view into reply, which the caller destroys in any case. */
 bool mongo_modify(struct mongo_call *call, mongoc_collection_t *collection, const bson_t *filter,
 		  const bson_t *update, bson_t *reply, bson_t *out, bool *found, struct error *err);
 
-/* The first document that matches: its owner is the cursor, which the caller destroys in any case. NULL without an error:
- * there is none (ERROR_NOT_FOUND is filled in). */
+/* The first document that matches: its owner is the cursor, which the caller destroys in any case.
+ * NULL without an error: there is none (ERROR_NOT_FOUND is filled in). */
 const bson_t *mongo_find_one(struct mongo_call *call, mongoc_collection_t *collection,
 			     const bson_t *filter, mongoc_cursor_t **cursor, struct error *err);
 
@@ -56,7 +56,8 @@ mongoc_uri_t *mongo_uri(const char *text, struct error *err);
 
 /* --- store_mongo_document.c --- */
 void mongo_put_thread(bson_t *document, const struct thread *thread);
-bool mongo_take_thread(const bson_t *document, struct arena *arena, struct thread *out, struct error *err);
+bool mongo_take_thread(const bson_t *document, struct arena *arena, struct thread *out,
+		       struct error *err);
 void mongo_put_message(bson_t *document, const struct message *message);
 bool mongo_take_message(const bson_t *document, struct arena *arena, struct message *out,
 			struct error *err);

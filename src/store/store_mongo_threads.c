@@ -18,7 +18,8 @@ bool mongo_thread_insert(void *self, const struct thread *thread, struct error *
 	return ok;
 }
 
-bool mongo_thread_get(void *self, const char *id, struct arena *arena, struct thread *out, struct error *err)
+bool mongo_thread_get(void *self, const char *id, struct arena *arena, struct thread *out,
+		      struct error *err)
 {
 	bson_t *filter = BCON_NEW("_id", BCON_UTF8(id));
 	struct mongo_call call;
@@ -55,8 +56,9 @@ static void put_search(bson_t *filter, const char *text)
 /* Behind (updated_ms, id) in the order of the list. */
 static void put_behind(bson_t *filter, const struct thread_filter *wanted)
 {
-	BCON_APPEND(filter, "$or", "[", "{", "updated_at", "{", "$lt", BCON_DATE_TIME(wanted->after_updated_ms), "}",
-		    "}", "{", "updated_at", BCON_DATE_TIME(wanted->after_updated_ms), "_id", "{", "$lt",
+	BCON_APPEND(filter, "$or", "[", "{", "updated_at", "{", "$lt",
+		    BCON_DATE_TIME(wanted->after_updated_ms), "}", "}", "{", "updated_at",
+		    BCON_DATE_TIME(wanted->after_updated_ms), "_id", "{", "$lt",
 		    BCON_UTF8(wanted->after_id), "}", "}", "]");
 }
 
@@ -73,8 +75,8 @@ static void put_filter(bson_t *filter, const struct thread_filter *wanted)
 		put_behind(filter, wanted);
 }
 
-static bool take_list(struct mongo_call *call, mongoc_cursor_t *cursor, size_t limit, struct arena *arena,
-		      struct thread_list *out, struct error *err)
+static bool take_list(struct mongo_call *call, mongoc_cursor_t *cursor, size_t limit,
+		      struct arena *arena, struct thread_list *out, struct error *err)
 {
 	struct thread_list list = { .items = arena_alloc(arena, limit * sizeof *list.items) };
 	const bson_t *document;
@@ -96,8 +98,8 @@ static bool take_list(struct mongo_call *call, mongoc_cursor_t *cursor, size_t l
 bool mongo_thread_list(void *self, const struct thread_filter *wanted, struct arena *arena,
 		       struct thread_list *out, struct error *err)
 {
-	bson_t *opts = BCON_NEW("sort", "{", "updated_at", BCON_INT32(-1), "_id", BCON_INT32(-1), "}", "limit",
-				BCON_INT64((int64_t)wanted->limit + 1));
+	bson_t *opts = BCON_NEW("sort", "{", "updated_at", BCON_INT32(-1), "_id", BCON_INT32(-1),
+				"}", "limit", BCON_INT64((int64_t)wanted->limit + 1));
 	bson_t filter = BSON_INITIALIZER;
 	struct mongo_call call;
 	mongoc_cursor_t *cursor;
@@ -146,10 +148,11 @@ static bool say_why_not(void *self, const char *id, struct arena *arena, struct 
 	return error_set(err, ERROR_PRECONDITION, "The conversation has changed meanwhile.");
 }
 
-bool mongo_thread_update(void *self, const char *id, const struct thread_patch *patch, struct arena *arena,
-			 struct thread *out, struct error *err)
+bool mongo_thread_update(void *self, const char *id, const struct thread_patch *patch,
+			 struct arena *arena, struct thread *out, struct error *err)
 {
-	bson_t *filter = BCON_NEW("_id", BCON_UTF8(id), "deleted_at", BCON_NULL), *update = patch_of(patch);
+	bson_t *filter = BCON_NEW("_id", BCON_UTF8(id), "deleted_at", BCON_NULL),
+	       *update = patch_of(patch);
 	struct mongo_call call;
 	bson_t reply, document;
 	bool found = false, ok;
@@ -170,7 +173,8 @@ bool mongo_thread_update(void *self, const char *id, const struct thread_patch *
 static bool delete_messages(struct mongo_call *call, const char *thread_id, struct error *err)
 {
 	bson_t *of_thread = BCON_NEW("thread_id", BCON_UTF8(thread_id));
-	bool ok = mongoc_collection_delete_many(call->messages, of_thread, NULL, NULL, &call->error) ||
+	bool ok = mongoc_collection_delete_many(call->messages, of_thread, NULL, NULL,
+						&call->error) ||
 		  mongo_failed(call, err);
 
 	bson_destroy(of_thread);
@@ -181,9 +185,10 @@ static bool delete_messages(struct mongo_call *call, const char *thread_id, stru
 bool mongo_thread_delete(void *self, const char *id, int64_t now_ms, struct error *err)
 {
 	bson_t *filter = BCON_NEW("_id", BCON_UTF8(id), "deleted_at", BCON_NULL);
-	bson_t *update = BCON_NEW("$set", "{", "deleted_at", BCON_DATE_TIME(now_ms), "updated_at",
-				  BCON_DATE_TIME(now_ms), "title", BCON_UTF8(""), "metadata", BCON_NULL, "run",
-				  BCON_NULL, "}", "$inc", "{", "rev", BCON_INT64(1), "}");
+	bson_t *update =
+		BCON_NEW("$set", "{", "deleted_at", BCON_DATE_TIME(now_ms), "updated_at",
+			 BCON_DATE_TIME(now_ms), "title", BCON_UTF8(""), "metadata", BCON_NULL,
+			 "run", BCON_NULL, "}", "$inc", "{", "rev", BCON_INT64(1), "}");
 	struct mongo_call call;
 	bool matched = false, ok;
 
@@ -200,7 +205,8 @@ bool mongo_thread_delete(void *self, const char *id, int64_t now_ms, struct erro
 
 /* --- claims --- */
 
-static bool take_claimed(const bson_t *document, struct arena *arena, struct claim_result *out, struct error *err)
+static bool take_claimed(const bson_t *document, struct arena *arena, struct claim_result *out,
+			 struct error *err)
 {
 	struct thread thread;
 
@@ -228,14 +234,16 @@ static bool who_holds_it(void *self, const char *id, struct arena *arena, struct
 	return true;
 }
 
-bool mongo_claim(void *self, const struct claim *claim, struct arena *arena, struct claim_result *out,
-		 struct error *err)
+bool mongo_claim(void *self, const struct claim *claim, struct arena *arena,
+		 struct claim_result *out, struct error *err)
 {
-	bson_t *filter = BCON_NEW("_id", BCON_UTF8(claim->thread_id), "deleted_at", BCON_NULL, "run", BCON_NULL);
-	bson_t *update = BCON_NEW("$set", "{", "run", "{", "id", BCON_UTF8(claim->run.id), "message_id",
-				  BCON_UTF8(claim->run.message_id), "node", BCON_UTF8(claim->run.node), "}",
-				  "updated_at", BCON_DATE_TIME(claim->now_ms), "}", "$inc", "{", "seq",
-				  BCON_INT64(2), "rev", BCON_INT64(1), "}");
+	bson_t *filter = BCON_NEW("_id", BCON_UTF8(claim->thread_id), "deleted_at", BCON_NULL,
+				  "run", BCON_NULL);
+	bson_t *update =
+		BCON_NEW("$set", "{", "run", "{", "id", BCON_UTF8(claim->run.id), "message_id",
+			 BCON_UTF8(claim->run.message_id), "node", BCON_UTF8(claim->run.node), "}",
+			 "updated_at", BCON_DATE_TIME(claim->now_ms), "}", "$inc", "{", "seq",
+			 BCON_INT64(2), "rev", BCON_INT64(1), "}");
 	struct mongo_call call;
 	bson_t reply, document;
 	bool found = false, ok;
@@ -256,7 +264,8 @@ bool mongo_claim(void *self, const struct claim *claim, struct arena *arena, str
 bool mongo_claim_release(void *self, const char *thread_id, const char *run_id, struct error *err)
 {
 	bson_t *filter = BCON_NEW("_id", BCON_UTF8(thread_id), "run.id", BCON_UTF8(run_id));
-	bson_t *update = BCON_NEW("$set", "{", "run", BCON_NULL, "}", "$inc", "{", "rev", BCON_INT64(1), "}");
+	bson_t *update = BCON_NEW("$set", "{", "run", BCON_NULL, "}", "$inc", "{", "rev",
+				  BCON_INT64(1), "}");
 	struct mongo_call call;
 	bool ok;
 
@@ -268,11 +277,12 @@ bool mongo_claim_release(void *self, const char *thread_id, const char *run_id, 
 	return ok;
 }
 
-bool mongo_next_seq(void *self, const char *thread_id, int64_t now_ms, int64_t *out, struct error *err)
+bool mongo_next_seq(void *self, const char *thread_id, int64_t now_ms, int64_t *out,
+		    struct error *err)
 {
 	bson_t *filter = BCON_NEW("_id", BCON_UTF8(thread_id), "deleted_at", BCON_NULL);
-	bson_t *update = BCON_NEW("$set", "{", "updated_at", BCON_DATE_TIME(now_ms), "}", "$inc", "{", "seq",
-				  BCON_INT64(1), "rev", BCON_INT64(1), "}");
+	bson_t *update = BCON_NEW("$set", "{", "updated_at", BCON_DATE_TIME(now_ms), "}", "$inc",
+				  "{", "seq", BCON_INT64(1), "rev", BCON_INT64(1), "}");
 	struct mongo_call call;
 	bson_t reply, document;
 	bool found = false, ok;

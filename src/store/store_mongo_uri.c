@@ -1,6 +1,6 @@
 /*
- * store_mongo_uri: the driver takes nearly anything and fails half a minute later, so a URI is checked first. Where it is
- * silent, waits are short and writes are safe.
+ * store_mongo_uri: the driver takes nearly anything and fails half a minute later, so a URI is
+ * checked first. Where it is silent, waits are short and writes are safe.
  */
 #include "store_mongo_room.h"
 
@@ -10,11 +10,25 @@
 /* Options that the driver reads itself; all others it tells us about by type. */
 static bool is_known_option(const char *name)
 {
-	static const char *const others[] = { "w", "journal", "wtimeoutms", "readconcernlevel", "readpreference",
-					      "readpreferencetags", "maxstalenessseconds", "authmechanism", "authsource",
-					      "authmechanismproperties", "compressors", "zlibcompressionlevel", "srvservicename",
-					      "srvmaxhosts", "loadbalanced", "gssapiservicename", "canonicalizehostname",
-					      "safe", "slaveok" };
+	static const char *const others[] = { "w",
+					      "journal",
+					      "wtimeoutms",
+					      "readconcernlevel",
+					      "readpreference",
+					      "readpreferencetags",
+					      "maxstalenessseconds",
+					      "authmechanism",
+					      "authsource",
+					      "authmechanismproperties",
+					      "compressors",
+					      "zlibcompressionlevel",
+					      "srvservicename",
+					      "srvmaxhosts",
+					      "loadbalanced",
+					      "gssapiservicename",
+					      "canonicalizehostname",
+					      "safe",
+					      "slaveok" };
 
 	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
 		if (strcasecmp(name, others[i]) == 0)
@@ -33,27 +47,31 @@ static bool check_options(const char *text, struct error *err)
 
 		snprintf(name, sizeof name, "%.*s", (int)len, at);
 		if (len >= sizeof name || !is_known_option(name))
-			return error_set(err, ERROR_CONFIG, "The MongoDB URI has an unknown option '%s'.", name);
+			return error_set(err, ERROR_CONFIG,
+					 "The MongoDB URI has an unknown option '%s'.", name);
 		at = strchr(at, '&');
 	}
 	return true;
 }
 
-/* user:password@host: an '@' of the password itself has to be %40, or half of it is taken for a host. */
+/* user:password@host: an '@' of the password itself has to be %40, or half of it is taken for a
+ * host. */
 static bool check_authority(const char *text, struct error *err)
 {
 	const char *authority = strstr(text, "://"), *first, *second;
 	size_t len;
 
 	if (!authority)
-		return error_set(err, ERROR_CONFIG, "The MongoDB URI has to begin with mongodb:// or mongodb+srv://.");
+		return error_set(err, ERROR_CONFIG,
+				 "The MongoDB URI has to begin with mongodb:// or mongodb+srv://.");
 	authority += 3;
 	len = strcspn(authority, "/?");
 	first = memchr(authority, '@', len);
 	second = first ? memchr(first + 1, '@', len - (size_t)(first + 1 - authority)) : NULL;
 	if (second || (!first && strchr(authority, '@') && !strchr(authority, '?')))
 		return error_set(err, ERROR_CONFIG,
-				 "The MongoDB URI has an '@' or '/' in its user or password: write %%40 and %%2F.");
+				 "The MongoDB URI has an '@' or '/' in its user or password: write "
+				 "%%40 and %%2F.");
 	return true;
 }
 
@@ -65,7 +83,8 @@ static void set_int(mongoc_uri_t *uri, const char *name, int32_t value)
 
 static void set_write_concern(mongoc_uri_t *uri)
 {
-	mongoc_write_concern_t *concern = mongoc_write_concern_copy(mongoc_uri_get_write_concern(uri));
+	mongoc_write_concern_t *concern =
+		mongoc_write_concern_copy(mongoc_uri_get_write_concern(uri));
 	const bson_t *options = mongoc_uri_get_options(uri);
 
 	if (!bson_has_field(options, "w"))
@@ -103,7 +122,9 @@ mongoc_uri_t *mongo_uri(const char *text, struct error *err)
 	uri = mongoc_uri_new_with_error(text, &why);
 	if (!uri) {
 		/* The driver's words may quote the password. */
-		error_set(err, ERROR_CONFIG, "The MongoDB URI is malformed: mongodb://user:password@host:port/database?options.");
+		error_set(err, ERROR_CONFIG,
+			  "The MongoDB URI is malformed: "
+			  "mongodb://user:password@host:port/database?options.");
 		return NULL;
 	}
 	set_defaults(uri);

@@ -1,6 +1,6 @@
 /*
- * c1: escaping, what is read and stored of C1 text, and an answer on its way: the samples pass verbatim however they
- * are cut, plain text and <custommarkdown> become cards.
+ * c1: escaping, what is read and stored of C1 text, and an answer on its way: the samples pass
+ * verbatim however they are cut, plain text and <custommarkdown> become cards.
  */
 #include "llm/c1.h"
 
@@ -15,8 +15,8 @@
 #include <cmocka.h>
 
 #define CARD(text)                                                                                 \
-	"<content thesys=\"true\">{&quot;component&quot;:{&quot;component&quot;:&quot;Card&quot;,"    \
-	"&quot;props&quot;:{&quot;children&quot;:[{&quot;component&quot;:&quot;TextContent&quot;,"       \
+	"<content thesys=\"true\">{&quot;component&quot;:{&quot;component&quot;:&quot;Card&quot;," \
+	"&quot;props&quot;:{&quot;children&quot;:[{&quot;component&quot;:&quot;TextContent&quot;," \
 	"&quot;props&quot;:{&quot;textMarkdown&quot;:&quot;" text CARD_END
 #define CARD_END "&quot;}}]}},&quot;error&quot;:null}</content>"
 
@@ -46,7 +46,8 @@ static void check(struct slice text, struct slice expected, bool complete)
 
 	buffer_init(&out, 1 << 20);
 	for (size_t first = 0; first <= text.len; first++)
-		assert_true(slice_equal(stream(text, first, text.len + 1, complete, &out), expected));
+		assert_true(
+			slice_equal(stream(text, first, text.len + 1, complete, &out), expected));
 	assert_true(slice_equal(stream(text, 1, 1, complete, &out), expected));
 	buffer_done(&out);
 }
@@ -108,14 +109,16 @@ static void c1_text_of_any_kind_passes(void **state)
 	BECOMES("<artifact type=\"slides\">x</artifact>", "<artifact type=\"slides\">x</artifact>");
 	BECOMES("<artifact_diff>[]</artifact_diff>", "<artifact_diff>[]</artifact_diff>");
 	BECOMES("<!--k--><content>", "<!--k--><content>");
-	BECOMES("<content>a<custommarkdownx>b<custommark", "<content>a<custommarkdownx>b<custommark");
+	BECOMES("<content>a<custommarkdownx>b<custommark",
+		"<content>a<custommarkdownx>b<custommark");
 }
 
 static void custom_markdown_becomes_a_card(void **state)
 {
 	(void)state;
 	BECOMES("<custommarkdown>hi</custommarkdown>", CARD("hi"));
-	BECOMES("<custommarkdown a=\"b\">&lt;x&gt; &amp;amp; \"q\" &quot; &#39;\n&no; a<b</custommarkdown >",
+	BECOMES("<custommarkdown a=\"b\">&lt;x&gt; &amp;amp; \"q\" &quot; &#39;\n&no; "
+		"a<b</custommarkdown >",
 		CARD("&lt;x&gt; &amp;amp; \\&quot;q\\&quot; \\&quot; &#39;\\n&amp;no; a&lt;b"));
 	BECOMES("<thinkitem>t</thinkitem><custommarkdown>a</custommarkdown><context>[]</context>",
 		"<thinkitem>t</thinkitem>" CARD("a") "<context>[]</context>");
@@ -162,13 +165,15 @@ static void a_long_blank_beginning_is_text(void **state)
 	stream((struct slice){ text, sizeof text }, sizeof text, 1, true, &whole);
 	assert_true(slice_starts(buffer_slice(&whole), SLICE("<content thesys")));
 	for (size_t step = 1; step < sizeof text; step = step * 3 + 1)
-		assert_true(slice_equal(stream((struct slice){ text, sizeof text }, step, step, true, &out),
-					buffer_slice(&whole)));
+		assert_true(slice_equal(
+			stream((struct slice){ text, sizeof text }, step, step, true, &out),
+			buffer_slice(&whole)));
 	buffer_done(&out);
 	buffer_done(&whole);
 }
 
-static void expect(bool (*what)(struct buffer *, struct slice), const char *text, const char *expected)
+static void expect(bool (*what)(struct buffer *, struct slice), const char *text,
+		   const char *expected)
 {
 	struct buffer out;
 
@@ -199,7 +204,8 @@ static void a_user_message_is_read_and_wrapped(void **state)
 	expect(c1_plain_text, "a<b && c>d", "a<b && c>d");
 	expect(c1_plain_text, "<content thesys=\"true\">cut &amp;", "cut &");
 	expect(c1_plain_text, "<content", "<content");
-	expect(c1_wrap_user, "a<b && c>d", "<content thesys=\"true\">a&lt;b &amp;&amp; c&gt;d</content>");
+	expect(c1_wrap_user, "a<b && c>d",
+	       "<content thesys=\"true\">a&lt;b &amp;&amp; c&gt;d</content>");
 	expect(c1_wrap_user, wrapped, wrapped);
 	expect(c1_wrap_user, "<contents>", "<content thesys=\"true\">&lt;contents&gt;</content>");
 }
@@ -208,12 +214,15 @@ static void what_is_stored_has_no_passing_thoughts(void **state)
 {
 	(void)state;
 	expect(c1_stored,
-	       "<!--k--><thinkitem ephemeral=\"true\"><thinkitemtitle>T</thinkitemtitle></thinkitem>"
-	       "<thinkitem><thinkitemtitle>K</thinkitemtitle></thinkitem><!--k--><content>a<!--k-->b</content>",
+	       "<!--k--><thinkitem "
+	       "ephemeral=\"true\"><thinkitemtitle>T</thinkitemtitle></thinkitem>"
+	       "<thinkitem><thinkitemtitle>K</thinkitemtitle></"
+	       "thinkitem><!--k--><content>a<!--k-->b</content>",
 	       "<thinkitem><thinkitemtitle>K</thinkitemtitle></thinkitem><content>ab</content>");
 	expect(c1_stored, "<thinkitem ephemeral=\"false\">x</thinkitem><!-- k -->",
 	       "<thinkitem ephemeral=\"false\">x</thinkitem><!-- k -->");
-	expect(c1_stored, "<content>a</content><thinkitem ephemeral=\"true\">cut", "<content>a</content>");
+	expect(c1_stored, "<content>a</content><thinkitem ephemeral=\"true\">cut",
+	       "<content>a</content>");
 	expect(c1_stored, "", "");
 }
 

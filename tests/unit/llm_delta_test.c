@@ -60,7 +60,8 @@ static void only_the_first_choice_counts_and_only_its_place(void **state)
 
 	(void)state;
 	READ("{\"content\":\"no\",\"delta\":{\"content\":\"no\"},\"x\":{\"choices\":[{\"delta\":{"
-	     "\"content\":\"no\"}}]},\"choices\":[{\"delta\":{\"tool_calls\":[{\"content\":\"no\"}],"
+	     "\"content\":\"no\"}}]},\"choices\":[{\"delta\":{\"tool_calls\":[{\"content\":\"no\"}]"
+	     ","
 	     "\"content\":\"yes\"}},{\"delta\":{\"content\":\"no\"}}]}",
 	     &delta);
 	assert_true(slice_is(delta.content, "yes"));
@@ -79,7 +80,8 @@ static void escapes_are_undone(void **state)
 {
 	(void)state;
 	expect_content("\\\"\\\\\\/\\b\\f\\n\\r\\t", SLICE("\"\\/\b\f\n\r\t"));
-	expect_content("a\\u00e4\\u20AC\\ud83d\\ude80z", SLICE("a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x9A\x80z"));
+	expect_content("a\\u00e4\\u20AC\\ud83d\\ude80z",
+		       SLICE("a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x9A\x80z"));
 	expect_content("\xC3\xA4", SLICE("\xC3\xA4"));
 	expect_content("\\u003ccontent\\u003e", SLICE("<content>"));
 }
@@ -102,7 +104,8 @@ static void an_end_usage_and_an_error_are_seen(void **state)
 	(void)state;
 	READ("{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}", &delta);
 	assert_true(slice_is(delta.finish_reason, "stop"));
-	READ("{\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"total_tokens\":7,"
+	READ("{\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"total_"
+	     "tokens\":7,"
 	     "\"prompt_tokens_details\":{\"cached_tokens\":1}}}",
 	     &delta);
 	assert_true(delta.has_usage);
@@ -129,7 +132,8 @@ static void b21_tokens_are_clamped_and_never_wrap(void **state)
 	assert_int_equal(delta.input_tokens, 0);
 	assert_int_equal(delta.output_tokens, 9007199254740992);
 	assert_int_equal(delta.total_tokens, 9007199254740992);
-	READ("{\"usage\":{\"prompt_tokens\":\"12\",\"completion_tokens\":null,\"total_tokens\":{}}}",
+	READ("{\"usage\":{\"prompt_tokens\":\"12\",\"completion_tokens\":null,\"total_tokens\":{}}"
+	     "}",
 	     &delta);
 	assert_int_equal(delta.input_tokens, -1);
 	assert_int_equal(delta.output_tokens, -1);

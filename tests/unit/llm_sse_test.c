@@ -58,7 +58,8 @@ static void check(struct slice text, struct slice expected)
 			struct seen seen = { 0 };
 
 			buffer_init(&seen.events, 1 << 20);
-			assert_int_equal(feed(text, first, single ? 1 : text.len + 1, &seen), SSE_OK);
+			assert_int_equal(feed(text, first, single ? 1 : text.len + 1, &seen),
+					 SSE_OK);
 			assert_true(slice_equal(buffer_slice(&seen.events), expected));
 			buffer_done(&seen.events);
 		}
@@ -155,11 +156,13 @@ static void what_is_too_long_ends_it(void **state)
 
 			buffer_init(&seen.events, 4 << 20);
 			if (!many)
-				assert_int_equal(feed((struct slice){ line, len }, step, step, &seen),
-						 SSE_TOO_LONG);
+				assert_int_equal(
+					feed((struct slice){ line, len }, step, step, &seen),
+					SSE_TOO_LONG);
 			else
-				assert_int_equal(feed((struct slice){ line, len }, step, step, &seen),
-						 SSE_OK);
+				assert_int_equal(
+					feed((struct slice){ line, len }, step, step, &seen),
+					SSE_OK);
 			buffer_done(&seen.events);
 		}
 	}
