@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -210,18 +211,17 @@ def test_an_upstream_that_refuses_is_told_and_the_demo_goes_on(demo, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_an_ordinary_user_may_run_it(demo, tmp_path):
+def test_an_ordinary_user_may_run_it(demo, scratch):
     """From a copy: the checkout of this test may be closed to others."""
-    place = tmp_path / "copy"
+    place = Path(tempfile.mkdtemp(prefix="demo-", dir=scratch))
+    place.chmod(0o755)
     for folder in ("tests/demo", "tests/c1_upstream", "tests/samples", "nginx"):
         shutil.copytree(ROOT / folder, place / folder)
     shutil.copy2(PROGRAM, place / "c1d")
-    for up in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        up.chmod(0o755)
-    folder = tmp_path / "demo"
+    folder = place / "build"
     folder.mkdir()
     os.chown(folder, 65534, 65534)
-    running = demo([PYTHON, str(place / "tests/demo/run"), str(place / "c1d")], 65534)
+    running = demo([PYTHON, str(place / "tests/demo/run"), str(place / "c1d")], 65534, DIR=str(folder))
     assert running.chat("hello")[0] == 200
     assert running.end()[0] == 0
 

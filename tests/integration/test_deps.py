@@ -17,6 +17,18 @@ STUBS = {
 }
 
 
+def read_all(terminal):
+    """What was written to a terminal whose other side is closed: in pieces, then EIO."""
+    pieces = []
+    with os.fdopen(terminal, "rb", buffering=0) as file:
+        try:
+            while piece := file.read(4096):
+                pieces.append(piece)
+        except OSError:
+            pass
+    return b"".join(pieces).decode()
+
+
 @pytest.fixture
 def deps(tmp_path):
     """Runs tests/deps on a machine that lacks `missing`; returns exit code, stderr and what apt-get was told."""
@@ -37,9 +49,8 @@ def deps(tmp_path):
         done = subprocess.run(["sh", "tests/deps", target], cwd=ROOT, env=env, stdin=stdin, check=False,
                               stdout=subprocess.PIPE, stderr=said if answer is not None else subprocess.PIPE)
         if answer is not None:
-            text = os.read(terminal, 65536).decode()
-            os.close(terminal)
             os.close(said)
+            text = read_all(terminal)
         else:
             text = done.stderr.decode()
         return done.returncode, text, record.read_text().splitlines()

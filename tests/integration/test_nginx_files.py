@@ -3,10 +3,13 @@ stands a FastCGI peer that only tells what it was told, so that what is seen her
 import json
 import os
 import re
+import shutil
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -106,18 +109,17 @@ def told(answer):
 
 # --- what nginx says about the files ---
 @pytest.fixture
-def check(scratch, tmp_path_factory):
-    """`nginx -t` of a text that belongs into http, as an ordinary user; returns what nginx said."""
-    folder = tmp_path_factory.mktemp("nginx", numbered=True)
+def check(scratch):
+    """`nginx -t` of a text that belongs into http, as an ordinary user; returns what nginx said. With copies of the
+    files: the checkout may be closed to others."""
+    folder = Path(tempfile.mkdtemp(prefix="nginx-", dir=scratch))
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
-    for up in (folder, folder.parent, folder.parent.parent):
-        up.chmod(0o755)
+    for file in FILES.glob("*.conf"):
+        shutil.copy(file, folder)
     if nobody:
         os.chown(folder, 65534, 65534)
 
-    def run(http, files=()):
-        for name, text in dict(files).items():
-            (folder / name).write_text(text)
+    def run(http):
         temps = " ".join(f"{kind}_temp_path {folder}/{kind};"
                          for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         (folder / "nginx.conf").write_text(f"pid {folder}/pid; error_log stderr; events {{ }}\n"
@@ -132,8 +134,8 @@ def check(scratch, tmp_path_factory):
 
 
 def test_nginx_takes_the_locations_in_any_server(check):
-    server = f"server {{ listen 127.0.0.1:{free_port()}; include {FILES}/c1d.conf; }}"
-    assert check(f"include {FILES}/c1d-upstream.conf; {server}") == (0, [])
+    server = f"server {{ listen 127.0.0.1:{free_port()}; include {check.folder}/c1d.conf; }}"
+    assert check(f"include {check.folder}/c1d-upstream.conf; {server}") == (0, [])
 
 
 def test_nginx_takes_them_beside_what_a_php_site_has(check):
@@ -143,10 +145,10 @@ def test_nginx_takes_them_beside_what_a_php_site_has(check):
         location / {{ try_files $uri $uri/ /index.php?$args; }}
         location ~ \\.php$ {{ include /etc/nginx/fastcgi_params; fastcgi_pass unix:/run/php.sock; }}
         location ~* \\.(js|css|png)$ {{ expires 30d; }}
-        include {FILES}/c1d.conf;
+        include {check.folder}/c1d.conf;
     }}"""
-    other = f"server {{ listen 127.0.0.1:{free_port()}; include {FILES}/c1d.conf; }}"
-    assert check(f"include {FILES}/c1d-upstream.conf; {site} {other}") == (0, [])
+    other = f"server {{ listen 127.0.0.1:{free_port()}; include {check.folder}/c1d.conf; }}"
+    assert check(f"include {check.folder}/c1d-upstream.conf; {site} {other}") == (0, [])
 
 
 def test_nginx_takes_the_whole_site(check):
@@ -157,7 +159,7 @@ def test_nginx_takes_the_whole_site(check):
     (folder / "privkey.pem").chmod(0o644)
     text = (FILES / "site.conf").read_text()
     text = text.replace("/etc/letsencrypt/live/chat.example.org", str(folder))
-    text = text.replace("/var/log/nginx", str(folder)).replace("/usr/local/share/c1d/nginx", str(FILES))
+    text = text.replace("/var/log/nginx", str(folder)).replace("/usr/local/share/c1d/nginx", str(folder))
     # An ordinary user has no port below 1024, and a container may have no IPv6.
     text = re.sub(r"^ *listen \[::\].*\n", "", text, flags=re.M)
     text = re.sub(r"listen (80|443|127.0.0.1:9181)\b", lambda _: f"listen 127.0.0.1:{free_port()}", text)
@@ -167,7 +169,7 @@ def test_nginx_takes_the_whole_site(check):
 def test_nginx_would_name_a_directive_that_it_does_not_know(check):
     """The checks above are worth something."""
     locations = (FILES / "c1d.conf").read_text().replace("fastcgi_buffering", "fastcgi_bufering")
-    code, said = check(f"include {FILES}/c1d-upstream.conf; server {{ {locations} }}")
+    code, said = check(f"include {check.folder}/c1d-upstream.conf; server {{ {locations} }}")
     assert code != 0 and "fastcgi_bufering" in said[0]
 
 
