@@ -27,7 +27,8 @@ bool buffer_append(struct buffer *b, struct slice bytes);
 bool buffer_append_char(struct buffer *b, char c);
 bool buffer_appendf(struct buffer *b, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-bool buffer_vappendf(struct buffer *b, const char *format, va_list ap);
+bool buffer_vappendf(struct buffer *b, const char *format, va_list ap)
+	__attribute__((format(printf, 2, 0)));
 
 /* Room for n more bytes; NULL over the cap. Follow with buffer_commit of at most n. */
 char *buffer_reserve(struct buffer *b, size_t n);

@@ -7,6 +7,8 @@
 #include "base/metrics.h"
 #include "guard/who.h"
 #include "http/problem.h"
+#include <stdio.h>
+#include <strings.h>
 
 #define ROUTE_UNKNOWN "(none)"
 
@@ -79,7 +81,8 @@ static const struct route *find_route(struct call *call, struct error *err)
 					ids[n].len > 0 ? arena_copy(call->arena, ids[n]) : NULL;
 			return &routes[i];
 		}
-		strcat(strcat(allow, allow[0] ? ", " : ""), routes[i].method);
+		snprintf(allow + strlen(allow), sizeof allow - strlen(allow), "%s%s",
+			 allow[0] ? ", " : "", routes[i].method);
 	}
 	if (!allow[0]) {
 		error_set(err, ERROR_NOT_FOUND, "There is nothing here.");

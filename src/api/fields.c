@@ -29,7 +29,7 @@ static bool find(const struct json *object, const char *name, const char *alias,
 bool field_text(const struct call *call, const struct json *object, const char *name,
 		const char *alias, size_t max, struct slice *out, struct error *err)
 {
-	const struct json *value;
+	const struct json *value = NULL;
 
 	(void)call;
 	if (!find(object, name, alias, &value, err))
@@ -69,7 +69,7 @@ bool field_id(const struct call *call, const struct json *object, const char *na
 
 bool field_bool(const struct json *object, const char *name, int *out, struct error *err)
 {
-	const struct json *value;
+	const struct json *value = NULL;
 
 	if (!find(object, name, NULL, &value, err))
 		return false;
@@ -85,7 +85,7 @@ bool field_bool(const struct json *object, const char *name, int *out, struct er
 bool field_object(const struct call *call, const struct json *object, const char *name,
 		  const char **out, struct error *err)
 {
-	const struct json *value;
+	const struct json *value = NULL;
 	struct buffer text;
 
 	if (!find(object, name, NULL, &value, err))

@@ -15,6 +15,9 @@ static const struct {
 };
 
 static void fill(struct error *err, enum error_code code, const char *format, va_list ap)
+	__attribute__((format(printf, 3, 0)));
+
+static void fill(struct error *err, enum error_code code, const char *format, va_list ap)
 {
 	memset(err, 0, sizeof *err);
 	err->code = code;

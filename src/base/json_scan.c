@@ -189,8 +189,8 @@ static bool object(struct scan *s)
 {
 	int number = ++s->objects;
 	size_t first = s->key_count;
-	struct slice raw;
-	uint64_t hash;
+	struct slice raw = { NULL, 0 };
+	uint64_t hash = 0;
 
 	white(s);
 	if (take(s, '}'))

@@ -14,8 +14,6 @@
 #define MEMORY_MAX  (4u << 20)
 #define SECRET_MAX  65536
 
-extern char **environ;
-
 /* --- the environment --- */
 
 /* Variables of ours that are no settings: where the file is, and what the tests use. */
@@ -58,7 +56,7 @@ static void credential_name(const char *name, char out[64])
 {
 	size_t n = 0;
 
-	for (; name[n] && n < 63; n++)
+	for (; n < 63 && name[n]; n++)
 		out[n] = name[n] == '_'                     ? '-'
 			 : name[n] >= 'A' && name[n] <= 'Z' ? (char)(name[n] | 0x20)
 							    : name[n];

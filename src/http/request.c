@@ -97,7 +97,7 @@ bool request_query_int(const struct request *request, const char *name, int64_t 
 		       int64_t absent, int64_t *out, struct error *err)
 {
 	struct error mine = { 0 };
-	struct slice text;
+	struct slice text = { NULL, 0 };
 	char *end = NULL;
 	long long n = 0;
 

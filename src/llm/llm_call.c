@@ -202,14 +202,12 @@ static bool on_frame(void *ctx, struct slice data)
 	struct llm_call *call = ctx;
 	struct delta delta;
 
-	if (call->state == DONE) {
-		drop_frame(call);
-	} else if (slice_is(data, "[DONE]")) {
+	if (call->state != DONE && slice_is(data, "[DONE]")) {
 		call->state = DONE;
 		net_deadline(call->transfer, AFTER_DONE_MS);
-	} else if (delta_read(data, &call->scratch, &delta)) {
+	} else if (call->state != DONE && delta_read(data, &call->scratch, &delta)) {
 		take_delta(call, &delta);
-	} else if (data.len) {
+	} else if (data.len || call->state == DONE) {
 		drop_frame(call);
 	}
 	return !call->cancelled && !call->has_ending;

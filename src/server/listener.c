@@ -43,7 +43,7 @@ static bool address_of(const char *path, struct sockaddr_un *out, struct error *
 			err, ERROR_CONFIG,
 			"C1D_SOCKET is longer than the %zu bytes that a socket's path may have.",
 			sizeof out->sun_path - 1);
-	strcpy(out->sun_path, path);
+	memcpy(out->sun_path, path, strlen(path) + 1);
 	return true;
 }
 

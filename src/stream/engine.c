@@ -339,6 +339,6 @@ void engine_saved(struct engine *engine, const char *id)
 		return;
 	}
 	command->kind = COMMAND_SAVED;
-	memcpy(command->run_id, id, len);
+	memcpy(command->run_id, id, len + 1);
 	leave_command(engine, command);
 }
