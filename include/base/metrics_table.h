@@ -9,15 +9,11 @@
 #define METRIC_ROUTES_MAX 40
 
 /* Statuses that are counted one by one; any other counts as "other". */
-#define METRIC_STATUSES(X)                                                                         \
-	X(200)                                                                                     \
-	X(201)                                                                                     \
-	X(204)                                                                                     \
-	X(304)                                                                                     \
-	X(400)                                                                                     \
-	X(401)                                                                                     \
-	X(403) X(404) X(405) X(406) X(409) X(410) X(412) X(413) X(415) X(416) X(422) X(429) X(499) \
-		X(500) X(502) X(503) X(504)
+/* clang-format off */
+#define METRIC_STATUSES(X) \
+	X(200) X(201) X(204) X(304) X(400) X(401) X(403) X(404) X(405) X(406) X(409) X(410) X(412) X(413) \
+	X(415) X(416) X(422) X(429) X(499) X(500) X(502) X(503) X(504)
+/* clang-format on */
 
 /* How a run ends; the same order as enum message_status in model/message.h behind "streaming". */
 #define METRIC_OUTCOMES(X) X(complete) X(length) X(stopped) X(error) X(interrupted)
