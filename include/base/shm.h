@@ -35,9 +35,12 @@ struct shm {
 	_Atomic uint32_t respawns; /* by the supervisor */
 	/* The store's mark (store/store.h): 0 = up, else the monotonic ms since when it is down. */
 	_Atomic int64_t store_down_since_ms;
+	_Atomic int64_t look_ms;        /* when a saver last looked whether the C1 API is there */
+	_Atomic int64_t beat_ms;        /* when a saver last renewed this node's entry */
 	_Atomic int64_t adopt_ms;       /* when a saver last looked for answers of dead workers */
 	_Atomic int64_t store_probe_ms; /* when a saver last took the duty of probing */
 	/* The last word on the C1 API, for /health. 0 = never asked. */
+	_Atomic bool llm_asked; /* a question has told; until then connections do */
 	_Atomic int64_t llm_last_ok_ms, llm_last_error_ms; /* wall */
 	struct shm_slot slots[SHM_SLOTS];
 };

@@ -79,6 +79,7 @@ struct finish {
 	enum message_status status;
 	struct slice content;
 	const char *finish_reason, *usage; /* may be NULL */
+	bool if_streaming; /* only when nobody has ended it: for those who do not have its text */
 	int64_t now_ms;
 };
 
@@ -151,5 +152,26 @@ bool store_message_update(struct store *store, const char *thread_id, const char
  * was edited, deleted or taken meanwhile: nothing was written, and that is right. */
 bool store_finish(struct store *store, const struct finish *finish, bool *applied,
 		  struct error *err);
+
+/* --- nodes (service/nodes.c): each renews its entry; a claim of one that does not is nobody's ---
+ */
+struct held_claim {
+	const char *thread_id;
+	struct run_ref run;
+};
+
+struct claim_list {
+	struct held_claim *items;
+	size_t count;
+};
+
+bool store_node_beat(struct store *store, const char *node, int64_t now_ms, struct error *err);
+/* Claims of nodes whose entry is older than seen_before_ms; at most `limit`. */
+bool store_claims_of_dead(struct store *store, int64_t seen_before_ms, size_t limit,
+			  struct arena *arena, struct claim_list *out, struct error *err);
+/* Forgets entries that old which hold no claim, and deleted threads whose mark is older than
+ * deleted_before_ms, with messages that came late. */
+bool store_sweep(struct store *store, int64_t seen_before_ms, int64_t deleted_before_ms,
+		 struct error *err);
 
 #endif

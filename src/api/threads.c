@@ -131,6 +131,29 @@ bool threads_create(struct call *call, struct error *err)
 	return answer_thread(call, 201, &thread, err);
 }
 
+/* If-None-Match: '*' or a list of entity tags, compared weakly: a web server that compresses makes
+ * ours weak. Ours have no comma in them. */
+static bool has_seen(struct slice seen, const char *tag)
+{
+	if (slice_is(seen, "*"))
+		return true;
+	while (seen.len > 0) {
+		const char *comma = memchr(seen.ptr, ',', seen.len);
+		struct slice one = { seen.ptr, comma ? (size_t)(comma - seen.ptr) : seen.len };
+
+		seen = slice_skip(seen, comma ? one.len + 1 : one.len);
+		while (one.len > 0 && (one.ptr[0] == ' ' || one.ptr[0] == '\t'))
+			one = slice_skip(one, 1);
+		while (one.len > 0 && (one.ptr[one.len - 1] == ' ' || one.ptr[one.len - 1] == '\t'))
+			one.len--;
+		if (slice_starts(one, SLICE("W/")))
+			one = slice_skip(one, 2);
+		if (slice_is(one, tag))
+			return true;
+	}
+	return false;
+}
+
 bool thread_get(struct call *call, struct error *err)
 {
 	struct slice seen = call->request->headers[HEADER_IF_NONE_MATCH];
@@ -141,7 +164,7 @@ bool thread_get(struct call *call, struct error *err)
 				&thread, err))
 		return false;
 	tag = arena_printf(call->arena, "\"%lld\"", (long long)thread.rev);
-	if (tag && (slice_is(seen, tag) || slice_is(seen, "*"))) {
+	if (tag && has_seen(seen, tag)) {
 		response_header(call->response, "ETag", slice_of(tag));
 		call->response->status = 304;
 		return true;

@@ -18,6 +18,8 @@
 #define IDLE_WAIT_MS   500 /* how often an idle saver looks whether a store that is down is back */
 #define SWEEP_EVERY_MS (60 * 1000)
 #define ADOPT_EVERY_MS 2000             /* how often the pool looks for answers of dead workers */
+#define BEAT_EVERY_MS  5000             /* this node's entry in the store */
+#define LOOK_EVERY_MS  30000            /* is the C1 API there? while no question tells */
 #define KEPT_MS        (15 * 60 * 1000) /* a saved answer stays in the spool so long, for resumes */
 
 struct save {
@@ -248,16 +250,28 @@ static void adopt(void *savers, struct spool *spool)
 	savers_add(savers, spool);
 }
 
-/* One saver of the pool at a time has the duty. */
-static void adopt_when_due(struct savers *savers, int64_t now_ms)
+/* One saver of the pool has a duty at a time: whoever moves its clock on. */
+static bool is_my_turn(_Atomic int64_t *last_done_ms, int64_t now_ms, int64_t every_ms)
 {
-	struct shm *shm = savers->service->shm;
-	int64_t last_ms = shm ? atomic_load(&shm->adopt_ms) : now_ms;
+	int64_t last_ms = atomic_load(last_done_ms);
 
-	if (last_ms == 0 || now_ms - last_ms >= ADOPT_EVERY_MS) {
-		if (atomic_compare_exchange_strong(&shm->adopt_ms, &last_ms, now_ms))
-			spool_adopt_each(savers->service->spools, clock_wall_ms(), adopt, savers);
-	}
+	return (last_ms == 0 || now_ms - last_ms >= every_ms) &&
+	       atomic_compare_exchange_strong(last_done_ms, &last_ms, now_ms);
+}
+
+static void do_duties(struct savers *savers, bool store_up, int64_t now_ms)
+{
+	struct service *service = savers->service;
+	struct shm *shm = service->shm;
+
+	if (!shm)
+		return;
+	if (is_my_turn(&shm->adopt_ms, now_ms, ADOPT_EVERY_MS))
+		spool_adopt_each(service->spools, clock_wall_ms(), adopt, savers);
+	if (store_up && is_my_turn(&shm->beat_ms, now_ms, BEAT_EVERY_MS))
+		nodes_beat(service);
+	if (is_my_turn(&shm->look_ms, now_ms, LOOK_EVERY_MS))
+		upstream_look(service);
 }
 
 static void *saver_thread(void *arg)
@@ -276,7 +290,7 @@ static void *saver_thread(void *arg)
 			all_are_due(savers);
 		was_up = up;
 		sweep_when_due(savers, now_ms);
-		adopt_when_due(savers, now_ms);
+		do_duties(savers, up, now_ms);
 		look_after_all(savers);
 		pthread_mutex_lock(&savers->lock);
 		over = is_over(savers, now_ms);

@@ -44,6 +44,16 @@ void savers_add(struct savers *savers, struct spool *spool);
  * follows? */
 void savers_look_after(struct savers *savers, struct spool *spool);
 
+/* --- nodes.c --- */
+/* Renews this node's entry, ends what nodes left that are gone, forgets what is old. Blocks on the
+ * store. */
+void nodes_beat(struct service *service);
+
+/* --- upstream.c --- */
+/* Whether the C1 API can be reached, for as long as no question has told. Blocks for seconds at
+ * worst. */
+void upstream_look(struct service *service);
+
 /* --- unattended.c --- */
 /* Stops the oldest runs of this user that nobody follows, as many as are over C1D_UNATTENDED_MAX.
  */

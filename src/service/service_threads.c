@@ -114,19 +114,23 @@ bool service_thread_update(struct service *service, const struct caller *caller,
 }
 
 /* The mark first, so that no new answer starts; then the one that runs is told to stop. Its late
- * save changes nothing, since its message is gone. */
+ * save changes nothing, since its message is gone. The files of its answers go at once: who holds
+ * one open reads it to its end, nobody opens it again. */
 bool service_thread_delete(struct service *service, const struct caller *caller, const char *id,
 			   struct arena *arena, struct error *err)
 {
 	struct run_list runs;
 	struct thread thread;
 
-	if (!service_run_list(service, caller, id, true, arena, &runs, err) ||
+	if (!service_run_list(service, caller, id, false, arena, &runs, err) ||
 	    !service_thread_get(service, caller, id, arena, &thread, err))
 		return false;
 	if (!store_thread_delete(service->store, id, clock_wall_ms(), err))
 		return false;
-	for (size_t i = 0; i < runs.count; i++)
-		spool_ask_stop(service->spools, runs.items[i].id, NULL);
+	for (size_t i = 0; i < runs.count; i++) {
+		if (runs.items[i].status == STATUS_STREAMING)
+			spool_ask_stop(service->spools, runs.items[i].id, NULL);
+		spool_remove(service->spools, runs.items[i].id);
+	}
 	return true;
 }

@@ -184,6 +184,7 @@ static void end_unasked(struct service *service, const struct turn *turn, const 
 		.run_id = run_id,
 		.status = STATUS_ERROR,
 		.content = SLICE(""),
+		.if_streaming = true,
 		.now_ms = clock_wall_ms(),
 	};
 

@@ -80,6 +80,7 @@ static bool close_lost(struct turn_work *work, struct message *answer, struct er
 				       .run_id = answer->run_id,
 				       .status = STATUS_INTERRUPTED,
 				       .content = SLICE(""),
+				       .if_streaming = true,
 				       .now_ms = clock_wall_ms() };
 
 	if (!answer->run_id || !is_ours(work->service, answer->run_id))

@@ -273,3 +273,20 @@ bool store_finish(struct store *store, const struct finish *finish, bool *applie
 {
 	CALL(finish, finish, applied);
 }
+
+bool store_node_beat(struct store *store, const char *node, int64_t now_ms, struct error *err)
+{
+	CALL(node_beat, node, now_ms);
+}
+
+bool store_claims_of_dead(struct store *store, int64_t seen_before_ms, size_t limit,
+			  struct arena *arena, struct claim_list *out, struct error *err)
+{
+	CALL(claims_of_dead, seen_before_ms, limit, arena, out);
+}
+
+bool store_sweep(struct store *store, int64_t seen_before_ms, int64_t deleted_before_ms,
+		 struct error *err)
+{
+	CALL(sweep, seen_before_ms, deleted_before_ms);
+}

@@ -80,14 +80,17 @@ static void ensure_indexes(struct mongo_call *call)
 				   BCON_INT32(-1));
 	bson_t *by_seq = BCON_NEW("thread_id", BCON_INT32(1), "seq", BCON_INT32(1));
 	bson_t *by_run = BCON_NEW("run_id", BCON_INT32(1));
+	bson_t *by_node = BCON_NEW("run.node", BCON_INT32(1));
 	bool ok = true;
 
 	index_on(call, "threads", by_user, "user_updated", &ok);
 	index_on(call, "messages", by_seq, "thread_seq", &ok);
 	index_on(call, "messages", by_run, "run", &ok);
+	index_on(call, "threads", by_node, "run_node", &ok);
 	bson_destroy(by_user);
 	bson_destroy(by_seq);
 	bson_destroy(by_run);
+	bson_destroy(by_node);
 	if (!ok)
 		log_warn("MongoDB indexes not made", LOG_T("reason", call->error.message));
 }
@@ -255,4 +258,7 @@ const struct store_ops mongo_ops = {
 	.message_list = mongo_message_list,
 	.message_update = mongo_message_update,
 	.finish = mongo_finish,
+	.node_beat = mongo_node_beat,
+	.claims_of_dead = mongo_claims_of_dead,
+	.sweep = mongo_sweep,
 };

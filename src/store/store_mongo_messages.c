@@ -255,7 +255,8 @@ bool mongo_finish(void *self, const struct finish *finish, bool *applied, struct
 
 	mongo_message_key(finish->thread_id, finish->message_id, key);
 	filter = BCON_NEW("_id", BCON_UTF8(key), "run_id", BCON_UTF8(finish->run_id), "status", "{",
-			  "$in", "[", BCON_UTF8("streaming"), BCON_UTF8("interrupted"), "]", "}");
+			  "$in", "[", BCON_UTF8("streaming"),
+			  BCON_UTF8(finish->if_streaming ? "streaming" : "interrupted"), "]", "}");
 	mongo_begin(self, &call);
 	ok = mongo_update(&call, call.messages, filter, update, applied, err);
 	mongo_end(&call);

@@ -4,7 +4,7 @@
  *   store_mongo.c           opening, indexes, clients, errors
  *   store_mongo_uri.c       the URI: checked, and our defaults set where it is silent
  *   store_mongo_document.c  documents <-> struct thread, struct message
- *   store_mongo_threads.c, store_mongo_messages.c   the operations
+ *   store_mongo_threads.c, store_mongo_messages.c, store_mongo_nodes.c   the operations
  */
 #ifndef STORE_MONGO_ROOM_H
 #define STORE_MONGO_ROOM_H
@@ -83,5 +83,8 @@ MONGO_OP(message_by_key);
 MONGO_OP(message_list);
 MONGO_OP(message_update);
 MONGO_OP(finish);
+MONGO_OP(node_beat);
+MONGO_OP(claims_of_dead);
+MONGO_OP(sweep);
 
 #endif

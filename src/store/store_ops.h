@@ -40,6 +40,11 @@ struct store_ops {
 			       const struct message_patch *patch, struct arena *arena,
 			       struct message *out, struct error *err);
 	bool (*finish)(void *self, const struct finish *finish, bool *applied, struct error *err);
+	bool (*node_beat)(void *self, const char *node, int64_t now_ms, struct error *err);
+	bool (*claims_of_dead)(void *self, int64_t seen_before_ms, size_t limit,
+			       struct arena *arena, struct claim_list *out, struct error *err);
+	bool (*sweep)(void *self, int64_t seen_before_ms, int64_t deleted_before_ms,
+		      struct error *err);
 };
 
 /* Makers. The address part of the URI is theirs to read. */

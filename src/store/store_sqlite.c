@@ -57,6 +57,9 @@ static const struct store_ops sqlite_ops = {
 	.message_list = sqlite_message_list,
 	.message_update = sqlite_message_update,
 	.finish = sqlite_finish,
+	.node_beat = sqlite_node_beat,
+	.claims_of_dead = sqlite_claims_of_dead,
+	.sweep = sqlite_sweep,
 };
 
 /* A file that is no store of ours is refused here; one that cannot be reached may be reached later.

@@ -5,7 +5,8 @@
  *   store_sqlite_pool.c      connections, and a call's transaction on one of them
  *   store_sqlite_file.c      one connection: the file, its settings, its tables
  *   store_sqlite_query.c     statements, columns, errors
- *   store_sqlite_threads.c, store_sqlite_messages.c, store_sqlite_turns.c  the functions
+ *   store_sqlite_threads.c, store_sqlite_messages.c, store_sqlite_turns.c, store_sqlite_nodes.c the
+ * functions
  *
  * Only store.c calls in, so `err` is never NULL here.
  */
@@ -122,5 +123,10 @@ bool sqlite_message_list(void *self, const struct message_filter *filter, struct
 bool sqlite_message_update(void *self, const char *thread_id, const char *id,
 			   const struct message_patch *patch, struct arena *arena,
 			   struct message *out, struct error *err);
+
+bool sqlite_node_beat(void *self, const char *node, int64_t now_ms, struct error *err);
+bool sqlite_claims_of_dead(void *self, int64_t seen_before_ms, size_t limit, struct arena *arena,
+			   struct claim_list *out, struct error *err);
+bool sqlite_sweep(void *self, int64_t seen_before_ms, int64_t deleted_before_ms, struct error *err);
 
 #endif

@@ -39,6 +39,8 @@ static const char schema[] =
 	"CREATE INDEX messages_by_seq ON messages (thread_id, seq, id);"
 	"CREATE INDEX messages_by_run ON messages (run_id) WHERE run_id IS NOT NULL;"
 	"CREATE INDEX messages_by_key ON messages (thread_id, key) WHERE key IS NOT NULL;"
+	"CREATE INDEX threads_by_node ON threads (run_node) WHERE run_node IS NOT NULL;"
+	"CREATE TABLE nodes (node TEXT NOT NULL PRIMARY KEY, seen_ms INTEGER NOT NULL) STRICT;"
 	"PRAGMA user_version = " TEXT(SCHEMA_VERSION) ";";
 
 static bool exec(sqlite3 *db, const char *sql)
@@ -146,5 +148,6 @@ fail:
 
 bool sqlite_file_touch(sqlite3 *db, struct error *err)
 {
-	return exec(db, "PRAGMA user_version = " TEXT(SCHEMA_VERSION)) || sqlite_fail(db, err);
+	return exec(db, "PRAGMA user_version = " TEXT(SCHEMA_VERSION)) ||
+	       sqlite_fail(db, err);
 }

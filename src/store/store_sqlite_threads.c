@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#define MARK_KEPT_MS (60LL * 60 * 1000) /* longer than any turn lives */
 #define COLUMNS                                                                                    \
 	"id, user_id, title, created_ms, updated_ms, seq, rev, archived, deleted_ms IS NOT NULL, " \
 	"run_id, run_message_id, run_node, metadata"
@@ -196,9 +195,7 @@ static bool mark_deleted(sqlite3 *db, const char *id, int64_t now_ms, struct err
 	if (changed == 0)
 		return not_found(err);
 	return sql_run(db, NULL, err, "DELETE FROM messages WHERE thread_id = ?1",
-		       SQL_VALUES(sql_text(id))) &&
-	       sql_run(db, NULL, err, "DELETE FROM threads WHERE deleted_ms < ?1",
-		       SQL_VALUES(sql_int(now_ms - MARK_KEPT_MS)));
+		       SQL_VALUES(sql_text(id)));
 }
 
 bool sqlite_thread_delete(void *self, const char *id, int64_t now_ms, struct error *err)

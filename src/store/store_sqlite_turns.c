@@ -101,7 +101,8 @@ static bool save(sqlite3 *db, const struct finish *finish, bool *applied, struct
 {
 	static const char sql[] =
 		"UPDATE messages SET status = ?4, content = ?5, finish_reason = ?6, usage = ?7,"
-		" updated_ms = ?8 WHERE thread_id = ?1 AND id = ?2 AND run_id = ?3";
+		" updated_ms = ?8 WHERE thread_id = ?1 AND id = ?2 AND run_id = ?3"
+		" AND (status = 'streaming' OR (status = 'interrupted' AND NOT ?9))";
 	int changed = 0;
 
 	if (!sql_run(db, &changed, err, sql,
@@ -109,7 +110,8 @@ static bool save(sqlite3 *db, const struct finish *finish, bool *applied, struct
 				sql_text(finish->run_id),
 				sql_text(message_status_text(finish->status)),
 				sql_slice(finish->content), sql_text(finish->finish_reason),
-				sql_text(finish->usage), sql_int(finish->now_ms))))
+				sql_text(finish->usage), sql_int(finish->now_ms),
+				sql_int(finish->if_streaming))))
 		return false;
 	*applied = changed > 0;
 	return release(db, finish->thread_id, finish->run_id, err);

@@ -69,8 +69,10 @@ static void mark_llm(struct run *run, bool ok)
 {
 	struct shm *shm = run->engine->shm;
 
-	if (shm)
-		atomic_store(ok ? &shm->llm_last_ok_ms : &shm->llm_last_error_ms, clock_wall_ms());
+	if (!shm)
+		return;
+	atomic_store(&shm->llm_asked, true);
+	atomic_store(ok ? &shm->llm_last_ok_ms : &shm->llm_last_error_ms, clock_wall_ms());
 }
 
 static void on_end(void *ctx, const struct llm_end *end)
