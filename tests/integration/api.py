@@ -1,0 +1,60 @@
+"""What the tests of the API share: threads made, problems checked, pages walked."""
+import re
+import urllib.parse
+import uuid
+
+UNKNOWN = "0190a000-0000-7000-8000-000000000000"
+
+
+def make(site, **fields):
+    answer = site.post("/api/threads", fields)
+    assert answer.status == 201, answer
+    return answer.json()
+
+
+def title_of(site, **fields):
+    return make(site, **fields)["title"]
+
+
+def owner():
+    """A name that no other test has, to see one's own threads only."""
+    return "u-" + uuid.uuid4().hex
+
+
+def listed(site, **query):
+    answer = site.get("/api/threads?" + urllib.parse.urlencode(query))
+    assert answer.status == 200, answer
+    return answer.json()
+
+
+def problem(answer, status, code, field=None):
+    assert answer.status == status, answer
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    body = answer.json()
+    assert (body["status"], body["code"]) == (status, code), body
+    assert re.fullmatch("[0-9a-f]{32}", body["request_id"])
+    if field:
+        assert field in [entry["field"] for entry in body["errors"]], body
+    return body
+
+
+def next_page(answer):
+    """The path that the Link header names, or None."""
+    link = answer.headers["Link"]
+    if not link:
+        return None
+    found = re.fullmatch(r'<(/api/[^>]*)>; rel="next"', link)
+    assert found, link
+    return found[1]
+
+
+def walk(site, path, pages=50):
+    """Every page from this one on."""
+    found = []
+    while path:
+        answer = site.get(path)
+        assert answer.status == 200, answer
+        found.append(answer.json())
+        path = next_page(answer)
+        assert len(found) < pages, "the pages have no end"
+    return found
