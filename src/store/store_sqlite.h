@@ -90,6 +90,10 @@ void sqlite_is_back(void);
 /* ERROR_OVERLOADED when the arena is full. */
 bool sqlite_fits(const struct arena *arena, struct error *err);
 
+/* store_sqlite_fold.c: gives this connection the SQL function fold(text), lower case in any script.
+ */
+bool sqlite_fold_add(sqlite3 *db, struct error *err);
+
 /* --- the functions: those of store_ops.h, self is the pool --- */
 bool sqlite_thread_insert(void *self, const struct thread *thread, struct error *err);
 bool sqlite_thread_get(void *self, const char *id, struct arena *arena, struct thread *out,

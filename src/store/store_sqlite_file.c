@@ -129,7 +129,7 @@ sqlite3 *sqlite_file_open(const char *path, struct error *err)
 		goto fail;
 	}
 	sqlite3_busy_timeout(db, SQLITE_WAIT_MS);
-	if (!prepare_in_time(db, err))
+	if (!sqlite_fold_add(db, err) || !prepare_in_time(db, err))
 		goto fail;
 	version = version_of(db);
 	if (version == SCHEMA_VERSION)

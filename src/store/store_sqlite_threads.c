@@ -89,13 +89,13 @@ static sqlite3_stmt *list_query(sqlite3 *db, const struct thread_filter *filter,
 {
 	char sql[640];
 
-	/* lower() folds ASCII; instr() knows no wildcards. */
+	/* instr() knows no wildcards. */
 	snprintf(sql, sizeof sql,
 		 "SELECT " COLUMNS " FROM threads WHERE deleted_ms IS NULL%s%s%s%s"
 		 " ORDER BY updated_ms DESC, id DESC LIMIT ?6",
 		 filter->user_id ? " AND user_id = ?1" : "",
 		 filter->archived >= 0 ? " AND archived = ?2" : "",
-		 filter->q ? " AND instr(lower(title), lower(?3)) > 0" : "",
+		 filter->q ? " AND instr(fold(title), fold(?3)) > 0" : "",
 		 filter->after_id ? " AND (updated_ms, id) < (?4, ?5)" : "");
 	return sql_query(db, err, sql,
 			 SQL_VALUES(sql_text(filter->user_id), sql_int(filter->archived),

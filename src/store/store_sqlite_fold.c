@@ -1,0 +1,70 @@
+/* store_sqlite_fold: fold(text) for SQL: lower case in any script, where SQLite's own lower() knows
+ * ASCII only. */
+#include "store_sqlite.h"
+
+#include <limits.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <wchar.h>
+#include <wctype.h>
+
+/* Text of the store is valid UTF-8; what is not ends the text. A lower-case letter takes at most
+ * one byte more than its capital of two. */
+static size_t lower(const char *text, size_t len, char *out)
+{
+	mbstate_t reading = { 0 }, writing = { 0 };
+	size_t at = 0, written = 0, used, made;
+	wchar_t letter;
+
+	while (at < len) {
+		used = mbrtowc(&letter, text + at, len - at, &reading);
+		if (used == 0 || used > len - at)
+			break;
+		made = wcrtomb(out + written, (wchar_t)towlower((wint_t)letter), &writing);
+		if (made == (size_t)-1)
+			break;
+		at += used;
+		written += made;
+	}
+	return written;
+}
+
+static void fold(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	const char *text = (const char *)sqlite3_value_text(values[0]);
+	size_t len = (size_t)sqlite3_value_bytes(values[0]);
+	char *out;
+	locale_t before;
+
+	(void)count;
+	if (!text) {
+		sqlite3_result_null(context);
+		return;
+	}
+	out = sqlite3_malloc64(len * 2 + MB_LEN_MAX);
+	if (!out) {
+		sqlite3_result_error_nomem(context);
+		return;
+	}
+	before = uselocale(sqlite3_user_data(context));
+	len = lower(text, len, out);
+	uselocale(before);
+	sqlite3_result_text64(context, out, len, sqlite3_free, SQLITE_UTF8);
+}
+
+static void free_locale(void *locale)
+{
+	freelocale(locale);
+}
+
+bool sqlite_fold_add(sqlite3 *db, struct error *err)
+{
+	locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
+
+	if (!locale)
+		return error_set(err, ERROR_INTERNAL, "This system has no locale C.UTF-8.");
+	/* SQLite frees the locale, also when this fails. */
+	return sqlite3_create_function_v2(db, "fold", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, locale,
+					  fold, NULL, NULL, free_locale) == SQLITE_OK ||
+	       sqlite_fail(db, err);
+}
