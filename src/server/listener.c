@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -47,29 +48,45 @@ static bool address_of(const char *path, struct sockaddr_un *out, struct error *
 	return true;
 }
 
+static bool answers(const struct sockaddr_un *address)
+{
+	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool live = connect(probe, (const struct sockaddr *)address, sizeof *address) == 0 ||
+		    errno == EAGAIN;
+
+	close(probe);
+	return live;
+}
+
+/* Workers of a supervisor that was killed a moment ago are about to let go of the socket. */
+static bool stays_live(const struct sockaddr_un *address)
+{
+	static const int waits_ms[] = { 0, 200, 800 };
+
+	for (size_t i = 0; i < sizeof waits_ms / sizeof waits_ms[0]; i++) {
+		poll(NULL, 0, waits_ms[i]);
+		if (!answers(address))
+			return false;
+	}
+	return true;
+}
+
 /* A path that somebody answers on is another instance's; one that nobody answers on was left by one
  * that was killed. */
 static bool clear_path(const char *path, const struct sockaddr_un *address, struct error *err)
 {
-	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct stat is;
-	bool live;
 
-	if (lstat(path, &is) != 0) {
-		close(probe);
+	if (lstat(path, &is) != 0)
 		return true;
-	}
-	live = connect(probe, (const struct sockaddr *)address, sizeof *address) == 0 ||
-	       errno == EAGAIN;
-	close(probe);
-	if (live)
-		return error_set(err, ERROR_CONFIG,
-				 "Another instance answers at %.150s; stop it, or set C1D_SOCKET.",
-				 path);
 	if (!S_ISSOCK(is.st_mode))
 		return error_set(
 			err, ERROR_CONFIG,
 			"%.150s is in the way and no socket; remove it, or set C1D_SOCKET.", path);
+	if (stays_live(address))
+		return error_set(err, ERROR_CONFIG,
+				 "Another instance answers at %.150s; stop it, or set C1D_SOCKET.",
+				 path);
 	return unlink(path) == 0 ||
 	       error_set(err, ERROR_CONFIG, "The stale %.150s cannot be removed: %s.", path,
 			 strerror(errno));

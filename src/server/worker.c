@@ -101,6 +101,7 @@ static void stop(struct worker *w, int told)
 	atomic_store(&w->place->slot->state, SHM_SLOT_DRAINING);
 	request_threads_stop(w->threads);
 	w->threads = NULL;
+	close(w->place->listener); /* so that a successor finds the socket free, or its own */
 	engine_stop_by(w->engine, deadline_of(w, told));
 	while (!engine_is_over(w->engine)) {
 		beat(w);

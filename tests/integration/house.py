@@ -271,6 +271,7 @@ class Site:
         return {**kept, **self.settings}
 
     def start(self):
+        self.ready_before = len(self.log_lines("worker ready")) if self.log_path.exists() else 0
         self.c1d = Process([self.program, "serve"], self.folder, "c1d", env=self.environment())
         wait_for(self.is_ready, f"c1d ready\n{self.c1d.text()[-3000:]}")
 
@@ -278,7 +279,7 @@ class Site:
         if not self.c1d.alive():
             raise AssertionError(f"c1d died\n{self.c1d.text()[-4000:]}")
         workers = self.log_lines("worker ready")
-        return len(workers) >= int(self.settings["C1D_WORKERS"])
+        return len(workers) - self.ready_before >= int(self.settings["C1D_WORKERS"])
 
     def start_nginx(self):
         user = "user root;" if os.geteuid() == 0 else ""

@@ -1,0 +1,325 @@
+"""The pool: workers that die are replaced, a stop and a reload lose nothing, the socket is nobody else's. Rows D of the faults."""
+import os
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+from house import ROOT, Stream, in_parallel, wait_for
+
+
+def gate_name():
+    return "g" + uuid.uuid4().hex[:8]
+
+
+def generation(site):
+    """The workers that have said they are ready, oldest first."""
+    return [line["pid"] for line in site.log_lines("worker ready")]
+
+
+def wait_ready(site, count):
+    return wait_for(lambda: len(generation(site)) >= count and generation(site), f"{count} workers ready in all")
+
+
+def is_gone(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def start_held(site, thread):
+    """A stream that has begun and waits at a gate: (stream, gate)."""
+    gate = gate_name()
+    stream = site.stream({"thread_id": thread, "message": f"fault:gate={gate}@40"})
+    stream.read_until(b"<content")
+    return stream, gate
+
+
+# --- workers that die ---
+
+def test_D1_killed_worker_is_replaced_and_the_next_request_works(new_site):
+    site = new_site(workers=2)
+    for pid in site.worker_pids():
+        os.kill(pid, signal.SIGKILL)
+    wait_ready(site, 4)
+    assert site.get("/readyz").status == 200
+    assert site.chat("hello", "t1").status == 200
+    assert [line["signal"] for line in site.log_lines("worker killed")] == [9, 9]
+
+
+def test_D2_segmentation_fault_is_survived(new_site):
+    # A sanitizer build turns the signal into an exit of its own.
+    site = new_site({"ASAN_OPTIONS": "handle_segv=0"}, workers=1)
+    os.kill(site.worker_pids()[0], signal.SIGSEGV)
+    wait_ready(site, 2)
+    assert site.get("/readyz").status == 200
+
+
+def test_D7_worker_that_cannot_start_is_not_started_for_ever(new_site):
+    site = new_site({"C1D_SPOOL_DIR": "/proc/spool"}, nginx=False, start=False)
+    begun = time.monotonic()
+    done = subprocess.run([site.program, "serve"], env=site.environment(), stderr=subprocess.PIPE, timeout=30, check=False)
+    assert done.returncode == 78, done.stderr
+    assert b"spool folder" in done.stderr
+    assert done.stderr.count(b"worker not started") == 2 and time.monotonic() - begun < 10
+    site.c1d = None
+
+
+def test_D7_worker_that_dies_again_and_again_waits_longer_each_time(new_site):
+    site = new_site(workers=1)
+    for n in range(1, 4):
+        os.kill(site.worker_pids()[0], signal.SIGKILL)
+        wait_ready(site, n + 1)
+    times = [line["time"] for line in site.log_lines("worker ready")]
+    seconds = [int(t[11:13]) * 3600 + int(t[14:16]) * 60 + float(t[17:23]) for t in times]
+    assert seconds[1] - seconds[0] < 1  # at once
+    assert seconds[2] - seconds[1] >= 1
+    assert seconds[3] - seconds[2] >= 2
+
+
+def test_D12_workers_end_when_the_supervisor_is_killed(new_site):
+    site = new_site(workers=2)
+    pids = site.worker_pids()
+    site.c1d.child.kill()
+    site.c1d.child.wait()
+    wait_for(lambda: all(is_gone(pid) for pid in pids), "no worker is left")
+    site.c1d = None
+
+
+# --- stopping ---
+
+def test_D9_streams_end_by_themselves_within_the_stop_time(new_site):
+    site = new_site({"C1D_STOP_SECONDS": "20"}, workers=1)
+    stream, gate = start_held(site, "t1")
+    site.c1d.child.send_signal(signal.SIGTERM)
+    wait_for(lambda: site.log_lines("worker stops"), "the worker is told")
+    site.upstream.open_gate(gate)
+    assert stream.read_all().endswith(b"</content>")
+    assert site.c1d.child.wait(20) == 0
+
+
+def test_D9_the_rest_ends_as_interrupted_with_its_bytes_kept_and_its_readers_told(new_site):
+    site = new_site({"C1D_STOP_SECONDS": "1"}, workers=1)
+    gate = gate_name()
+    raw, _ = start_held(site, "t1")
+    sse = site.stream({"thread_id": "t2", "message": f"fault:gate={gate}@40"}, "?stream=sse")
+    sse.read_until(b"event: delta")
+    answer_id = raw.headers["X-Response-Id"]
+    assert site.c1d.stop() == 0
+    body = raw.read_all()
+    sse.read_all()
+    assert sse.events()[-1][0] == "done" and sse.events()[-1][1]["status"] == "interrupted"
+    site.start()
+    message = site.message("t1", answer_id)
+    assert message["status"] == "interrupted"
+    assert message["content"].encode() == body and len(body) >= 40
+
+
+def test_D9_new_connections_wait_at_a_socket_that_is_passed_in(new_site, tmp_path):
+    """As under systemd: the socket outlives the process, so nobody is refused between two of them."""
+    site = new_site(workers=1, start=False)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(site.settings["C1D_SOCKET"])
+    listener.listen(128)
+    os.chmod(site.settings["C1D_SOCKET"], 0o666)
+
+    def start():
+        def pass_it():
+            os.dup2(listener.fileno(), 3)
+            os.environ["LISTEN_PID"] = str(os.getpid())
+
+        log = open(site.log_path, "ab")
+        # LISTEN_PID is only known in the child, so a shell sets it.
+        return subprocess.Popen(["sh", "-c", 'LISTEN_PID=$$ exec "$0" serve', site.program], stderr=log, pass_fds=(3,),
+                                env={**site.environment(), "LISTEN_FDS": "1"}, preexec_fn=pass_it, cwd=ROOT)
+
+    first = start()
+    wait_ready(site, 1)
+    assert site.get("/livez").status == 200
+    first.terminate()
+    assert first.wait(20) == 0
+    results = []
+    waiting = in_parallel_later(lambda: results.append(site.get("/livez").status))
+    second = start()
+    waiting.join(30)
+    assert results == [200]
+    second.terminate()
+    assert second.wait(20) == 0
+    listener.close()
+
+
+def in_parallel_later(job):
+    import threading
+
+    thread = threading.Thread(target=job, daemon=True)
+    thread.start()
+    return thread
+
+
+# --- reloading ---
+
+def test_D10_reload_takes_new_settings_and_old_streams_go_on(new_site, tmp_path):
+    conf = tmp_path / "c1d.conf"
+    conf.write_text("C1D_CREATE_THREADS=yes\n")
+    site = new_site({"C1D_CONFIG": str(conf)}, workers=2)
+    old = site.worker_pids()
+    stream, gate = start_held(site, "t1")
+    conf.write_text("C1D_CREATE_THREADS=no\n")
+    site.c1d.child.send_signal(signal.SIGHUP)
+    wait_ready(site, 4)
+    wait_for(lambda: len(site.log_lines("worker stops")) == 2, "the old generation is told")
+    assert site.post("/api/chat", {"thread_id": "unknown", "message": "x"}).status == 404
+    assert site.get("/api/threads").status == 200
+    site.upstream.open_gate(gate)
+    assert stream.read_all().endswith(b"</content>")
+    wait_for(lambda: all(is_gone(pid) for pid in old), "the old generation is gone")
+    assert site.message("t1", stream.headers["X-Response-Id"])["status"] == "complete"
+
+
+def test_D10_reload_with_broken_settings_changes_nothing(new_site, tmp_path):
+    conf = tmp_path / "c1d.conf"
+    conf.write_text("\n")
+    site = new_site({"C1D_CONFIG": str(conf)}, workers=1)
+    before = site.worker_pids()
+    conf.write_text("C1D_WORKRES=2\n")
+    site.c1d.child.send_signal(signal.SIGHUP)
+    wait_for(lambda: any("reload refused" in line["event"] for line in site.log_lines()), "it says so")
+    assert "C1D_WORKERS" in site.log_path.read_text()  # the nearest name
+    assert site.worker_pids() == before
+    assert site.get("/readyz").status == 200
+
+
+def test_D10_reloads_under_load_fail_no_request(new_site):
+    site = new_site(workers=2)
+    stop = []
+    failures = []
+
+    def ask(i):
+        n = 0
+        while not stop:
+            n += 1
+            if i == 0:
+                answer = site.chat(f"fault:pace=1 {n}", f"t{n}")
+                good = answer.status == 200 and answer.body.endswith(b"</content>")
+            else:
+                answer = site.get("/api/threads")
+                good = answer.status == 200
+            if not good:
+                failures.append(answer)
+        return n
+
+    def reload(_):
+        try:
+            for n in range(5):
+                site.c1d.child.send_signal(signal.SIGHUP)
+                wait_ready(site, 2 * (n + 2))
+        finally:
+            stop.append(True)
+
+    in_parallel(5, lambda i: reload(i) if i == 4 else ask(i))
+    assert failures == []
+
+
+def test_D11_reload_runs_the_program_that_lies_there_now(new_site, tmp_path):
+    program = tmp_path / "c1d"
+    program.write_bytes(Path(os.environ.get("C1D_BIN", ROOT / "build/c1d")).read_bytes())
+    program.chmod(0o755)
+    site = new_site(program=str(program), workers=1)
+    pid = site.c1d.pid
+    newer = tmp_path / "newer"
+    newer.write_bytes(program.read_bytes())
+    newer.chmod(0o755)
+    newer.rename(program)
+    site.c1d.child.send_signal(signal.SIGHUP)
+    wait_ready(site, 2)
+    assert site.c1d.pid == pid and site.c1d.alive()
+    assert os.path.samefile(f"/proc/{pid}/exe", program)
+    assert site.get("/readyz").status == 200
+
+
+# --- the socket ---
+
+def test_second_instance_is_refused_and_the_first_goes_on(new_site):
+    site = new_site(workers=1)
+    done = subprocess.run([site.program, "serve"], env=site.environment(), stderr=subprocess.PIPE, timeout=20, check=False)
+    assert done.returncode == 78
+    assert b"Another instance answers" in done.stderr
+    assert site.get("/readyz").status == 200
+
+
+def test_stale_socket_is_replaced_and_has_its_mode(new_site):
+    site = new_site(workers=1)
+    site.c1d.child.kill()
+    site.c1d.child.wait()
+    assert os.path.exists(site.settings["C1D_SOCKET"])
+    site.log_path.write_text("")
+    site.start()
+    assert site.get("/readyz").status == 200
+    assert os.stat(site.settings["C1D_SOCKET"]).st_mode & 0o7777 == 0o660
+
+
+def test_file_in_the_way_is_refused_not_removed(new_site):
+    site = new_site(nginx=False, start=False)
+    path = Path(site.settings["C1D_SOCKET"])
+    path.write_text("precious")
+    done = subprocess.run([site.program, "serve"], env=site.environment(), stderr=subprocess.PIPE, timeout=20, check=False)
+    assert done.returncode == 78 and b"no socket" in done.stderr
+    assert path.read_text() == "precious"
+
+
+def test_silent_and_garbage_peers_hold_no_thread_for_long(new_site):
+    site = new_site({"C1D_THREADS": "2", "C1D_READ_MS": "200"}, workers=1)
+
+    def bother(i):
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(site.settings["C1D_SOCKET"])
+            if i % 2:
+                peer.sendall(b"GET / HTTP/1.0\r\n\r\n" * 100)
+            peer.settimeout(20)
+            return peer.recv(100)
+
+    assert in_parallel(8, bother) == [b""] * 8
+    assert site.get("/livez").status == 200
+    assert len(site.log_lines("connection without a usable request")) == 8
+
+
+# --- what systemd is told ---
+
+def test_systemd_is_told_ready_reloading_watchdog_and_stopping(new_site, tmp_path):
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(path)
+        notify.settimeout(20)
+        site = new_site({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "300000"}, workers=1)
+        seen = ""
+
+        def until(word):
+            nonlocal seen
+            while word not in seen:
+                seen += notify.recv(4096).decode() + "\n"
+
+        until("READY=1")
+        until("WATCHDOG=1")
+        site.c1d.child.send_signal(signal.SIGHUP)
+        until("RELOADING=1")
+        seen = ""
+        until("READY=1")
+        site.c1d.child.send_signal(signal.SIGTERM)
+        until("STOPPING=1")
+        assert site.c1d.child.wait(20) == 0
+        site.c1d = None
+
+
+def test_stream_of_a_killed_worker_is_cut_and_never_called_complete(new_site):
+    site = new_site(workers=1)
+    stream = Stream(site.host, site.port, "POST", "/api/chat", b'{"thread_id":"t1","message":"fault:stall_at=40"}',
+                    {"Content-Type": "application/json"})
+    stream.read_until(b"<content")
+    os.kill(site.worker_pids()[0], signal.SIGKILL)
+    stream.read_all()
+    message = site.wait_status("t1", stream.headers["X-Response-Id"], "interrupted")
+    assert message["content"].encode().startswith(stream.body)
