@@ -1,7 +1,12 @@
 """What the tests of the API share: threads made, problems checked, pages walked."""
+import html
+import http.client
+import json
 import re
 import urllib.parse
 import uuid
+
+from house import DEADLINE_S
 
 UNKNOWN = "0190a000-0000-7000-8000-000000000000"
 
@@ -58,3 +63,36 @@ def walk(site, path, pages=50):
         path = next_page(answer)
         assert len(found) < pages, "the pages have no end"
     return found
+
+
+# --- the scripted C1 API ---
+def asked(site, prompt):
+    """The upstream request of this prompt, as the C1 API got it; None when it never came."""
+    def last_content(request):
+        return request["body"]["messages"][-1]["content"]
+    return next((r for r in site.upstream.requests()[::-1] if r["body"] and last_content(r) == prompt), None)
+
+
+def wait_at_gate(site, gate):
+    """Returns when the C1 API stands at this gate."""
+    shown = site.upstream.ask("GET", f"/gate/{gate}/wait?waiting=1&timeout=20")
+    assert shown["waiting"] == 1, shown
+
+
+def card_of(text):
+    """The children of a C1 card's text."""
+    found = re.fullmatch(r'<content thesys="true">([^<>"\']*)</content>', text)
+    assert found, text
+    tree = json.loads(html.unescape(found[1]))
+    assert tree["component"]["component"] == "Card", tree
+    return tree["component"]["props"]["children"]
+
+
+def upstream_answer(site, prompt):
+    """The whole text that the C1 API answers this prompt with, as bytes."""
+    url = urllib.parse.urlsplit(site.upstream.control)
+    connection = http.client.HTTPConnection(url.hostname, url.port, timeout=DEADLINE_S)
+    connection.request("GET", "/answer?" + urllib.parse.urlencode({"prompt": prompt}))
+    body = connection.getresponse().read()
+    connection.close()
+    return body
