@@ -22,7 +22,7 @@ WARN     = -std=c17 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototy
            -Wpointer-arith -Wformat=2 -Werror
 HARDEN   = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fstack-clash-protection -ftrivial-auto-var-init=zero
 OPT      = -O2 -g
-CPPFLAGS = -Iinclude -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+CPPFLAGS = -Iinclude -D_GNU_SOURCE $(DEFS) $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 CFLAGS  ?= $(OPT) $(if $(findstring -fsanitize,$(OPT)),-fPIE,$(HARDEN))
 LDFLAGS ?= -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT))
 LIBS     = -lfcgi $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lpthread -lm
@@ -63,7 +63,7 @@ TSAN_FLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 
 test:
 	@sh tests/deps test
-	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/san OPT="$(SAN_FLAGS)" test-programs $(BUILD)/san/c1d
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/san DEFS=-DC1D_CRASHPOINTS OPT="$(SAN_FLAGS)" test-programs $(BUILD)/san/c1d
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/tsan OPT="$(TSAN_FLAGS)" $(BUILD)/tsan/c1d
 	@$(PYTHON) tests/run --build $(BUILD)/san --tsan $(BUILD)/tsan $(if $(T),-k "$(T)")
 

@@ -5,6 +5,7 @@
 #include "worker.h"
 
 #include "base/clock.h"
+#include "base/crashpoint.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "incoming.h"
@@ -139,6 +140,7 @@ int worker_main(const struct worker_place *place)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	prctl(PR_SET_NAME, "c1d-worker");
 	metrics_attach(place->shm, place->slot);
+	CRASHPOINT_FOLDER(place->config->state_dir);
 	ok = open_parts(&w, &err);
 	if (ok) {
 		atomic_store(&place->slot->state, SHM_SLOT_READY);

@@ -8,9 +8,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define DEAD_MS    30000
-#define DELETED_MS (60LL * 60 * 1000) /* a deleted thread's mark stays longer than any turn lives  \
-				       */
+#define DEAD_MS 30000
+#define DELETED_MS                                                                                 \
+	(60LL * 60 * 1000) /* a deleted thread's mark stays longer than any turn lives             \
+			    */
 #define CLAIMS_MAX 256
 #define MEMORY_MAX (4u << 20)
 

@@ -6,6 +6,7 @@
 #include "service_room.h"
 
 #include "base/clock.h"
+#include "base/crashpoint.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "llm/c1.h"
@@ -65,8 +66,10 @@ static bool save_text(struct service *service, const struct spool_record *record
 	};
 	bool applied = false;
 
+	CRASHPOINT("save_before");
 	if (!store_finish(service->store, &finish, &applied, err))
 		return false;
+	CRASHPOINT("save_stored");
 	if (!applied)
 		log_info("answer not wanted any more", LOG_T("run", record->run_id));
 	return true;
@@ -88,6 +91,7 @@ static bool save(struct service *service, struct spool *spool, struct error *err
 	buffer_done(&text);
 	if (ok && !spool_mark_saved(spool, NULL))
 		log_warn("spool not marked saved", LOG_T("run", record->run_id));
+	CRASHPOINT("save_marked");
 	if (ok)
 		engine_saved(service->engine, record->run_id);
 	return ok;

@@ -6,6 +6,7 @@
 #include "service_room.h"
 
 #include "base/clock.h"
+#include "base/crashpoint.h"
 #include "base/log.h"
 #include <stdio.h>
 
@@ -169,6 +170,7 @@ static bool prepare(struct turn_work *work, struct error *err)
 		return true;
 	if (!save_question(work, err))
 		return false;
+	CRASHPOINT("turn_saved");
 	return turn->kind != TURN_NEW ||
 	       prompt_build(work->service, turn, work->request->message, model, work->first_seq,
 			    work->arena, &turn->start.body, err);
@@ -199,8 +201,10 @@ static bool claim_and_prepare(struct turn_work *work, struct error *err)
 	const char *run_id = work->turn.run_id;
 	bool ok;
 
+	CRASHPOINT("turn_spooled");
 	if (!turn_claim(work, err))
 		return false;
+	CRASHPOINT("turn_claimed");
 	if (work->turn.kind != TURN_NEW)
 		return true;
 	ok = prepare(work, err);
@@ -224,6 +228,7 @@ static bool begin_new(struct turn_work *work, struct error *err)
 		return false;
 	}
 	ok = claim_and_prepare(work, err);
+	CRASHPOINT("turn_prepared");
 	if (ok && turn->kind == TURN_NEW) {
 		turn->start.spool = spool;
 		turn->start.leave = work->request->leave;

@@ -148,6 +148,5 @@ fail:
 
 bool sqlite_file_touch(sqlite3 *db, struct error *err)
 {
-	return exec(db, "PRAGMA user_version = " TEXT(SCHEMA_VERSION)) ||
-	       sqlite_fail(db, err);
+	return exec(db, "PRAGMA user_version = " TEXT(SCHEMA_VERSION)) || sqlite_fail(db, err);
 }

@@ -6,6 +6,7 @@
 #include "engine_room.h"
 
 #include "base/clock.h"
+#include "base/crashpoint.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/utf8.h"
@@ -102,6 +103,7 @@ struct run *run_begin(struct engine *engine, struct run_start *start)
 	run->arrived_ms = start->arrived_ms;
 	run->started_ms = run->last_byte_ms = loop_now_ms(engine->loop);
 	buffer_init(&run->fresh, FRESH_MAX);
+	CRASHPOINT("run_begun");
 	run->call = llm_start(engine->multi, engine->config, buffer_slice(&run->body), &run_events,
 			      run, &run->error);
 	if (!run->call)
@@ -128,6 +130,7 @@ static bool keep_fresh(struct run *run)
 
 	if (run->fresh.len == 0 || run->fresh_at >= 0)
 		return true;
+	CRASHPOINT("run_before_append");
 	if (spool_append(run->spool, buffer_slice(&run->fresh), &err)) {
 		run->fresh_at = spool_record(run->spool)->length - (int64_t)run->fresh.len;
 		return true;
@@ -156,7 +159,9 @@ void run_flush(struct run *run)
 		run_finish(run, STATUS_INTERRUPTED, "", "");
 		return;
 	}
+	CRASHPOINT("run_appended");
 	run_pump(run);
+	CRASHPOINT("run_sent");
 	if (run->fresh.size > SINK_CHUNK_MAX) {
 		buffer_done(&run->fresh);
 		buffer_init(&run->fresh, FRESH_MAX);
@@ -187,9 +192,11 @@ void run_finish(struct run *run, enum message_status status, const char *finish_
 		status = STATUS_INTERRUPTED;
 	run->state = run_next(run->state, RUN_END);
 	run->ended_ms = loop_now_ms(engine->loop);
+	CRASHPOINT("run_before_end");
 	if (!spool_end(run->spool, status, finish_reason, usage,
 		       run->error.code ? error_word(run->error.code) : "", clock_wall_ms(), &err))
 		metrics_add(M_SPOOL_ERRORS, 0, 0, 1);
+	CRASHPOINT("run_ended");
 	count_end(run, status);
 	log_info("run ended", LOG_T("run", run_id(run)),
 		 LOG_T("status", message_status_text(status)),
@@ -208,6 +215,7 @@ void run_saved(struct run *run)
 	if (run->state != RUN_SAVING)
 		return;
 	run->state = run_next(run->state, RUN_SAVED);
+	CRASHPOINT("run_saved");
 	run_pump(run);
 }
 

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,6 +104,12 @@ class Upstream:
         finally:
             connection.close()
         return json.loads(body) if body else None
+
+    def whole_answer(self, prompt):
+        """What this prompt is answered with, all of it."""
+        query = urllib.parse.urlencode({"prompt": prompt})
+        with urllib.request.urlopen(f"{self.control}/answer?{query}", timeout=DEADLINE_S) as answer:
+            return answer.read()
 
     def stats(self):
         return self.ask("GET", "/stats")
