@@ -97,6 +97,9 @@ void spool_each(struct spool_dir *dir, void (*visit)(void *ctx, const struct spo
 void spool_adopt_each(struct spool_dir *dir, int64_t now_ms,
 		      void (*adopt)(void *ctx, struct spool *spool), void *ctx);
 
+/* One of them by its run. NULL: there is none, it is saved, or its owner lives. */
+struct spool *spool_adopt(struct spool_dir *dir, const char *run_id, int64_t now_ms);
+
 void spool_remove(struct spool_dir *dir, const char *run_id);
 /* Removes saved files that ended before the given time, and what crashes left beside them. Returns
  * how many stay. */

@@ -75,7 +75,7 @@ static bool save_text(struct service *service, const struct spool_record *record
 	return true;
 }
 
-static bool save(struct service *service, struct spool *spool, struct error *err)
+bool savers_save_now(struct service *service, struct spool *spool, struct error *err)
 {
 	const struct spool_record *record = spool_record(spool);
 	size_t max = (size_t)record->length + 1;
@@ -198,7 +198,7 @@ static void work(struct savers *savers, struct save *job)
 {
 	struct error err = { 0 };
 
-	if (save(savers->service, job->spool, &err)) {
+	if (savers_save_now(savers->service, job->spool, &err)) {
 		spool_unref(job->spool);
 		free(job);
 	} else {

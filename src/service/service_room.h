@@ -40,6 +40,8 @@ void savers_free(struct savers *savers);
 /* Any thread; takes the reference; never blocks on the store. */
 void savers_add(struct savers *savers, struct spool *spool);
 
+/* At once, by the caller; the engine is told. The reference stays the caller's. */
+bool savers_save_now(struct service *service, struct spool *spool, struct error *err);
 /* Any thread; takes the reference: is the user of this run within the cap of runs that nobody
  * follows? */
 void savers_look_after(struct savers *savers, struct spool *spool);

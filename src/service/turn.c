@@ -236,6 +236,10 @@ static bool begin_new(struct turn_work *work, struct error *err)
 		turn->start.arrived_ms = work->request->arrived_ms;
 		return true;
 	}
+	/* A twin of this turn may follow the file already: it is told too. */
+	spool_end(spool, STATUS_ERROR, "", "", error_word(ok ? ERROR_RUN_ACTIVE : err->code),
+		  clock_wall_ms(), NULL);
+	spool_mark_saved(spool, NULL);
 	spool_remove(service->spools, spool_record(spool)->run_id);
 	spool_unref(spool);
 	engine_give_room(service->engine);

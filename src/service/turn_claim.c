@@ -49,6 +49,17 @@ static bool is_twin(const struct turn_work *work, const struct spool_record *rec
 	       (work->key[0] && strcmp(record->key, work->key) == 0);
 }
 
+/* Its worker died and nobody has saved it yet: what there is of it is saved now, and its claim
+ * goes. */
+static bool end_orphan(struct service *service, const char *run_id, struct error *err)
+{
+	struct spool *spool = spool_adopt(service->spools, run_id, clock_wall_ms());
+	bool ok = !spool || savers_save_now(service, spool, err);
+
+	spool_unref(spool);
+	return ok;
+}
+
 /* The run that holds the claim: a twin, alive, followed, to be superseded? true: try the claim
  * again, unless turn.kind says that this turn has joined it. */
 static bool clear_way(struct turn_work *work, const struct thread *thread, struct error *err)
@@ -59,12 +70,14 @@ static bool clear_way(struct turn_work *work, const struct thread *thread, struc
 
 	if (strcmp(thread->run.node, service->node) != 0)
 		return refuse_busy(thread, err);
+	if (!end_orphan(service, thread->run.id, err))
+		return false;
 	spool = spool_open(service->spools, thread->run.id, NULL);
 	/* The file is made before the claim and stays until after it: a claim without one was left
 	 * by a crash. */
 	if (!spool)
 		return store_claim_release(service->store, thread->id, thread->run.id, err);
-	if (is_twin(work, spool_record(spool)))
+	if (is_twin(work, spool_record(spool)) && !spool_record(spool)->saved)
 		return turn_rejoin(work, spool, err);
 	if (spool_record(spool)->saved)
 		ok = store_claim_release(service->store, thread->id, thread->run.id, err);

@@ -88,20 +88,28 @@ static struct spool *take_over(struct spool_dir *dir, const char *name)
 	return NULL;
 }
 
-static void adopt_one(struct spool_dir *dir, const char *name, void *arg)
+struct spool *spool_adopt(struct spool_dir *dir, const char *run_id, int64_t now_ms)
 {
-	const struct adoption *adoption = arg;
-	struct spool *spool = take_over(dir, name);
+	struct spool *spool = take_over(dir, run_id);
 
 	if (!spool)
-		return;
+		return NULL;
 	if (spool->record.status == STATUS_STREAMING) {
 		cut_tail(spool);
-		spool_end(spool, STATUS_INTERRUPTED, "", "", "", adoption->now_ms, NULL);
+		spool_end(spool, STATUS_INTERRUPTED, "", "", "", now_ms, NULL);
 	}
 	log_notice("answer of a dead worker taken over", LOG_T("run", spool->record.run_id),
 		   LOG_I("bytes", spool->record.length));
-	adoption->adopt(adoption->ctx, spool);
+	return spool;
+}
+
+static void adopt_one(struct spool_dir *dir, const char *name, void *arg)
+{
+	const struct adoption *adoption = arg;
+	struct spool *spool = spool_adopt(dir, name, adoption->now_ms);
+
+	if (spool)
+		adoption->adopt(adoption->ctx, spool);
 }
 
 void spool_adopt_each(struct spool_dir *dir, int64_t now_ms,
