@@ -73,8 +73,11 @@ static const struct route *find_route(struct call *call, struct error *err)
 	for (size_t i = 0; i < route_count; i++) {
 		if (!matches(routes[i].template, request->path, ids))
 			continue;
+		/* One label a template, whatever the method: figures name no method, and no series
+		 * may occur twice. */
+		if (!allow[0])
+			call->response->route_label = (int)i + 1;
 		call->response->route = routes[i].template;
-		call->response->route_label = (int)i + 1;
 		if (method_is(&routes[i], request->method)) {
 			for (int n = 0; n < API_IDS_MAX; n++)
 				call->ids[n] =

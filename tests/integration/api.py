@@ -73,10 +73,10 @@ def asked(site, prompt):
     return next((r for r in site.upstream.requests()[::-1] if r["body"] and last_content(r) == prompt), None)
 
 
-def wait_at_gate(site, gate):
-    """Returns when the C1 API stands at this gate."""
-    shown = site.upstream.ask("GET", f"/gate/{gate}/wait?waiting=1&timeout=20")
-    assert shown["waiting"] == 1, shown
+def wait_at_gate(site, gate, count=1):
+    """Returns when so many answers of the C1 API stand at this gate."""
+    shown = site.upstream.ask("GET", f"/gate/{gate}/wait?waiting={count}&timeout=20")
+    assert shown["waiting"] >= count, shown
 
 
 def card_of(text):
