@@ -103,7 +103,7 @@ def settled(site, turn):
         time.sleep(0.02)
 
 
-def compare(site, turn):
+def compare(site, turn, worker_died):
     whole = site.upstream.whole_answer(turn.prompt)
     calls = site.upstream.ask("GET", "/stats/wait?" + urllib.parse.urlencode(
         {"requests": 0, "prompt": turn.prompt, "timeout": 1}))["prompts"].get(turn.prompt, {}).get("requests", 0)
@@ -121,7 +121,8 @@ def compare(site, turn):
     check(whole.startswith(stored), turn, "I3 stored text is not what was said", stored[-80:])
     check(status != "complete" or stored == whole, turn, "I3 complete but short", (len(stored), len(whole)))
     check(stored.startswith(turn.received), turn, "I3 a client has more than the store", (status, len(stored)))
-    check(not (turn.ended and status == "complete") or turn.received == whole, turn, "I3 a clean end was short", status)
+    # nginx ends a raw body cleanly when its worker dies: then only the status tells (SSE says `done`).
+    check(worker_died or not (turn.ended and status == "complete") or turn.received == whole, turn, "I3 a clean end was short", status)
 
 
 # --- faults ---
@@ -179,7 +180,7 @@ def run(site, seed, mongod):
     for thread in threads:
         thread.join(RECOVERY_S * 3)
     for turn in turns:
-        compare(site, turn)
+        compare(site, turn, fault in (crash, kill))
     if fault in (crash, kill):
         clean_up(site)
     return fault.__name__
