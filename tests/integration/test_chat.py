@@ -65,7 +65,8 @@ def test_the_answers_head(site):
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "Content-Encoding" not in answer.headers and "Content-Length" not in answer.headers
     thread, run, response = (answer.headers[f"X-{name}-Id"] for name in ("Thread", "Run", "Response"))
-    assert len({thread, run, response}) == 3 and all(re.fullmatch(r"[\w-][\w.-]{0,127}", x) for x in (thread, run, response))
+    assert len({thread, run, response}) == 3
+    assert all(re.fullmatch(r"[\w-][\w.-]{0,127}", name) for name in (thread, run, response))
     assert [m["id"] for m in site.messages(thread)][1] == response
     assert site.get("/api/runs/" + run).json()["message_id"] == response
 
@@ -77,7 +78,8 @@ def test_the_answers_head(site):
     ({"message": "x", "prompt": {"content": "y"}}, 422, "message"),
     ({"message": "x", "thread_id": "a", "threadId": "b"}, 422, "thread_id"),
     ({"message": "x", "response_id": "a", "responseId": "b"}, 422, "response_id"),
-    ({"message": "x", "threadId": "a/b"}, 400, "thread_id"), ({"message": "x", "on_disconnect": "fly"}, 422, "on_disconnect"),
+    ({"message": "x", "threadId": "a/b"}, 400, "thread_id"),
+    ({"message": "x", "on_disconnect": "fly"}, 422, "on_disconnect"),
     ({"message": "x", "metadata": []}, 422, "metadata"),
     ({"prompt": {"id": "same", "content": "x"}, "responseId": "same"}, 422, "responseId")])
 def test_a_wrong_question_is_told_and_costs_nothing(site, body, status, field):

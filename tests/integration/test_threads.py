@@ -2,10 +2,12 @@
 import datetime
 import json
 import re
+import urllib.parse
+import uuid
 
 import pytest
 
-from api import UNKNOWN, listed, make, owner, problem, title_of
+from api import UNKNOWN, listed, make, owner, problem, title_of, wait_at_gate
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -55,7 +57,8 @@ def test_the_title_comes_from_the_first_message(site):
 
 @pytest.mark.parametrize("field", ["title", "firstMessage"])
 def test_a_title_in_wire_form_is_unescaped(site, field):
-    wire = '<content thesys="true">a &lt;b&gt; &amp; &quot;c&quot; &#39;d&#39;</content><context>[{&quot;x&quot;:1}]</context>'
+    wire = ('<content thesys="true">a &lt;b&gt; &amp; &quot;c&quot; &#39;d&#39;</content>'
+            '<context>[{&quot;x&quot;:1}]</context>')
     value = wire if field == "title" else {"message": wire}
     assert title_of(site, **{field: value}) == "a <b> & \"c\" 'd'"
 
@@ -174,3 +177,23 @@ def test_a_deleted_thread_is_gone_with_all_that_was_in_it(site):
     problem(site.post(f"/api/threads/{thread}/messages", {"role": "user", "content": "x"}), 404, "not_found")
     problem(site.chat("again", thread), 404, "not_found")
     problem(site.get("/api/runs/" + answer.headers["X-Run-Id"]), 404, "not_found")
+
+
+def test_an_answer_in_flight_is_stopped_when_its_thread_is_deleted(site, upstream):
+    """Its reader sees the end, the model's connection is closed, and no file of it stays."""
+    thread, gate = make(site)["id"], uuid.uuid4().hex
+    text = f"fault:pace=0;gate={gate}@60 hi"
+    stream = site.stream({"message": text, "thread_id": thread})
+    wait_at_gate(site, gate)
+    while len(stream.body) < 60:
+        assert stream.read_some()
+    run = stream.headers["X-Run-Id"]
+    assert site.get("/api/runs/" + run).json()["status"] == "streaming"
+    assert site.delete("/api/threads/" + thread).status == 200
+    assert len(stream.read_all()) == 60
+    upstream.ask("GET", "/stats/wait?" + urllib.parse.urlencode({"early_closes": 1, "prompt": text, "timeout": 20}))
+    assert upstream.stats()["prompts"][text]["early_closes"] == 1
+    problem(site.get("/api/runs/" + run), 404, "not_found")
+    problem(site.get(f"/api/runs/{run}/stream"), 404, "not_found")
+    assert not (site.folder / "state/spool" / run).exists()
+    assert list((site.folder / "state/spool/stop").iterdir()) == []
