@@ -4,6 +4,7 @@
 ## make demo            installs what is missing, builds, starts everything on this machine: ready http://127.0.0.1:PORT/
 ## make test            everything that is promised, checked, under sanitizers; T=NAME narrows
 ## make check           what CI refuses: layers, format, warnings (gcc and clang), clang-tidy, cppcheck, shellcheck
+## make torture          2,000 trials with faults at random moments; TRIALS=N, SEED=N
 ## make bench           the figures of the README, measured on this machine
 ## make install         PREFIX=/usr/local DESTDIR= ; make uninstall takes away exactly that
 ## make format          clang-format over all C files
@@ -72,6 +73,11 @@ demo:
 	@[ -x $(BUILD)/c1d ] || echo "Building $(BUILD)/c1d"
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@exec $(PYTHON) tests/demo/run $(BUILD)/c1d
+
+torture:
+	@sh tests/deps test
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/san DEFS=-DC1D_CRASHPOINTS OPT="$(SAN_FLAGS)" $(BUILD)/san/c1d
+	@C1D_BIN=$(BUILD)/san/c1d $(PYTHON) tests/torture/run $(if $(TRIALS),--trials $(TRIALS)) $(if $(SEED),--seed $(SEED))
 
 bench:
 	@sh tests/deps test
@@ -149,7 +155,7 @@ uninstall:
 clean:
 	@rm -rf $(BUILD)
 
-.PHONY: all help test test-programs demo bench check check-needs check-layers check-format check-warnings check-tidy \
+.PHONY: all help test test-programs demo torture bench check check-needs check-layers check-format check-warnings check-tidy \
 	check-cppcheck check-scripts format install uninstall clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d)

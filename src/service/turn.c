@@ -66,6 +66,7 @@ static struct spool *make_spool(const struct turn_work *work, struct error *err)
 {
 	struct spool_record record = { .created_ms = clock_wall_ms() };
 	const struct turn *turn = &work->turn;
+	struct spool *spool;
 
 	snprintf(record.run_id, sizeof record.run_id, "%s", turn->run_id);
 	snprintf(record.thread_id, sizeof record.thread_id, "%s", turn->thread_id);
@@ -74,7 +75,11 @@ static struct spool *make_spool(const struct turn_work *work, struct error *err)
 	snprintf(record.user_id, sizeof record.user_id, "%s", work->caller->user_id);
 	memcpy(record.key, work->key, sizeof record.key);
 	memcpy(record.question, work->question, sizeof record.question);
-	return spool_create(work->service->spools, &record, err);
+	spool = spool_create(work->service->spools, &record, err);
+	/* Its follower is on the way: until it has joined nobody may take the run for deserted. */
+	if (spool)
+		spool_set_followed(spool, true);
+	return spool;
 }
 
 /* --- both messages --- */
