@@ -193,35 +193,37 @@ def test_D10_reload_with_broken_settings_changes_nothing(new_site, tmp_path):
     assert site.get("/readyz").status == 200
 
 
-def test_D10_reloads_under_load_fail_no_request(new_site):
+def test_D10_500_streams_across_20_reloads_are_all_complete_and_no_request_fails(new_site):
     site = new_site(workers=2)
-    stop = []
+    reloaded = []
+    done = []
     failures = []
 
     def ask(i):
         n = 0
-        while not stop:
+        while not (len(reloaded) == 20 and len(done) >= 500) and not failures:
             n += 1
-            if i == 0:
-                answer = site.chat(f"fault:pace=1 {n}", f"t{n}")
-                good = answer.status == 200 and answer.body.endswith(b"</content>")
+            answer = site.chat(f"fault:chunks=10;size=20;pace=10 {i}-{n}", f"t{i}-{n}")
+            if answer.status == 200 and answer.body.endswith(b"</content>"):
+                done.append(answer.headers["X-Run-Id"])
             else:
-                answer = site.get("/api/threads")
-                good = answer.status == 200
-            if not good:
                 failures.append(answer)
-        return n
+            answer = site.get("/api/threads?limit=1")
+            if answer.status != 200:
+                failures.append(answer)
 
     def reload(_):
-        try:
-            for n in range(5):
-                site.c1d.child.send_signal(signal.SIGHUP)
-                wait_ready(site, 2 * (n + 2))
-        finally:
-            stop.append(True)
+        for n in range(20):
+            seen = len(site.log_lines("pool ready"))
+            site.c1d.child.send_signal(signal.SIGHUP)
+            wait_for(lambda: failures or len(site.log_lines("pool ready")) > seen, f"reload {n}")
+            reloaded.append(n)
 
-    in_parallel(5, lambda i: reload(i) if i == 4 else ask(i))
+    in_parallel(11, lambda i: reload(i) if i == 10 else ask(i))
     assert failures == []
+    assert len(done) >= 500
+    ended = {line["run"]: line["status"] for line in site.log_lines("run ended")}
+    assert {ended[run] for run in done} == {"complete"}
 
 
 def test_D11_reload_runs_the_program_that_lies_there_now(new_site, tmp_path):
