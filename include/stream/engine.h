@@ -75,6 +75,9 @@ bool engine_start(struct engine *engine, const struct engine_hooks *hooks,
 /* Runs may finish until the deadline (monotonic), then the rest ends as `interrupted`. May be said
  * again, earlier or later. */
 void engine_stop_by(struct engine *engine, int64_t deadline_ms);
+/* Does its thread still go round? Asks it to, and looks whether it did since it was asked
+ * `patience_ms` ago or more. The worker's main thread, now and then. */
+bool engine_is_alive(struct engine *engine, int64_t patience_ms);
 bool engine_is_over(const struct engine *engine); /* nothing runs any more after a stop */
 void engine_stop(struct engine *engine,
 		 int64_t deadline_ms); /* the same, and waits for its thread */

@@ -164,7 +164,8 @@ static bool replay(struct call *call, const struct stream_options *options, cons
 	struct spool_record record = { .status = answer->status,
 				       .length = (int64_t)answer->content.len };
 
-	if (answer->status == STATUS_ERROR && answer->content.len == 0)
+	if ((answer->status == STATUS_ERROR || answer->status == STATUS_INTERRUPTED) &&
+	    answer->content.len == 0)
 		return error_set(
 			err, ERROR_UPSTREAM,
 			"This question was asked before and could not be answered; ask anew.");

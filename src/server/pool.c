@@ -16,7 +16,7 @@
 
 #define LIVED_LONG_MS 60000 /* a death after that is no sign of trouble */
 #define DELAY_MAX_MS  60000
-#define BEAT_LOST_MS  30000
+#define BEAT_LOST_MS  10000
 
 int pool_wanted(const struct config *config)
 {

@@ -27,7 +27,11 @@ struct request_threads {
 	struct request_work work;
 	int stop; /* eventfd, readable for ever once it is time */
 	int count;
-	pthread_t threads[];
+	struct request_thread {
+		struct request_threads *all;
+		pthread_t thread;
+		_Atomic int64_t busy_since_ms; /* 0: it waits */
+	} threads[];
 };
 
 /* --- one request --- */
@@ -113,17 +117,19 @@ static void rest_without_descriptors(const struct request_threads *threads)
 	poll(&stop, 1, NO_DESCRIPTORS_PAUSE_MS);
 }
 
-static void accept_one(struct request_threads *threads)
+static void accept_one(struct request_thread *thread)
 {
-	const struct request_work *work = &threads->work;
+	const struct request_work *work = &thread->all->work;
 	int fd = accept4(work->listener, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd >= 0) {
 		atomic_fetch_add(&work->slot->requests_busy, 1);
+		atomic_store(&thread->busy_since_ms, clock_mono_ms());
 		serve(work, fd);
+		atomic_store(&thread->busy_since_ms, 0);
 		atomic_fetch_sub(&work->slot->requests_busy, 1);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-		rest_without_descriptors(threads);
+		rest_without_descriptors(thread->all);
 	}
 }
 
@@ -143,9 +149,9 @@ static int open_epoll(const struct request_threads *threads)
 
 static void *thread_main(void *arg)
 {
-	struct request_threads *threads = arg;
+	struct request_thread *thread = arg;
 	struct epoll_event events[2];
-	int epoll = open_epoll(threads);
+	int epoll = open_epoll(thread->all);
 
 	if (epoll < 0) {
 		log_error("request thread cannot wait", LOG_T("reason", strerror(errno)));
@@ -160,7 +166,7 @@ static void *thread_main(void *arg)
 		if (stop)
 			break;
 		if (n > 0)
-			accept_one(threads);
+			accept_one(thread);
 	}
 	close(epoll);
 	return NULL;
@@ -168,12 +174,28 @@ static void *thread_main(void *arg)
 
 /* --- life --- */
 
+static bool start_all(struct request_threads *threads, int wanted)
+{
+	pthread_attr_t attributes;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	for (; threads->count < wanted; threads->count++) {
+		struct request_thread *thread = &threads->threads[threads->count];
+
+		thread->all = threads;
+		if (pthread_create(&thread->thread, &attributes, thread_main, thread) != 0)
+			break;
+	}
+	pthread_attr_destroy(&attributes);
+	return threads->count == wanted;
+}
+
 struct request_threads *request_threads_start(const struct request_work *work, struct error *err)
 {
-	int wanted = (int)work->config->threads;
+	size_t wanted = (size_t)work->config->threads;
 	struct request_threads *threads =
-		calloc(1, sizeof *threads + (size_t)wanted * sizeof(pthread_t));
-	pthread_attr_t attributes;
+		calloc(1, sizeof *threads + wanted * sizeof threads->threads[0]);
 
 	if (!threads || (threads->stop = eventfd(0, EFD_CLOEXEC)) < 0) {
 		free(threads);
@@ -181,17 +203,24 @@ struct request_threads *request_threads_start(const struct request_work *work, s
 		return NULL;
 	}
 	threads->work = *work;
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	while (threads->count < wanted && pthread_create(&threads->threads[threads->count],
-							 &attributes, thread_main, threads) == 0)
-		threads->count++;
-	pthread_attr_destroy(&attributes);
-	if (threads->count == wanted)
+	if (start_all(threads, (int)wanted))
 		return threads;
 	error_set(err, ERROR_INTERNAL, "The request threads could not be started.");
 	request_threads_stop(threads);
 	return NULL;
+}
+
+int64_t request_threads_busy_ms(const struct request_threads *threads)
+{
+	int64_t now_ms = clock_mono_ms(), longest_ms = 0;
+
+	for (int i = 0; i < threads->count; i++) {
+		int64_t since_ms = atomic_load(&threads->threads[i].busy_since_ms);
+
+		if (since_ms && now_ms - since_ms > longest_ms)
+			longest_ms = now_ms - since_ms;
+	}
+	return longest_ms;
 }
 
 void request_threads_stop(struct request_threads *threads)
@@ -203,7 +232,7 @@ void request_threads_stop(struct request_threads *threads)
 	if (write(threads->stop, &one, sizeof one) != sizeof one)
 		log_error("request threads not told to stop");
 	while (threads->count > 0)
-		pthread_join(threads->threads[--threads->count], NULL);
+		pthread_join(threads->threads[--threads->count].thread, NULL);
 	close(threads->stop);
 	free(threads);
 }

@@ -16,7 +16,11 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define BEAT_MS      1000
+#define BEAT_MS        1000
+#define ENGINE_HUNG_MS 5000
+#define REQUEST_HUNG_MS                                                                            \
+	180000 /* every wait of a request has a deadline; their sum is far below                   \
+		*/
 #define STOP_LOOK_MS 20
 #define SAVE_MS      8000 /* for the store after the last stream; what is left stays in the spool */
 
@@ -72,12 +76,23 @@ static void beat(const struct worker *w)
 	atomic_store(&w->place->slot->beat_ms, clock_mono_ms());
 }
 
+/* Without a beat the supervisor kills this process: better than a worker that only looks alive. */
+static void beat_while_well(const struct worker *w)
+{
+	if (!engine_is_alive(w->engine, ENGINE_HUNG_MS))
+		log_error("engine hangs");
+	else if (request_threads_busy_ms(w->threads) >= REQUEST_HUNG_MS)
+		log_error("request thread hangs");
+	else
+		beat(w);
+}
+
 static int run_until_told(const struct worker *w)
 {
 	int told = 0;
 
 	while (!told) {
-		beat(w);
+		beat_while_well(w);
 		told = wait_signal(BEAT_MS);
 		/* The supervisor is gone and its death signal came before we asked for one. */
 		if (!told && getppid() != w->place->supervisor)

@@ -65,6 +65,7 @@ static bool end_orphan(struct service *service, const char *run_id, struct error
 static bool clear_way(struct turn_work *work, const struct thread *thread, struct error *err)
 {
 	struct service *service = work->service;
+	const struct spool_record *record;
 	struct spool *spool;
 	bool ok;
 
@@ -77,15 +78,17 @@ static bool clear_way(struct turn_work *work, const struct thread *thread, struc
 	 * by a crash. */
 	if (!spool)
 		return store_claim_release(service->store, thread->id, thread->run.id, err);
-	if (is_twin(work, spool_record(spool)) && !spool_record(spool)->saved)
+	record = spool_record(spool);
+	if (is_twin(work, record) && record->status == STATUS_STREAMING)
 		return turn_rejoin(work, spool, err);
-	if (spool_record(spool)->saved)
+	if (record->saved)
 		ok = store_claim_release(service->store, thread->id, thread->run.id, err);
-	else if (spool_is_followed(spool))
+	else if (record->status == STATUS_STREAMING && spool_is_followed(spool))
 		ok = refuse_busy(thread, err);
 	else
-		ok = run_stop_and_wait(service, spool,
-				       err); /* nobody reads it: it ends as `stopped` */
+		ok = run_stop_and_wait(
+			service, spool,
+			err); /* nobody reads it: it ends as `stopped`; or it has ended */
 	spool_unref(spool);
 	return ok;
 }

@@ -6,6 +6,7 @@
  */
 #include "engine_room.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include <stdlib.h>
 
@@ -202,6 +203,7 @@ static void on_round(void *ctx)
 	struct engine *engine = ctx;
 	struct run *run;
 
+	atomic_store(&engine->round_ms, loop_now_ms(engine->loop));
 	while ((run = engine->dirty)) {
 		engine->dirty = run->next_dirty;
 		run_flush(run);
@@ -269,6 +271,16 @@ void engine_stop_by(struct engine *engine, int64_t deadline_ms)
 	command->kind = COMMAND_STOP;
 	command->deadline_ms = deadline_ms;
 	leave_command(engine, command);
+}
+
+bool engine_is_alive(struct engine *engine, int64_t patience_ms)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (atomic_load(&engine->round_ms) >= engine->asked_ms)
+		engine->asked_ms = now_ms;
+	loop_notify(engine->loop);
+	return now_ms - engine->asked_ms < patience_ms;
 }
 
 bool engine_is_over(const struct engine *engine)

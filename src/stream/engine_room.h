@@ -72,7 +72,9 @@ struct engine {
 	struct loop *loop;
 	struct net_multi *multi;
 	pthread_t thread;
-	atomic_bool over; /* its loop has ended */
+	atomic_bool over;         /* its loop has ended */
+	_Atomic int64_t round_ms; /* when it last went round */
+	int64_t asked_ms;         /* when it was first asked to, since then; the main thread's */
 	bool started;
 	struct loop_timer tick;
 	struct loop_watch notices;

@@ -201,9 +201,23 @@ static void end_stream(struct follower *f)
 		finish_body(f);
 }
 
+/* Cut before its first byte, by a death or a stop: nobody shall take that for an empty answer. */
+static void name_empty_end(struct run *run)
+{
+	const struct spool_record *record = spool_record(run->spool);
+
+	if (run->error.code == ERROR_NONE && record->status == STATUS_INTERRUPTED &&
+	    record->length == 0)
+		error_set(&run->error, ERROR_OVERLOADED,
+			  "The answer was interrupted before it began; ask again.");
+}
+
 static void end_follower(struct follower *f)
 {
-	bool failed_early = f->run->error.code != ERROR_NONE && !f->begun;
+	bool failed_early;
+
+	name_empty_end(f->run);
+	failed_early = f->run->error.code != ERROR_NONE && !f->begun;
 
 	if (failed_early && !(f->options.format == STREAM_RAW && f->options.errors_card))
 		end_with_problem(f);

@@ -81,6 +81,15 @@ def test_D7_worker_that_dies_again_and_again_waits_longer_each_time(new_site):
     assert seconds[3] - seconds[2] >= 2
 
 
+def test_D8_worker_that_hangs_is_killed_and_replaced(new_site):
+    site = new_site(workers=1)
+    hung = site.worker_pids()[0]
+    os.kill(hung, signal.SIGSTOP)
+    wait_ready(site, 2)
+    assert is_gone(hung) and site.log_lines("worker hangs and is killed")
+    assert site.get("/readyz").status == 200
+
+
 def test_D12_workers_end_when_the_supervisor_is_killed(new_site):
     site = new_site(workers=2)
     pids = site.worker_pids()
