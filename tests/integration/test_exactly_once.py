@@ -1,0 +1,141 @@
+"""One question costs one call of the C1 API and is answered once, however often it is sent. Row A24 of the faults."""
+import uuid
+
+import pytest
+from house import in_parallel
+
+
+def name(kind):
+    return kind + uuid.uuid4().hex[:12]
+
+
+def calls(site, prompt):
+    return site.upstream.ask("GET", "/stats")["prompts"].get(prompt, {}).get("requests", 0)
+
+
+def ask(site, prompt, thread, answer_id=None, key=None, query="", **more):
+    body = {"thread_id": thread, **more} if thread else dict(more)
+    if answer_id:
+        body["responseId"] = answer_id
+    return site.chat(prompt, query=query, headers={"Idempotency-Key": key} if key else {}, **body)
+
+
+def test_finished_answer_is_replayed_by_its_id(site):
+    prompt, thread, answer_id = name("p "), name("t"), name("a")
+    first = ask(site, prompt, thread, answer_id)
+    again = ask(site, prompt, thread, answer_id)
+    assert first.status == again.status == 200
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.body == first.body
+    assert again.headers["X-Run-Id"] == first.headers["X-Run-Id"]
+    assert calls(site, prompt) == 1
+    assert len(site.messages(thread)) == 2
+
+
+def test_finished_answer_is_replayed_by_its_key(site):
+    prompt, thread, key = name("p "), name("t"), name("key")
+    first = ask(site, prompt, thread, key=f'"{key}"')
+    again = ask(site, prompt, thread, key=key)  # bare, as many clients send it
+    assert again.body == first.body and again.headers["Idempotency-Replayed"] == "true"
+    assert calls(site, prompt) == 1
+
+
+def test_key_without_a_thread_finds_the_thread_it_made(site):
+    prompt, key = name("p "), name("key")
+    first = ask(site, prompt, None, key=key, user_id=name("u"))
+    assert first.status == 200
+    user = site.get(f"/api/threads/{first.headers['X-Thread-Id']}").json()["user_id"]
+    again = ask(site, prompt, None, key=key, user_id=user)
+    assert again.headers["X-Thread-Id"] == first.headers["X-Thread-Id"]
+    assert calls(site, prompt) == 1
+
+
+def test_key_with_another_answer_id_still_finds_the_first_answer(site):
+    prompt, thread, key = name("p "), name("t"), name("key")
+    first = ask(site, prompt, thread, name("a"), key)
+    again = ask(site, prompt, thread, name("a"), key)
+    assert again.body == first.body
+    assert again.headers["X-Response-Id"] == first.headers["X-Response-Id"]
+    assert calls(site, prompt) == 1 and len(site.messages(thread)) == 2
+
+
+def test_keys_of_two_users_are_two_keys(site):
+    key = name("key")
+    first = ask(site, name("p "), None, key=key, user_id=name("u"))
+    other = ask(site, name("p "), None, key=key, user_id=name("u"))
+    assert first.status == other.status == 200
+    assert first.headers["X-Thread-Id"] != other.headers["X-Thread-Id"]
+
+
+@pytest.mark.parametrize("by", ["answer_id", "key"])
+def test_another_question_under_the_same_name_is_refused(site, by):
+    thread, again = name("t"), {by: name("n")}
+    assert ask(site, name("p "), thread, **again).status == 200
+    prompt = name("other ")
+    answer = ask(site, prompt, thread, **again)
+    assert answer.status == 422 and answer.json()["code"] == "idempotency_key_reused"
+    assert calls(site, prompt) == 0 and len(site.messages(thread)) == 2
+
+
+@pytest.mark.parametrize("by", ["answer_id", "key"])
+def test_running_answer_is_rejoined_from_its_first_byte(site, by):
+    gate, thread, again = name("g"), name("t"), {by: name("n")}
+    prompt = f"fault:gate={gate}@60 {name('p')}"
+    body = {"thread_id": thread, "message": prompt}
+    headers = {"Idempotency-Key": again["key"]} if by == "key" else {}
+    if by == "answer_id":
+        body["responseId"] = again["answer_id"]
+    first, second = site.stream(body, headers=headers), None
+    first.read_until(b"<content")
+    second = site.stream(body, headers=headers)
+    second.read_until(first.body[:20])
+    assert second.headers["Idempotency-Replayed"] == "true"
+    refused = ask(site, "another question", thread, **again)
+    assert refused.status == 422, refused
+    site.upstream.open_gate(gate)
+    assert second.read_all() == first.read_all()
+    assert first.body.endswith(b"</content>")
+    assert calls(site, prompt) == 1
+
+
+def test_fifty_at_once_over_all_workers_are_one(site):
+    prompt, thread = name("fault:chunks=20;size=30;pace=10 "), name("t")
+    body = {"threadId": thread, "responseId": name("a"), "prompt": {"id": name("q"), "role": "user", "content": prompt}}
+
+    def one(_):
+        stream = site.stream(body)
+        stream.read_all()
+        return stream.status, stream.body
+
+    results = in_parallel(50, one)
+    assert {status for status, _ in results} == {200}
+    assert len({body for _, body in results}) == 1 and results[0][1].endswith(b"</content>")
+    assert calls(site, prompt) == 1
+    assert [m["role"] for m in site.messages(thread)] == ["user", "assistant"]
+
+
+def test_replay_as_events(site):
+    prompt, thread, answer_id = name("p "), name("t"), name("a")
+    first = ask(site, prompt, thread, answer_id)
+    again = ask(site, prompt, thread, answer_id, query="?stream=sse")
+    events = again.stream.events()
+    assert events[0][0] == "run" and events[-1] == ("done", {"status": "complete", "finish_reason": "stop",
+                                                            "bytes": len(first.body)}, None)
+    assert "".join(data for kind, data, _ in events if kind == "delta") == first.text
+
+
+def test_replay_when_the_spool_has_long_forgotten_it(site):
+    prompt, thread, answer_id = name("p "), name("t"), name("a")
+    first = ask(site, prompt, thread, answer_id)
+    (site.folder / "state" / "spool" / first.headers["X-Run-Id"]).unlink()
+    again = ask(site, prompt, thread, answer_id)
+    assert again.body == first.body and again.headers["Idempotency-Replayed"] == "true"
+    events = ask(site, prompt, thread, answer_id, query="?stream=sse").stream.events()
+    assert "".join(data for kind, data, _ in events if kind == "delta") == first.text
+    assert calls(site, prompt) == 1
+
+
+def test_key_that_is_none_is_refused(site):
+    assert ask(site, "x", name("t"), key='""').status == 400
+    assert ask(site, "x", name("t"), key="k" * 256).status == 400
