@@ -138,12 +138,18 @@ fail:
 	return NULL;
 }
 
+/* What else lies in the folder is none. */
+static bool is_run_name(const char *name)
+{
+	return id_valid(slice_of(name)) && strcmp(name, "stop") != 0;
+}
+
 struct spool *spool_open(struct spool_dir *dir, const char *run_id, struct error *err)
 {
 	struct spool *spool;
 	int fd = -1;
 
-	if (id_valid(slice_of(run_id)))
+	if (is_run_name(run_id))
 		fd = openat(dir->fd, run_id, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) {
 		error_set(err, ERROR_NOT_FOUND, "There is no such run.");
@@ -200,11 +206,6 @@ static int64_t sweep_one(struct spool_dir *dir, const char *name, int64_t ended_
 		bytes = 0;
 	spool_unref(spool);
 	return bytes;
-}
-
-static bool is_run_name(const char *name)
-{
-	return id_valid(slice_of(name)) && strcmp(name, "stop") != 0;
 }
 
 void spool_dir_names(struct spool_dir *dir, void (*visit)(struct spool_dir *, const char *, void *),

@@ -1,0 +1,122 @@
+"""A client that goes away: its answer goes on, is stopped, or waits a while, as it said. Rows A2 to A6 of the faults."""
+import socket
+import time
+import uuid
+
+import pytest
+from house import Stream, wait_for
+
+
+def name(kind):
+    return kind + uuid.uuid4().hex[:12]
+
+
+def hold(site, thread, **more):
+    prompt = f"fault:gate={name('g')}@60 {name('p')}"
+    stream = site.stream({"thread_id": thread, "message": prompt, **more})
+    stream.read_until(b"<content")
+    return stream, prompt, prompt.split("=")[1].split("@")[0]
+
+
+def gone(site, stream):
+    """Awaits the line that says the client has left."""
+    run = stream.headers["X-Run-Id"]
+    wait_for(lambda: any(line.get("run") == run and line["outcome"] == "client_gone" for line in site.log_lines("request")),
+             "the leaving is noticed")
+
+
+def test_A4_answer_goes_on_without_its_reader(site):
+    thread = name("t")
+    stream, _, gate = hold(site, thread)
+    stream.close()
+    gone(site, stream)
+    assert site.message(thread, stream.headers["X-Response-Id"])["status"] == "streaming"
+    site.upstream.open_gate(gate)
+    message = site.wait_status(thread, stream.headers["X-Response-Id"], "complete")
+    assert message["content"].endswith("</content>")
+
+
+def test_A4_leaving_is_noticed_within_a_second_while_the_model_is_silent(site):
+    stream, prompt, _ = hold(site, name("t"), on_disconnect="cancel")
+    stream.close()
+    begun = time.monotonic()
+    site.upstream.ask("GET", "/stats/wait?early_closes=1&timeout=20&prompt=" + prompt.replace(" ", "%20").replace("@", "%40"))
+    assert time.monotonic() - begun < 1.5
+
+
+def test_A4_cancel_keeps_what_was_seen_as_stopped(site):
+    thread = name("t")
+    stream, _, _ = hold(site, thread, on_disconnect="cancel")
+    stream.close()
+    message = site.wait_status(thread, stream.headers["X-Response-Id"], "stopped")
+    assert message["content"].encode().startswith(stream.body)
+
+
+def test_grace_lets_a_reader_come_back(site):
+    thread = name("t")
+    stream, _, gate = hold(site, thread, on_disconnect="grace:30")
+    stream.close()
+    gone(site, stream)
+    back = Stream(site.host, site.port, "GET", f"/api/runs/{stream.headers['X-Run-Id']}/stream", None, {})
+    back.read_some()
+    site.upstream.open_gate(gate)
+    assert back.read_all().endswith(b"</content>")
+    assert site.message(thread, stream.headers["X-Response-Id"])["status"] == "complete"
+
+
+def test_grace_ends(site):
+    thread = name("t")
+    stream, _, _ = hold(site, thread, on_disconnect="grace:0")
+    stream.close()
+    site.wait_status(thread, stream.headers["X-Response-Id"], "stopped")
+
+
+@pytest.mark.parametrize("policy", ["never", "grace:", "grace:x", "grace:-1", "grace:99999", "CANCEL"])
+def test_policy_that_is_none_is_refused(site, policy):
+    answer = site.post("/api/chat", {"thread_id": name("t"), "message": "x", "on_disconnect": policy})
+    assert answer.status == 422 and answer.json()["errors"][0]["field"] == "on_disconnect"
+
+
+def test_A3_leaving_before_the_first_byte(site):
+    thread, answer_id = name("t"), name("a")
+    prompt = f"fault:gate_head={name('g')} {name('p')}"
+    body = f'{{"thread_id":"{thread}","responseId":"{answer_id}","message":"{prompt}","on_disconnect":"cancel"}}'
+    with socket.create_connection((site.host, site.port)) as client:
+        client.sendall(f"POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+                       f"\r\n{body}".encode())
+        site.upstream.ask("GET", "/stats/wait?requests=1&timeout=20&prompt=" + prompt.replace(" ", "%20"))
+    message = site.wait_status(thread, answer_id, "stopped")
+    assert message["content"] == ""
+    assert site.messages(thread)[0]["content"] == prompt
+
+
+def test_A6_half_close_is_leaving(site):
+    thread = name("t")
+    stream, _, _ = hold(site, thread, on_disconnect="cancel")
+    stream.connection.sock.shutdown(socket.SHUT_WR)
+    site.wait_status(thread, stream.headers["X-Response-Id"], "stopped")
+
+
+def test_A5_leaving_behind_the_last_byte_changes_nothing(site):
+    thread = name("t")
+    stream = site.stream({"thread_id": thread, "message": "hello", "on_disconnect": "cancel"})
+    stream.read_until(b"</content>")
+    stream.close()
+    site.wait_status(thread, stream.headers["X-Response-Id"], "complete", "stopped")
+
+
+def test_runs_that_nobody_follows_are_capped_a_user(new_site):
+    site = new_site({"C1D_UNATTENDED_MAX": "3"}, workers=2)
+    user = name("u")
+    held = [(thread, *hold(site, thread, user_id=user)) for thread in (name("t") for _ in range(5))]
+    other = hold(site, name("t"), user_id=name("u"))[0]
+    for _, stream, _, _ in held:
+        stream.close()
+        gone(site, stream)
+    other.close()
+    for thread, stream, _, _ in held[:2]:  # the oldest
+        site.wait_status(thread, stream.headers["X-Response-Id"], "stopped")
+    for thread, stream, _, gate in held[2:]:
+        assert site.message(thread, stream.headers["X-Response-Id"])["status"] == "streaming"
+        site.upstream.open_gate(gate)
+        site.wait_status(thread, stream.headers["X-Response-Id"], "complete")

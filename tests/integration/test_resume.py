@@ -1,0 +1,135 @@
+"""A stream is taken up again from any byte, on any worker: nothing missing, nothing twice."""
+import uuid
+from urllib.parse import quote
+
+import pytest
+from house import Stream, in_parallel
+
+TEXT = "aä€😀 <b> & \"q\" ü\n" * 3
+
+
+def name(kind):
+    return kind + uuid.uuid4().hex[:12]
+
+
+def prompt(extra=""):
+    return f"fault:text={quote(TEXT)}{extra} {name('p')}"
+
+
+def follow(site, run, query="", headers=None):
+    return Stream(site.host, site.port, "GET", f"/api/runs/{run}/stream{query}", None, headers or {})
+
+
+@pytest.fixture(scope="module")
+def answered(site):
+    """A finished answer of many multi-byte characters: (run, its bytes)."""
+    answer = site.chat(prompt(), name("t"))
+    assert answer.status == 200 and "😀" in answer.text
+    return answer.headers["X-Run-Id"], answer.body
+
+
+def starts(body):
+    """Offsets at which a character begins."""
+    return {i for i in range(len(body)) if body[i] & 0xC0 != 0x80}
+
+
+def test_cut_at_every_byte_and_resumed_the_bytes_are_the_same(site, answered):
+    run, body = answered
+    begins = starts(body)
+
+    def resume(offset):
+        return site.get(f"/api/runs/{run}/stream?offset={offset}")
+
+    answers = in_parallel(8, lambda i: [(offset, resume(offset)) for offset in range(i, len(body), 8)])
+    for offset, answer in (pair for part in answers for pair in part):
+        if offset in begins:
+            assert answer.status == 200 and body[:offset] + answer.body == body, (offset, answer)
+        else:
+            assert answer.status == 416 and answer.json()["code"] == "range_not_satisfiable", (offset, answer)
+
+
+def test_all_of_it_has_nothing_missing(site, answered):
+    run, body = answered
+    answer = site.get(f"/api/runs/{run}/stream?offset={len(body)}")
+    assert answer.status == 204 and answer.body == b""
+
+
+def test_beyond_the_end_is_refused(site, answered):
+    run, body = answered
+    answer = site.get(f"/api/runs/{run}/stream?offset={len(body) + 1}")
+    assert answer.status == 416 and answer.json()["errors"][0]["field"] == "offset"
+    assert site.get(f"/api/runs/{run}/stream?offset=-1").status == 422
+    assert site.get(f"/api/runs/{run}/stream?offset=many").status == 422
+
+
+@pytest.mark.parametrize("by", ["header", "query"])
+def test_events_go_on_behind_the_last_one_seen(site, by):
+    thread = name("t")
+    stream = site.stream({"thread_id": thread, "message": prompt(";delta=5")}, "?stream=sse")
+    stream.read_all()
+    events = stream.events()
+    deltas = [(data, event_id) for kind, data, event_id in events if kind == "delta"]
+    run, whole = stream.headers["X-Run-Id"], "".join(data for data, _ in deltas)
+    assert len(deltas) > 3
+    for n in (0, len(deltas) // 2, len(deltas) - 2):
+        if by == "header":
+            rest = follow(site, run, headers={"Last-Event-ID": deltas[n][1]})
+        else:
+            rest = follow(site, run, f"?stream=sse&last_event_id={deltas[n][1]}")
+        rest.read_all()
+        assert rest.headers["Content-Type"].startswith("text/event-stream")
+        got = "".join(data for kind, data, _ in rest.events() if kind == "delta")
+        assert "".join(data for data, _ in deltas[:n + 1]) + got == whole
+        assert rest.events()[-1][0] == "done"
+    last = follow(site, run, headers={"Last-Event-ID": deltas[-1][1]})
+    assert last.status == 204  # an EventSource stops asking
+    assert site.get(f"/api/runs/{run}/stream?last_event_id=nonsense").status == 422
+
+
+def test_running_answer_is_followed_on_any_worker_and_found_by_a_fresh_tab(site):
+    gate, thread = name("g"), name("t")
+    first = site.stream({"thread_id": thread, "message": prompt(f";gate={gate}@60")})
+    first.read_until(b"<content")
+    active = site.get(f"/api/threads/{thread}/runs?active=1").json()
+    run = first.headers["X-Run-Id"]
+    assert [r["id"] for r in active] == [run]
+    assert active[0]["status"] == "streaming" and active[0]["ended_at"] is None
+    assert active[0]["message_id"] == first.headers["X-Response-Id"] and active[0]["bytes"] >= 1
+    followers = [follow(site, run, f"?offset={n}") for n in (0, 5, 10)]
+    followers += [follow(site, run, "?stream=sse")]
+    for follower in followers:
+        assert follower.read_some()
+    site.upstream.open_gate(gate)
+    body = first.read_all()
+    for follower, offset in zip(followers, (0, 5, 10)):
+        assert body[:offset] + follower.read_all() == body
+    followers[3].read_all()
+    assert "".join(data for kind, data, _ in followers[3].events() if kind == "delta").encode() == body
+    assert site.get(f"/api/threads/{thread}/runs?active=1").json() == []
+    ended = site.get(f"/api/threads/{thread}/runs").json()
+    assert [(r["id"], r["status"], r["bytes"], r["saved"]) for r in ended] == [(run, "complete", len(body), True)]
+
+
+def test_one_run(site, answered):
+    run, body = answered
+    found = site.get(f"/api/runs/{run}").json()
+    assert found["id"] == run and found["status"] == "complete" and found["bytes"] == len(body)
+    assert found["ended_at"] > found["created_at"] and found["usage"]["total_tokens"] > 0
+
+
+def test_run_that_is_no_longer_kept_leads_to_its_message(site):
+    thread = name("t")
+    answer = site.chat("hello", thread)
+    run = answer.headers["X-Run-Id"]
+    (site.folder / "state" / "spool" / run).unlink()
+    for path in (f"/api/runs/{run}", f"/api/runs/{run}/stream"):
+        gone = site.get(path)
+        assert gone.status == 410 and gone.json()["code"] == "gone"
+        assert f"/api/threads/{thread}/messages" in gone.headers["Link"]
+
+
+def test_unknown_run_is_not_found(site):
+    for path in ("/api/runs/nobody", "/api/runs/nobody/stream", "/api/runs/..%2f..%2fnode", "/api/runs/stop"):
+        assert site.get(path).status == 404, path
+    assert site.post("/api/runs/nobody/stop").status == 404
+    assert site.get("/api/threads/nobody/runs").status == 404

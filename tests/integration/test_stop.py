@@ -1,0 +1,105 @@
+"""Stop stops the model, from any worker, and says so when the text is saved; a question on a busy thread is told or goes first."""
+import time
+import uuid
+
+from house import in_parallel, wait_for
+
+
+def name(kind):
+    return kind + uuid.uuid4().hex[:12]
+
+
+def hold(site, thread, query="", **more):
+    """A stream that stands still after its first bytes: (stream, its prompt)."""
+    prompt = f"fault:stall_at=60 {name('p')}"
+    stream = site.stream({"thread_id": thread, "message": prompt, **more}, query)
+    stream.read_until(b"<content")
+    return stream, prompt
+
+
+def closed_early(site, prompt):
+    return site.upstream.ask("GET", "/stats")["prompts"].get(prompt, {}).get("early_closes", 0)
+
+
+def test_stop_keeps_what_there_is_and_closes_the_upstream(site):
+    thread = name("t")
+    stream, prompt = hold(site, thread, "?stream=sse")
+    run, answer_id = stream.headers["X-Run-Id"], stream.headers["X-Response-Id"]
+    stopped = site.post(f"/api/runs/{run}/stop")
+    assert stopped.status == 200
+    body = stopped.json()
+    assert body["status"] == "stopped" and body["upstream_closed"] is True
+    message = site.message(thread, answer_id)  # saved by then, not later
+    assert message["status"] == "stopped" and len(message["content"].encode()) == body["bytes"] >= 10
+    stream.read_all()
+    events = stream.events()
+    assert events[-1][0] == "done" and events[-1][1]["status"] == "stopped"
+    assert "".join(data for kind, data, _ in events if kind == "delta") == message["content"]
+    wait_for(lambda: closed_early(site, prompt) == 1, "the upstream saw it")
+    again = site.post(f"/api/runs/{run}/stop")
+    assert again.status == 200 and again.json() == body
+
+
+def test_stop_from_any_worker(site):
+    """Whichever worker gets the request: twenty streams, stopped all at once, over two workers."""
+    threads = [name("t") for _ in range(20)]
+    held = in_parallel(20, lambda i: hold(site, threads[i]))
+    results = in_parallel(20, lambda i: site.post(f"/api/runs/{held[i][0].headers['X-Run-Id']}/stop"))
+    assert {r.status for r in results} == {200} and {r.json()["status"] for r in results} == {"stopped"}
+    for thread, (stream, _) in zip(threads, held):
+        assert site.message(thread, stream.headers["X-Response-Id"])["status"] == "stopped"
+        stream.close()
+
+
+def test_stop_of_a_finished_answer_says_how_it_ended(site):
+    answer = site.chat("hello", name("t"))
+    stopped = site.post(f"/api/runs/{answer.headers['X-Run-Id']}/stop")
+    assert stopped.status == 200 and stopped.json()["status"] == "complete"
+
+
+def test_deleting_a_thread_stops_its_answer(site):
+    thread = name("t")
+    stream, prompt = hold(site, thread)
+    assert site.delete(f"/api/threads/{thread}").status == 200
+    stream.read_all()
+    wait_for(lambda: closed_early(site, prompt) == 1, "the upstream saw it")
+    assert site.get(f"/api/threads/{thread}/messages").status == 404
+    assert site.post("/api/chat", {"thread_id": thread, "message": "again"}).status == 404
+
+
+def test_question_on_a_thread_whose_answer_is_followed_is_told_where(site):
+    thread = name("t")
+    stream, _ = hold(site, thread)
+    answer = site.post("/api/chat", {"thread_id": thread, "message": "and another"})
+    run = stream.headers["X-Run-Id"]
+    assert answer.status == 409 and answer.json()["code"] == "run_active"
+    assert f"</api/runs/{run}/stream>" in answer.headers["Link"]
+    assert site.post(f"/api/runs/{run}/stop").status == 200
+    assert site.chat("and another", thread).status == 200
+    stream.close()
+
+
+def test_question_on_a_thread_whose_answer_nobody_follows_goes_first(site):
+    """The stock client's stop button only goes away."""
+    thread = name("t")
+    stream, prompt = hold(site, thread)
+    stream.close()
+
+    def ask():
+        answer = site.chat("the next", thread)
+        return answer if answer.status == 200 else None
+
+    answer = wait_for(ask, "the next question is taken")  # 409 until the leaving was noticed
+    assert answer.body.endswith(b"</content>")
+    messages = site.messages(thread)
+    assert [(m["role"], m["status"]) for m in messages] == [("user", "complete"), ("assistant", "stopped"),
+                                                          ("user", "complete"), ("assistant", "complete")]
+    wait_for(lambda: closed_early(site, prompt) == 1, "the upstream saw it")
+
+
+def test_stop_is_quick(site):
+    """No figure (make bench has it), only that nothing waits for a tick or a timeout of seconds."""
+    stream, _ = hold(site, name("t"))
+    begun = time.monotonic()
+    assert site.post(f"/api/runs/{stream.headers['X-Run-Id']}/stop").status == 200
+    assert time.monotonic() - begun < 2
