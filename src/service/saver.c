@@ -210,10 +210,13 @@ static void work(struct savers *savers, struct save *job)
 	pthread_mutex_unlock(&savers->lock);
 }
 
-static bool is_over(const struct savers *savers, int64_t now_ms)
+/* While the store is away, waiting for it would only delay the stop: the next start finds the
+ * files. */
+static bool is_over(const struct savers *savers, bool store_up, int64_t now_ms)
 {
-	return savers->stopping &&
-	       (now_ms >= savers->stop_at_ms || (!savers->queue && !savers->busy));
+	bool nothing_to_do = !savers->busy && (!savers->queue || !store_up);
+
+	return savers->stopping && (now_ms >= savers->stop_at_ms || nothing_to_do);
 }
 
 static void sweep_when_due(struct savers *savers, int64_t now_ms)
@@ -297,7 +300,7 @@ static void *saver_thread(void *arg)
 		do_duties(savers, up, now_ms);
 		look_after_all(savers);
 		pthread_mutex_lock(&savers->lock);
-		over = is_over(savers, now_ms);
+		over = is_over(savers, up, now_ms);
 		job = over ? NULL : take(savers, up, now_ms);
 		pthread_mutex_unlock(&savers->lock);
 		if (over)
@@ -359,6 +362,7 @@ void savers_free(struct savers *savers)
 		next = job->next;
 		log_warn("answer left in the spool",
 			 LOG_T("run", spool_record(job->spool)->run_id));
+		spool_sync(job->spool, NULL);
 		spool_unref(job->spool);
 		free(job);
 	}

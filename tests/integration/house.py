@@ -397,8 +397,9 @@ class Site:
     def wait_status(self, thread, message_id, *statuses):
         """The message once its status is one of these."""
         def look():
-            found = self.message(thread, message_id)
-            return found if found and found["status"] in statuses else None
+            answer = self.get(f"/api/threads/{thread}/messages")  # 503 while the store is away
+            found = [m for m in answer.json() if m["id"] == message_id] if answer.status == 200 else []
+            return found[0] if found and found[0]["status"] in statuses else None
 
         return wait_for(look, f"{message_id} is one of {statuses}")
 
