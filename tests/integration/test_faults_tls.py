@@ -1,0 +1,71 @@
+"""TLS to the C1 API: certificates are always checked; HTTP/2 streams share a connection and fail alone. Rows B6, B10."""
+import uuid
+
+import pytest
+from house import Upstream, in_parallel
+
+
+def name(kind):
+    return kind + uuid.uuid4().hex[:12]
+
+
+@pytest.fixture(scope="module")
+def tls(scratch):
+    folder = scratch / name("tls-")
+    folder.mkdir()
+    server = Upstream(folder, "--tls-self", str(folder))
+    server.ca = str(folder / "ca.pem")
+    yield server
+    server.stop()
+
+
+def test_private_ca_http2_and_one_connection_for_many(new_site, tls):
+    site = new_site({"THESYS_CA_FILE": tls.ca}, upstream=tls, workers=1)
+    assert tls.base_url.startswith("https://")
+    before = tls.stats()["connections"]
+    answers = in_parallel(20, lambda i: site.chat("fault:chunks=20;size=20;pace=10", name("t")))
+    assert all(a.status == 200 and a.body.endswith(b"</content>") for a in answers)
+    stats = tls.stats()
+    assert stats["connections_h2"] >= 1
+    assert stats["connections"] - before <= 4, stats  # multiplexed; the pool's own look takes one
+
+
+@pytest.mark.parametrize("kind", ["expired", "wronghost", "selfsigned", "tls10"])
+def test_B6_certificate_that_is_not_good_is_refused(new_site, scratch, kind):
+    folder = scratch / name("bad-")
+    folder.mkdir()
+    bad = Upstream(folder, "--tls-self", str(folder), "--tls-kind", kind)
+    try:
+        site = new_site({"THESYS_CA_FILE": str(folder / "ca.pem")}, upstream=bad, workers=1)
+        answer = site.post("/api/chat", {"thread_id": "t1", "message": "hello"})
+        assert answer.status == 502 and answer.json()["code"] == "upstream_failed", answer
+        assert bad.stats()["requests"] == 0
+        assert "127.0.0.1" not in answer.text and "localhost" not in answer.text
+    finally:
+        bad.stop()
+
+
+def test_B6_without_the_ca_it_is_refused(new_site, tls):
+    site = new_site({}, upstream=tls, workers=1)
+    assert site.post("/api/chat", {"thread_id": "t1", "message": "hello"}).status == 502
+
+
+@pytest.mark.parametrize("fault, early", [("goaway=90", False), ("h2_rst=90", False), ("cut_no_notify=90", False), ("h2_refused", True)])
+def test_B10_http2_and_tls_cuts(new_site, tls, fault, early):
+    site = new_site({"THESYS_CA_FILE": tls.ca}, upstream=tls, workers=1)
+    thread, answer_id = name("t"), name("a")
+    answer = site.chat(f"fault:{fault} {name('p')}", thread, responseId=answer_id)
+    message = site.message(thread, answer_id)
+    if early:
+        assert answer.status == 502 and message["status"] == "error"
+    else:
+        assert answer.status == 200 and message["status"] == "interrupted"
+        assert message["content"].encode() == answer.body
+    assert site.chat("hello", name("t")).status == 200
+
+
+def test_B10_reset_stream_harms_no_other_on_its_connection(new_site, tls):
+    site = new_site({"THESYS_CA_FILE": tls.ca}, upstream=tls, workers=1)
+    prompts = ["fault:h2_rst=90;chunks=20;size=20;pace=5"] + ["fault:chunks=20;size=20;pace=10"] * 5
+    answers = in_parallel(6, lambda i: site.chat(f"{prompts[i]} {i}", name("t")))
+    assert [a.body.endswith(b"</content>") for a in answers] == [False] + [True] * 5
