@@ -12,8 +12,7 @@
 #include "base/utf8.h"
 #include <stdlib.h>
 
-#define FRESH_MAX                                                                                  \
-	(2 << 20) /* one round's text: more than the upstream can bring between two rounds */
+#define FRESH_MAX (2 << 20) /* one round's text; half of it is handed on at once */
 
 const char *run_id(const struct run *run)
 {
@@ -39,11 +38,20 @@ static struct slice under_cap(const struct run *run, struct slice text)
 	return (struct slice){ text.ptr, left > 0 ? utf8_cut(text, (size_t)left) : 0 };
 }
 
+static void hand_on(struct run *run);
+
 static void on_text(void *ctx, struct slice text)
 {
 	struct run *run = ctx;
 	struct engine *engine = run->engine;
 	struct slice fits = under_cap(run, text);
+
+	/* An upstream that never pauses for breath: the round has to hand on before it is over. */
+	if (run->fresh.len + fits.len > FRESH_MAX / 2) {
+		hand_on(run);
+		if (run->state >= RUN_SAVING)
+			return;
+	}
 
 	metrics_add(M_CHUNKS, 0, 0, 1);
 	if (!run->any_text) {
@@ -152,9 +160,9 @@ void run_pump(struct run *run)
 	}
 }
 
-void run_flush(struct run *run)
+/* What is fresh goes into the spool, then to the followers. */
+static void hand_on(struct run *run)
 {
-	run->is_dirty = false;
 	if (run->state < RUN_SAVING && !keep_fresh(run)) {
 		run_finish(run, STATUS_INTERRUPTED, "", "");
 		return;
@@ -168,6 +176,12 @@ void run_flush(struct run *run)
 	}
 	buffer_reset(&run->fresh);
 	run->fresh_at = -1;
+}
+
+void run_flush(struct run *run)
+{
+	run->is_dirty = false;
+	hand_on(run);
 }
 
 static void count_end(const struct run *run, enum message_status status)

@@ -1,0 +1,112 @@
+"""A thousand streams on one worker of sixteen request threads; readers that crawl; an answer without end."""
+import asyncio
+import json
+import resource
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from house import in_parallel, wait_for
+
+STREAMS = 1000
+
+
+@pytest.fixture(autouse=True)
+def descriptors():
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20000), hard))
+
+
+async def one_stream(site, n, together):
+    body = json.dumps({"thread_id": f"t{n}", "message": f"fault:chunks=10;size=40;pace=300 {n}"}).encode()
+    reader, writer = await asyncio.open_connection(site.host, site.port)
+    try:
+        writer.write(b"POST /api/chat HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+                     b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        head = await reader.readuntil(b"\r\n\r\n")
+        together[0] += 1
+        together[1] = max(together)
+        rest = await reader.read(-1)
+        together[0] -= 1
+        return head.split(b" ")[1], rest
+    finally:
+        writer.close()
+
+
+def unchunk(body):
+    out = b""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        out += body[:int(size, 16)]
+        body = body[int(size, 16) + 2:]
+    return out
+
+
+def test_thousand_streams_on_one_worker(new_site):
+    site = new_site({"C1D_THREADS": "16", "C1D_WORKERS": "1", "C1D_FIRST_BYTE_MS": "60000"}, workers=1)
+    together = [0, 0]
+
+    async def all_of_them():
+        return await asyncio.gather(*(one_stream(site, n, together) for n in range(STREAMS)))
+
+    results = asyncio.run(asyncio.wait_for(all_of_them(), 120))
+    assert {status for status, _ in results} == {b"200"}
+    bodies = {unchunk(body) for _, body in results}
+    assert len(bodies) == 1 and bodies.pop() == site.upstream.whole_answer("fault:chunks=10;size=40;pace=300 0")
+    assert together[1] > STREAMS / 4, f"only {together[1]} at once"
+    wait_for(lambda: len(site.log_lines("run ended")) == STREAMS, "all ended")
+    assert {line["status"] for line in site.log_lines("run ended")} == {"complete"}
+    assert not [line for line in site.log_lines() if line["level"] in ("error", "warn")]
+
+
+def test_readers_of_a_long_list_that_crawl_hold_no_request_thread(new_site):
+    site = new_site({"C1D_THREADS": "4"}, workers=1)
+    thread = site.post("/api/threads", {"title": "long"}).json()["id"]
+    for _ in range(4):
+        assert site.post(f"/api/threads/{thread}/messages", {"role": "user", "content": "x" * (1 << 20)}).status == 201
+    readers = []
+    for _ in range(32):
+        reader = socket.socket()
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect((site.host, site.port))
+        reader.sendall(f"GET /api/threads/{thread}/messages HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        reader.settimeout(20)
+        assert reader.recv(100).startswith(b"HTTP/1.1 200")
+        readers.append(reader)
+    begun = time.monotonic()
+    assert in_parallel(16, lambda i: site.get("/api/threads").status) == [200] * 16
+    assert time.monotonic() - begun < 3
+
+    def lists_answered():
+        return [line for line in site.log_lines("request") if line["route"].endswith("/messages") and line["method"] == "GET"]
+
+    lists = wait_for(lambda: lists_answered()[31:] and lists_answered(), "all lists are with nginx")
+    assert len(lists) == 32 and {line["outcome"] for line in lists} == {"ok"}  # all handed to nginx, none waits
+    for reader in readers:
+        reader.close()
+
+
+def rss_kib(pid):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1])
+    raise AssertionError("no VmRSS")
+
+
+def test_answer_without_end_is_cut_at_the_cap_in_little_memory(new_site):
+    site = new_site({"C1D_ANSWER_MAX": "4m"}, workers=1)
+    site.chat("warm up", "t0")
+    pid = site.worker_pids()[0]
+    before = rss_kib(pid)
+    reader = socket.socket()  # takes nothing: what it has not read lies in the spool, not in memory
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    reader.connect((site.host, site.port))
+    body = b'{"thread_id":"t1","message":"fault:endless;size=20000;pace=0"}'
+    reader.sendall(b"POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                   % (len(body), body))
+    wait_for(lambda: site.log_lines("run ended")[1:], "cut")
+    assert site.log_lines("run ended")[1]["status"] == "length"
+    wait_for(lambda: [m["status"] for m in site.messages("t1")] == ["complete", "length"], "saved")
+    assert rss_kib(pid) - before < 64 * 1024  # sanitizers keep what is freed; the figure is the bench's
+    reader.close()
