@@ -222,28 +222,6 @@ static void a_file_that_another_holds_is_a_timeout_and_not_an_outage(void **stat
 	store_free(store);
 }
 
-/* Marks of deleted threads go an hour later, with the next that is deleted. */
-static void a_mark_outlives_every_turn_but_not_the_hour(void **state)
-{
-	const int64_t hour_ms = 60 * 60 * 1000;
-	struct store *store = store_open(&config, NULL, NULL);
-	struct thread thread;
-	struct arena arena;
-
-	(void)state;
-	arena_init(&arena, 1 << 20);
-	assert_true(insert_thread(store, "a") && insert_thread(store, "b") &&
-		    insert_thread(store, "c"));
-	assert_true(store_thread_delete(store, "a", 1, NULL));
-	assert_true(store_thread_delete(store, "b", hour_ms, NULL));
-	assert_true(store_thread_get(store, "a", &arena, &thread, NULL) && thread.deleted);
-	assert_true(store_thread_delete(store, "c", hour_ms + 2, NULL));
-	assert_false(store_thread_get(store, "a", &arena, &thread, NULL));
-	assert_true(store_thread_get(store, "b", &arena, &thread, NULL) && thread.deleted);
-	arena_done(&arena);
-	store_free(store);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -255,7 +233,6 @@ int main(void)
 		TEST(a_file_that_is_no_database_is_refused_and_not_touched),
 		TEST(what_the_driver_says_stays_in_the_log),
 		TEST(a_file_that_another_holds_is_a_timeout_and_not_an_outage),
-		TEST(a_mark_outlives_every_turn_but_not_the_hour),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
