@@ -33,6 +33,7 @@ OBJ      = $(SRC:%.c=$(BUILD)/%.o)
 UNIT     = $(sort $(wildcard tests/unit/*_test.c))
 CONTRACT = $(sort $(wildcard tests/contract/*_test.c))
 TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%)
+BENCH    = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c)))
 C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/bench/*.c))
 SCRIPTS  = $(sort $(wildcard tests/deps tests/mongod/start .ci/run))
 
@@ -56,6 +57,9 @@ $(BUILD)/%.o: %.c
 
 $(BUILD)/tests/%_test: $(BUILD)/tests/%_test.o $(BUILD)/libc1d.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
+	$(CC) $(LDFLAGS) -o $@ $<
 
 test-programs: $(TESTBINS)
 
@@ -81,8 +85,8 @@ torture:
 
 bench:
 	@sh tests/deps test
-	@$(MAKE) --no-print-directory -s all
-	@exec $(PYTHON) tests/bench/run
+	@$(MAKE) --no-print-directory -s all $(BENCH)
+	@BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/run
 
 check: check-needs check-layers check-format check-warnings check-tidy check-cppcheck check-scripts
 	@echo "check: all good"
@@ -97,8 +101,8 @@ check-format:
 	@clang-format-14 --dry-run -Werror $(C_FILES)
 
 check-warnings:
-	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/gcc CC=gcc test-programs $(BUILD)/gcc/c1d
-	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=$(CLANG) HARDEN="-fstack-protector-strong -fPIE" test-programs $(BUILD)/clang/c1d
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/gcc CC=gcc test-programs $(BENCH:$(BUILD)/%=$(BUILD)/gcc/%) $(BUILD)/gcc/c1d
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=$(CLANG) HARDEN="-fstack-protector-strong -fPIE" test-programs $(BENCH:$(BUILD)/%=$(BUILD)/clang/%) $(BUILD)/clang/c1d
 
 check-tidy:
 	@printf '%s\n' $(SRC) src/main.c | xargs -P 2 -n 8 sh -c 'clang-tidy-14 --quiet "$$@" -- $(CPPFLAGS) -std=c17 2>/dev/null' tidy
@@ -134,7 +138,7 @@ install: all
 	@$(call put,systemd/c1d.sysusers,$(LIB)/sysusers.d/c1d.conf)
 	@$(call put,systemd/c1d.tmpfiles,$(LIB)/tmpfiles.d/c1d.conf)
 	@install -m 644 systemd/c1d.conf $(SHARE)/c1d.conf
-	@install -m 644 $(DOCS) $(DOC)
+	@$(foreach f,$(DOCS),$(call put,$(f),$(DOC)/$(f)) &&) :
 	@[ -e $(SETTINGS) ] || install -m 640 systemd/c1d.conf $(SETTINGS)
 ifeq ($(DESTDIR),)
 	@echo "c1d is in $(PREFIX). Next, as root:"

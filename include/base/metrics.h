@@ -29,7 +29,7 @@ void metrics_attach(struct shm *shm, struct shm_slot *slot);
 void metrics_name_labels(enum metric family, int dimension, const char *const *names, int count);
 
 void metrics_add(enum metric family, int label_a, int label_b, uint64_t n); /* labels not used: 0 */
-void metrics_observe_ms(enum metric histogram, int label_a, int64_t ms);
+void metrics_observe_us(enum metric histogram, int label_a, int64_t us);
 
 /* The whole pool as text. openmetrics: with "# EOF". */
 bool metrics_render(const struct shm *shm, bool openmetrics, struct buffer *out);

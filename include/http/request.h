@@ -47,8 +47,8 @@ struct request {
 	void *transport;
 	char id[REQUEST_ID_MAX]; /* the web server's when it is well-formed, else ours */
 	struct slice remote_addr;
-	int64_t arrived_ms;  /* monotonic */
-	struct arena *arena; /* lives as long as the request */
+	int64_t arrived_ms, arrived_us; /* monotonic, the same moment */
+	struct arena *arena;            /* lives as long as the request */
 };
 
 /* Splits target into path and query. ERROR_BAD_REQUEST unless it is an absolute path of printable

@@ -2,7 +2,7 @@
  * metrics: where each series lies in a slot, and the text of the scrape.
  *
  * A family takes size_a * size_b series in a row; a counter series is one word, a histogram series
- * its buckets, the one beyond the last, and the sum in milliseconds.
+ * its buckets, the one beyond the last, and the sum in microseconds.
  */
 #include "base/metrics.h"
 
@@ -118,17 +118,17 @@ void metrics_add(enum metric family, int label_a, int label_b, uint64_t n)
 		count(word_of(family, label_a, label_b), n);
 }
 
-void metrics_observe_ms(enum metric histogram, int label_a, int64_t ms)
+void metrics_observe_us(enum metric histogram, int label_a, int64_t us)
 {
 	int word, bucket = 0;
 
 	if (!here)
 		return;
 	word = word_of(histogram, label_a, 0);
-	while (bucket < BUCKETS && ms > buckets_ms[bucket])
+	while (bucket < BUCKETS && us > buckets_ms[bucket] * 1000)
 		bucket++;
 	count(word + bucket, 1);
-	count(word + BUCKETS + 1, (uint64_t)(ms > 0 ? ms : 0));
+	count(word + BUCKETS + 1, (uint64_t)(us > 0 ? us : 0));
 }
 
 int metric_status_label(int status)
@@ -198,8 +198,8 @@ static void put_histogram(struct buffer *out, const struct shm *shm, enum metric
 		else
 			buffer_appendf(out, "le=\"+Inf\"} %llu\n", (unsigned long long)total);
 	}
-	buffer_appendf(out, "%s_sum %.3f\n%s_count %llu\n", family->name,
-		       (double)sum_of(shm, word + BUCKETS + 1) / 1000, family->name,
+	buffer_appendf(out, "%s_sum %.6f\n%s_count %llu\n", family->name,
+		       (double)sum_of(shm, word + BUCKETS + 1) / 1000000, family->name,
 		       (unsigned long long)total);
 }
 

@@ -11,17 +11,17 @@ void access_fill(struct access *out, const struct request *request, const char *
 {
 	*out = (struct access){ .route = route,
 				.route_label = route_label,
-				.arrived_ms = request->arrived_ms };
+				.arrived_us = request->arrived_us };
 	snprintf(out->id, sizeof out->id, "%s", request->id);
 	snprintf(out->method, sizeof out->method, "%.*s", SLICE_ARG(request->method));
 }
 
 void access_answer(const struct access *access, int status, int64_t bytes, const char *outcome)
 {
-	int64_t ms = clock_mono_ms() - access->arrived_ms;
+	int64_t us = clock_mono_us() - access->arrived_us, ms = us / 1000;
 
 	metrics_add(M_REQUESTS, access->route_label, metric_status_label(status), 1);
-	metrics_observe_ms(M_REQUEST_SECONDS, 0, ms);
+	metrics_observe_us(M_REQUEST_SECONDS, 0, us);
 	log_info("request", LOG_T("id", access->id), LOG_T("method", access->method),
 		 LOG_T("route", access->route), LOG_I("status", status), LOG_I("ms", ms),
 		 LOG_I("bytes", bytes), LOG_T("outcome", outcome));
@@ -29,7 +29,7 @@ void access_answer(const struct access *access, int status, int64_t bytes, const
 
 void access_stream(const struct access *access, const struct sink_summary *summary)
 {
-	int64_t ms = clock_mono_ms() - access->arrived_ms;
+	int64_t ms = (clock_mono_us() - access->arrived_us) / 1000;
 
 	metrics_add(M_REQUESTS, access->route_label, metric_status_label(summary->status), 1);
 	log_info("request", LOG_T("id", access->id), LOG_T("method", access->method),

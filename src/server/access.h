@@ -11,7 +11,7 @@ struct access {
 	char method[16];
 	const char *route; /* a literal */
 	int route_label;
-	int64_t arrived_ms;
+	int64_t arrived_us; /* monotonic */
 };
 
 void access_fill(struct access *out, const struct request *request, const char *route,

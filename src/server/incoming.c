@@ -78,7 +78,8 @@ bool incoming_read(struct incoming *in, int fd, int64_t read_ms)
 {
 	memset(in, 0, sizeof *in);
 	arena_init(&in->arena, ARENA_MAX);
-	in->request.arrived_ms = clock_mono_ms();
+	in->request.arrived_us = clock_mono_us();
+	in->request.arrived_ms = in->request.arrived_us / 1000;
 	set_read_deadline(fd, read_ms);
 	FCGX_InitRequest(&in->fcgi, -1, 0);
 	in->fcgi.ipcFd = fd;

@@ -107,6 +107,9 @@ static enum sink_result flush(struct sink *sink)
 			return errno == EAGAIN ? SINK_BLOCKED : SINK_GONE;
 		buffer_consume(&s->rest, (size_t)n);
 	}
+	/* Most followers never fall behind: none keeps memory for it. */
+	buffer_done(&s->rest);
+	buffer_init(&s->rest, REST_MAX);
 	return SINK_DONE;
 }
 

@@ -11,11 +11,13 @@
 #include "incoming.h"
 #include "request_thread.h"
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#define ARENAS         2 /* of malloc: one a thread would keep what each once needed */
 #define BEAT_MS        1000
 #define ENGINE_HUNG_MS 5000
 #define REQUEST_HUNG_MS                                                                            \
@@ -152,6 +154,7 @@ int worker_main(const struct worker_place *place)
 	snprintf(name, sizeof name, "worker %d", place->number);
 	log_identity(name);
 	signal(SIGPIPE, SIG_IGN);
+	mallopt(M_ARENA_MAX, ARENAS);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	prctl(PR_SET_NAME, "c1d-worker");
 	metrics_attach(place->shm, place->slot);

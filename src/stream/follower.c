@@ -129,7 +129,7 @@ static struct slice next_piece(struct follower *f)
 {
 	struct run *run = f->run;
 	int64_t length = spool_record(run->spool)->length;
-	size_t max = f->options.format == STREAM_SSE ? FRAMING_SSE_TEXT_MAX : SINK_CHUNK_MAX;
+	size_t max = f->options.format == STREAM_SSE ? FRAMING_SSE_TEXT_MAX : FRAMING_RAW_TEXT_MAX;
 	struct slice piece = { run->engine->chunk, 0 };
 	int64_t n;
 

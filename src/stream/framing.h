@@ -10,8 +10,10 @@
 #include "base/error.h"
 #include "stream/engine.h"
 
-/* A delta's text at most, so that its event fits SINK_CHUNK_MAX even if each byte needs six. */
-#define FRAMING_SSE_TEXT_MAX 2048
+/* A piece of text at most: what a follower that does not keep up leaves in its sink is no more. An
+ * SSE event fits SINK_CHUNK_MAX even if each byte needs six. */
+#define FRAMING_RAW_TEXT_MAX 4096
+#define FRAMING_SSE_TEXT_MAX 1024
 
 bool framing_sse_run(const struct spool_record *record, struct buffer *out);
 bool framing_sse_delta(const struct spool_record *record, int64_t offset_behind, struct slice text,

@@ -12,7 +12,8 @@
 #include "base/utf8.h"
 #include <stdlib.h>
 
-#define FRESH_MAX (2 << 20) /* one round's text; half of it is handed on at once */
+#define FRESH_KEPT 2048      /* bytes that an idle run keeps for its next text */
+#define FRESH_MAX  (2 << 20) /* one round's text; half of it is handed on at once */
 
 const char *run_id(const struct run *run)
 {
@@ -57,8 +58,8 @@ static void on_text(void *ctx, struct slice text)
 	if (!run->any_text) {
 		run->any_text = true;
 		run->state = run_next(run->state, RUN_TEXT);
-		metrics_observe_ms(M_FIRST_BYTE_SECONDS, 0,
-				   loop_now_ms(engine->loop) - run->arrived_ms);
+		metrics_observe_us(M_FIRST_BYTE_SECONDS, 0,
+				   (loop_now_ms(engine->loop) - run->arrived_ms) * 1000);
 	}
 	if (!buffer_append(&run->fresh, fits)) {
 		error_set(&run->error, ERROR_SPOOL, "The answer could not be kept.");
@@ -170,7 +171,7 @@ static void hand_on(struct run *run)
 	CRASHPOINT("run_appended");
 	run_pump(run);
 	CRASHPOINT("run_sent");
-	if (run->fresh.size > SINK_CHUNK_MAX) {
+	if (run->fresh.size > FRESH_KEPT) {
 		buffer_done(&run->fresh);
 		buffer_init(&run->fresh, FRESH_MAX);
 	}
@@ -187,7 +188,7 @@ void run_flush(struct run *run)
 static void count_end(const struct run *run, enum message_status status)
 {
 	metrics_add(M_CHAT_REQUESTS, (int)status - STATUS_COMPLETE, 0, 1);
-	metrics_observe_ms(M_CHAT_SECONDS, 0, run->ended_ms - run->arrived_ms);
+	metrics_observe_us(M_CHAT_SECONDS, 0, (run->ended_ms - run->arrived_ms) * 1000);
 }
 
 void run_finish(struct run *run, enum message_status status, const char *finish_reason,
