@@ -23,7 +23,7 @@ WARN     = -std=c17 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototy
            -Wpointer-arith -Wformat=2 -Werror
 HARDEN   = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fstack-clash-protection -ftrivial-auto-var-init=zero
 OPT      = -O2 -g
-CPPFLAGS = -Iinclude -D_GNU_SOURCE $(DEFS) $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+CPPFLAGS = -Iinclude -D_GNU_SOURCE $(DEFS) -DFCGI_VERSION=$(shell pkg-config --modversion fcgi 2>/dev/null) $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 CFLAGS  ?= $(OPT) $(if $(findstring -fsanitize,$(OPT)),-fPIE,$(HARDEN))
 LDFLAGS ?= -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT))
 LIBS     = -lfcgi $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lpthread -lm

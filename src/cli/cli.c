@@ -10,13 +10,14 @@
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
+	const char *takes; /* the words it knows, separated by blanks; "--config" takes one more */
 	const char *options, *help;
 } commands[] = {
-	{ "serve", command_serve, "", "run the pool until SIGTERM" },
-	{ "check", command_check, "[-t]",
+	{ "serve", command_serve, "--config", "", "run the pool until SIGTERM" },
+	{ "check", command_check, "--config -t", "[-t]",
 	  "try the settings, the store and the C1 API; -t: the settings only" },
-	{ "version", command_version, "", "this program and its libraries" },
-	{ "help", command_help, "[settings [--markdown]]",
+	{ "version", command_version, "", "", "this program and its libraries" },
+	{ "help", command_help, "settings --markdown", "[settings [--markdown]]",
 	  "this text; or every setting with its default" },
 };
 
@@ -97,6 +98,38 @@ bool command_settings(int argc, char **argv, struct config *out, int *exit_code)
 	return ok;
 }
 
+static bool knows(const struct command *command, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = command->takes; *at; at += strspn(at, " ")) {
+		size_t n = strcspn(at, " ");
+
+		if (n == len && memcmp(at, word, n) == 0)
+			return true;
+		at += n;
+	}
+	return false;
+}
+
+/* A word that a command does not know is an error, not something to pass over. */
+static bool check_words(const struct command *command, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (!knows(command, argv[i])) {
+			fprintf(stderr, "c1d %s: there is no '%s'; c1d help lists what there is\n",
+				command->name, argv[i]);
+			return false;
+		}
+		if (strcmp(argv[i], "--config") == 0 && ++i == argc) {
+			fprintf(stderr, "c1d %s: --config needs a file's name behind it\n",
+				command->name);
+			return false;
+		}
+	}
+	return true;
+}
+
 int cli_main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "help";
@@ -107,7 +140,9 @@ int cli_main(int argc, char **argv)
 		name = "version";
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(commands[i].name, name) == 0)
-			return commands[i].run(argc > 1 ? argc - 1 : 0, argv + 1);
+			return check_words(&commands[i], argc - 1, argv + 1)
+				       ? commands[i].run(argc > 1 ? argc - 1 : 0, argv + 1)
+				       : EXIT_USAGE;
 	fprintf(stderr, "c1d: there is no command '%s'; c1d help lists what there is\n", name);
 	return EXIT_USAGE;
 }

@@ -10,6 +10,10 @@
 #include <openssl/opensslv.h>
 #include <stdio.h>
 
+/* libfcgi names its version nowhere but in its package: the Makefile asks pkg-config for it. */
+#define TEXT_OF(words) #words
+#define TEXT(macro)    TEXT_OF(macro)
+
 static void line(const char *name, const char *built, const char *running)
 {
 	printf("  %-12s built with %-12s running with %s\n", name, built, running);
@@ -20,6 +24,7 @@ int command_version(int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	printf("c1d " C1D_VERSION "\n");
+	line("libfcgi", TEXT(FCGI_VERSION), "the same, as far as it tells");
 	line("libcurl", net_version(false), net_version(true));
 	line("cJSON", json_version(false), json_version(true));
 	for (const struct store_library *library = store_libraries; library->name; library++)

@@ -11,6 +11,7 @@
 #include "incoming.h"
 #include "request_thread.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -144,6 +145,18 @@ static void close_parts(struct worker *w)
 	engine_free(w->engine);
 }
 
+/* When memory runs out a worker shall go, which is replaced, and not the supervisor. */
+static void offer_to_the_oom_killer(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "500", 3) != 3)
+		log_debug("oom score not raised");
+	close(fd);
+}
+
 int worker_main(const struct worker_place *place)
 {
 	struct worker w = { .place = place };
@@ -157,6 +170,7 @@ int worker_main(const struct worker_place *place)
 	mallopt(M_ARENA_MAX, ARENAS);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	prctl(PR_SET_NAME, "c1d-worker");
+	offer_to_the_oom_killer();
 	metrics_attach(place->shm, place->slot);
 	CRASHPOINT_FOLDER(place->config->state_dir);
 	ok = open_parts(&w, &err);

@@ -59,6 +59,16 @@ def test_D2_segmentation_fault_is_survived(new_site):
     assert site.get("/readyz").status == 200
 
 
+def test_D3_when_memory_runs_out_a_worker_goes_and_not_the_supervisor(new_site):
+    site = new_site(workers=1)
+
+    def score(pid):
+        return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+    assert score(site.worker_pids()[0]) > score(site.c1d.pid)
+    assert "OOMPolicy=continue" in (ROOT / "systemd/c1d.service").read_text()
+
+
 def test_D7_worker_that_cannot_start_is_not_started_for_ever(new_site):
     site = new_site({"C1D_SPOOL_DIR": "/proc/spool"}, nginx=False, start=False)
     begun = time.monotonic()

@@ -1,0 +1,63 @@
+"""Which worker has a run, and how a test gets another one to answer: left alone, the kernel may give every connection
+of a quiet pool to one worker, and a test of two workers would see only one."""
+import os
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+
+from house import Stream, wait_for
+
+
+def open_files_of(site, run):
+    """(worker, open for writing) for each descriptor of the run's file."""
+    for pid in site.worker_pids():
+        folder = Path(f"/proc/{pid}/fd")
+        for fd in os.listdir(folder):
+            try:
+                if os.readlink(folder / fd).endswith(f"/{run}"):
+                    info = Path(f"/proc/{pid}/fdinfo/{fd}").read_text()
+                    flags = int(next(line for line in info.splitlines() if line.startswith("flags:")).split()[1], 8)
+                    yield pid, flags & os.O_ACCMODE == os.O_RDWR
+            except OSError:
+                pass  # closed in between
+
+
+def owner_of(site, run):
+    """The worker that writes the run's file."""
+    owners = [pid for pid, writes in open_files_of(site, run) if writes]
+    assert owners, f"nobody writes {run}"
+    return owners[0]
+
+
+def readers_of(site, run):
+    """The workers that read it only: some client of theirs follows a run of another worker."""
+    return {pid for pid, writes in open_files_of(site, run) if not writes}
+
+
+@contextmanager
+def frozen(pid):
+    """The worker does nothing meanwhile, so others have to."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_for(lambda: is_stopped(pid), "the worker stands still")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def is_stopped(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def follow(site, run, query="", headers=None):
+    return Stream(site.host, site.port, "GET", f"/api/runs/{run}/stream{query}", None, headers or {})
+
+
+def follow_elsewhere(site, run, query="", headers=None):
+    """A follower on a worker that is not the owner. The run has bytes already, so its head comes at once."""
+    owner = owner_of(site, run)
+    with frozen(owner):
+        follower = follow(site, run, query, headers)
+        follower.read_some()
+    assert readers_of(site, run) - {owner}, "it is on the owner"
+    return follower
