@@ -240,7 +240,7 @@ void run_left(struct run *run)
 		return;
 	spool_set_followed(run->spool, false);
 	run->left_ms = loop_now_ms(run->engine->loop);
-	if (run->leave == LEAVE_CANCEL)
+	if (run->leave == LEAVE_CANCEL && !spool_is_followed(run->spool))
 		run_finish(run, STATUS_STOPPED, "", "");
 	else if (run->state < RUN_SAVING)
 		run->engine->hooks.left(run->engine->hooks.ctx, spool_ref(run->spool));
@@ -273,6 +273,19 @@ static void give_up(struct run *run, const char *deadline)
 	run_finish(run, run->any_text && !is_total ? STATUS_INTERRUPTED : STATUS_ERROR, "", "");
 }
 
+/* Nobody has followed it for as long as its reader may be away. Readers of other workers count too;
+ * that they leave nobody tells, so the ticks look. */
+static bool is_deserted(struct run *run, int64_t now_ms)
+{
+	if (!run->left_ms || run->leave == LEAVE_CONTINUE)
+		return false;
+	if (spool_is_followed(run->spool)) {
+		run->left_ms = now_ms;
+		return false;
+	}
+	return now_ms - run->left_ms >= run->grace_ms;
+}
+
 /* A run that still flows: is it time to give it up? */
 static void judge(struct run *run, int64_t now_ms)
 {
@@ -280,8 +293,7 @@ static void judge(struct run *run, int64_t now_ms)
 
 	if (deadline)
 		give_up(run, deadline);
-	else if (run->left_ms && run->leave == LEAVE_GRACE &&
-		 now_ms - run->left_ms >= run->grace_ms)
+	else if (is_deserted(run, now_ms))
 		run_finish(run, STATUS_STOPPED, "", "");
 	else if (run->engine->cut_off)
 		run_finish(run, STATUS_INTERRUPTED, "", "");

@@ -4,7 +4,8 @@ import time
 import uuid
 
 import pytest
-from house import Stream, wait_for
+from house import wait_for
+from workers import follow, follow_elsewhere
 
 
 def name(kind):
@@ -57,18 +58,49 @@ def test_grace_lets_a_reader_come_back(site):
     stream, _, gate = hold(site, thread, on_disconnect="grace:30")
     stream.close()
     gone(site, stream)
-    back = Stream(site.host, site.port, "GET", f"/api/runs/{stream.headers['X-Run-Id']}/stream", None, {})
+    back = follow(site, stream.headers["X-Run-Id"])
     back.read_some()
     site.upstream.open_gate(gate)
     assert back.read_all().endswith(b"</content>")
     assert site.message(thread, stream.headers["X-Response-Id"])["status"] == "complete"
 
 
-def test_grace_ends(site):
+@pytest.mark.parametrize("seconds", [0, 1])
+def test_grace_ends(site, seconds):
     thread = name("t")
-    stream, _, _ = hold(site, thread, on_disconnect="grace:0")
+    stream, _, _ = hold(site, thread, on_disconnect=f"grace:{seconds}")
     stream.close()
+    begun = time.monotonic()
     site.wait_status(thread, stream.headers["X-Response-Id"], "stopped")
+    assert seconds - 0.2 < time.monotonic() - begun < seconds + 1.5
+
+
+@pytest.mark.parametrize("policy", ["cancel", "grace:0", "grace:1"])
+def test_reader_on_another_worker_is_a_reader(site, policy):
+    """The first one leaves, a second tab still reads: its answer is not taken from it. When it leaves too, it is."""
+    thread = name("t")
+    stream, _, _ = hold(site, thread, on_disconnect=policy)
+    tab = follow_elsewhere(site, stream.headers["X-Run-Id"])
+    stream.close()
+    gone(site, stream)
+    busy = site.post("/api/chat", {"thread_id": thread, "message": "and another"})
+    assert busy.status == 409, busy
+    # Longer than the grace and many looks of the owner: that nothing happens is no event to wait for.
+    time.sleep(1.5)
+    assert site.message(thread, stream.headers["X-Response-Id"])["status"] == "streaming"
+    tab.close()
+    site.wait_status(thread, stream.headers["X-Response-Id"], "stopped")
+
+
+def test_reader_on_another_worker_gets_all_of_it(site):
+    thread = name("t")
+    stream, _, gate = hold(site, thread, on_disconnect="cancel")
+    tab = follow_elsewhere(site, stream.headers["X-Run-Id"])
+    stream.close()
+    gone(site, stream)
+    site.upstream.open_gate(gate)
+    assert tab.read_all().endswith(b"</content>")
+    assert site.message(thread, stream.headers["X-Response-Id"])["status"] == "complete"
 
 
 @pytest.mark.parametrize("policy", ["never", "grace:", "grace:x", "grace:-1", "grace:99999", "CANCEL"])
@@ -102,21 +134,39 @@ def test_A5_leaving_behind_the_last_byte_changes_nothing(site):
     stream = site.stream({"thread_id": thread, "message": "hello", "on_disconnect": "cancel"})
     stream.read_until(b"</content>")
     stream.close()
-    site.wait_status(thread, stream.headers["X-Response-Id"], "complete", "stopped")
+    # Its last word may still have been under way; the text is whole in any case.
+    message = site.wait_status(thread, stream.headers["X-Response-Id"], "complete", "stopped")
+    assert message["content"].encode() == stream.body
 
 
 def test_runs_that_nobody_follows_are_capped_a_user(new_site):
     site = new_site({"C1D_UNATTENDED_MAX": "3"}, workers=2)
     user = name("u")
     held = [(thread, *hold(site, thread, user_id=user)) for thread in (name("t") for _ in range(5))]
-    other = hold(site, name("t"), user_id=name("u"))[0]
-    for _, stream, _, _ in held:
+    other_thread = name("t")
+    other, _, other_gate = hold(site, other_thread, user_id=name("u"))
+    for stream in (other, *(entry[1] for entry in held)):
         stream.close()
         gone(site, stream)
-    other.close()
     for thread, stream, _, _ in held[:2]:  # the oldest
         site.wait_status(thread, stream.headers["X-Response-Id"], "stopped")
     for thread, stream, _, gate in held[2:]:
         assert site.message(thread, stream.headers["X-Response-Id"])["status"] == "streaming"
         site.upstream.open_gate(gate)
         site.wait_status(thread, stream.headers["X-Response-Id"], "complete")
+    site.upstream.open_gate(other_gate)  # another user's is not counted
+    site.wait_status(other_thread, other.headers["X-Response-Id"], "complete")
+
+
+def test_followed_runs_are_not_counted(new_site):
+    site = new_site({"C1D_UNATTENDED_MAX": "1"}, workers=2)
+    user = name("u")
+    held = [(thread, *hold(site, thread, user_id=user)) for thread in (name("t") for _ in range(4))]
+    for _, stream, _, _ in held[2:]:
+        stream.close()
+        gone(site, stream)
+    site.wait_status(held[2][0], held[2][1].headers["X-Response-Id"], "stopped")
+    for thread, stream, _, gate in (held[0], held[1], held[3]):
+        site.upstream.open_gate(gate)
+        site.wait_status(thread, stream.headers["X-Response-Id"], "complete")
+    assert all(stream.read_all().endswith(b"</content>") for _, stream, _, _ in held[:2])
