@@ -1,8 +1,10 @@
 """Stop stops the model, from any worker, and says so when the text is saved; a question on a busy thread is told or goes first."""
+import threading
 import time
 import uuid
 
 from house import in_parallel, wait_for
+from workers import follow_elsewhere, frozen, owner_of
 
 
 def name(kind):
@@ -40,15 +42,45 @@ def test_stop_keeps_what_there_is_and_closes_the_upstream(site):
     assert again.status == 200 and again.json() == body
 
 
-def test_stop_from_any_worker(site):
-    """Whichever worker gets the request: twenty streams, stopped all at once, over two workers."""
+def test_stop_asked_of_another_worker(site):
+    """Its owner stands still while the other worker takes the request, and obeys as soon as it can."""
+    thread = name("t")
+    stream, prompt = hold(site, thread)
+    run = stream.headers["X-Run-Id"]
+    asked = []
+    with frozen(owner_of(site, run)):
+        asker = threading.Thread(target=lambda: asked.append(site.post(f"/api/runs/{run}/stop")))
+        asker.start()
+        wish = site.folder / "state" / "spool" / "stop" / run
+        wait_for(wish.exists, "the wish is there")
+        assert not asked  # not answered before it is true
+    asker.join()
+    assert asked[0].status == 200 and asked[0].json()["status"] == "stopped"
+    assert site.message(thread, stream.headers["X-Response-Id"])["content"].encode() == stream.read_all()
+    wait_for(lambda: closed_early(site, prompt) == 1, "the upstream saw it")
+    assert not wish.exists()
+
+
+def test_reader_on_another_worker_is_told_of_the_stop(site):
+    stream, _ = hold(site, name("t"))
+    run = stream.headers["X-Run-Id"]
+    tab = follow_elsewhere(site, run, "?stream=sse")
+    assert site.post(f"/api/runs/{run}/stop").status == 200
+    tab.read_all()
+    assert tab.events()[-1][0] == "done" and tab.events()[-1][1]["status"] == "stopped"
+
+
+def test_many_stops_at_once(site):
+    """Twenty streams, each stopped by two clients at the same time: the same word for both."""
     threads = [name("t") for _ in range(20)]
     held = in_parallel(20, lambda i: hold(site, threads[i]))
-    results = in_parallel(20, lambda i: site.post(f"/api/runs/{held[i][0].headers['X-Run-Id']}/stop"))
+    results = in_parallel(40, lambda i: site.post(f"/api/runs/{held[i % 20][0].headers['X-Run-Id']}/stop"))
     assert {r.status for r in results} == {200} and {r.json()["status"] for r in results} == {"stopped"}
-    for thread, (stream, _) in zip(threads, held):
-        assert site.message(thread, stream.headers["X-Response-Id"])["status"] == "stopped"
-        stream.close()
+    for i, (stream, prompt) in enumerate(held):
+        assert results[i].json() == results[i + 20].json()
+        message = site.message(threads[i], stream.headers["X-Response-Id"])
+        assert message["status"] == "stopped" and message["content"].encode() == stream.read_all()
+        wait_for(lambda p=prompt: closed_early(site, p) == 1, "the upstream saw it")
 
 
 def test_stop_of_a_finished_answer_says_how_it_ended(site):
@@ -77,6 +109,18 @@ def test_question_on_a_thread_whose_answer_is_followed_is_told_where(site):
     assert site.post(f"/api/runs/{run}/stop").status == 200
     assert site.chat("and another", thread).status == 200
     stream.close()
+
+
+def test_reader_on_another_worker_keeps_the_thread_busy(site):
+    thread = name("t")
+    stream, _ = hold(site, thread)
+    run = stream.headers["X-Run-Id"]
+    tab = follow_elsewhere(site, run)
+    stream.close()
+    wait_for(lambda: any(line.get("run") == run for line in site.log_lines("request")), "the leaving is noticed")
+    assert site.post("/api/chat", {"thread_id": thread, "message": "and another"}).json()["code"] == "run_active"
+    tab.close()
+    assert site.post(f"/api/runs/{run}/stop").status == 200
 
 
 def test_question_on_a_thread_whose_answer_nobody_follows_goes_first(site):
