@@ -3,7 +3,8 @@ import uuid
 from urllib.parse import quote
 
 import pytest
-from house import Stream, in_parallel
+from house import in_parallel
+from workers import follow, follow_elsewhere
 
 TEXT = "aä€😀 <b> & \"q\" ü\n" * 3
 
@@ -14,10 +15,6 @@ def name(kind):
 
 def prompt(extra=""):
     return f"fault:text={quote(TEXT)}{extra} {name('p')}"
-
-
-def follow(site, run, query="", headers=None):
-    return Stream(site.host, site.port, "GET", f"/api/runs/{run}/stream{query}", None, headers or {})
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +80,47 @@ def test_events_go_on_behind_the_last_one_seen(site, by):
         assert rest.events()[-1][0] == "done"
     last = follow(site, run, headers={"Last-Event-ID": deltas[-1][1]})
     assert last.status == 204  # an EventSource stops asking
-    assert site.get(f"/api/runs/{run}/stream?last_event_id=nonsense").status == 422
+    for bad in ("nonsense", f"{run}.", f"{run}.x", f"{run}.-1", f"{run}x.0", "other.5"):
+        refused = site.get(f"/api/runs/{run}/stream?last_event_id={bad}")
+        assert refused.status == 422 and refused.json()["errors"][0]["field"] == "last_event_id", bad
 
 
-def test_running_answer_is_followed_on_any_worker_and_found_by_a_fresh_tab(site):
+@pytest.mark.parametrize("query", ["", "?offset=7", "?stream=sse"])
+def test_running_answer_is_followed_from_another_worker(site, query):
+    gate = name("g")
+    first = site.stream({"thread_id": name("t"), "message": prompt(f";delta=5;gate={gate}@60")})
+    first.read_until(b"<content")
+    tab = follow_elsewhere(site, first.headers["X-Run-Id"], query)
+    site.upstream.open_gate(gate)
+    body = first.read_all()
+    tab.read_all()
+    if "sse" in query:
+        assert "".join(data for kind, data, _ in tab.events() if kind == "delta").encode() == body
+        assert tab.events()[-1][0] == "done" and tab.events()[-1][1]["status"] == "complete"
+    else:
+        assert body[:7 if query else 0] + tab.body == body
+
+
+def test_cut_and_resumed_again_and_again_while_it_runs(site):
+    """A client that loses its connection at every few bytes of a live answer and goes on where it was, whole characters
+    only, as decoders do."""
+    first = site.stream({"thread_id": name("t"), "message": prompt(";delta=3;pace=4")})
+    first.read_some()
+    run, seen, turns = first.headers["X-Run-Id"], b"", 0
+    while True:
+        part = follow(site, run, f"?offset={len(seen)}")
+        if part.status == 204:
+            break
+        assert part.status == 200, part.response.read()
+        chunk = part.response.read(5)  # of whatever comes; the rest is lost with the connection
+        part.close()
+        if not chunk:
+            break
+        seen, turns = (seen + chunk).decode("utf-8", "ignore").encode(), turns + 1
+    assert seen == first.read_all() and turns > 20
+
+
+def test_running_answer_is_found_by_a_fresh_tab_and_followed_from_any_byte(site):
     gate, thread = name("g"), name("t")
     first = site.stream({"thread_id": thread, "message": prompt(f";gate={gate}@60")})
     first.read_until(b"<content")
@@ -122,10 +156,11 @@ def test_run_that_is_no_longer_kept_leads_to_its_message(site):
     answer = site.chat("hello", thread)
     run = answer.headers["X-Run-Id"]
     (site.folder / "state" / "spool" / run).unlink()
-    for path in (f"/api/runs/{run}", f"/api/runs/{run}/stream"):
+    for path in (f"/api/runs/{run}", f"/api/runs/{run}/stream", f"/api/runs/{run}/stream?stream=sse&last_event_id={run}.3"):
         gone = site.get(path)
         assert gone.status == 410 and gone.json()["code"] == "gone"
-        assert f"/api/threads/{thread}/messages" in gone.headers["Link"]
+        assert f"</api/threads/{thread}/messages>" in gone.headers["Link"]
+    assert site.get(f"/api/threads/{thread}/runs").json() == []
 
 
 def test_unknown_run_is_not_found(site):
