@@ -28,8 +28,7 @@ struct config {
 };
 
 /* path: NULL = the C1D_CONFIG variable, else /etc/c1d/c1d.conf when that exists. On failure *out is
- * untouched and `report` (may be NULL) holds all problems in the style of hosting.md 1.3 (what,
- * where, why, fix), a block each. */
+ * untouched and `report` (may be NULL) holds all problems: where, what, why, and how to mend it. */
 bool config_load(const char *path, struct config *out, struct buffer *report, struct error *err);
 void config_done(struct config *config);
 
