@@ -32,14 +32,8 @@ void json_free(struct json *root);
 
 enum json_type json_type(const struct json *value);
 const struct json *json_get(const struct json *object,
-			    const char *key);                /* NULL: absent or no object */
-const struct json *json_first(const struct json *container); /* children of an array or object */
-const struct json *json_next(const struct json *child);
-const char *json_name(const struct json *child);   /* its key, in an object */
+			    const char *key);      /* NULL: absent or no object */
 struct slice json_text(const struct json *string); /* "" for anything but a string */
-double json_number(const struct json *number);
-bool json_integer(const struct json *number,
-		  int64_t *out); /* false unless a whole number within +-2^53 */
 bool json_true(const struct json *value);
 
 /* The value written again, compact. Used for metadata, which is kept as its text. */
@@ -58,7 +52,6 @@ void json_key(struct json_writer *w, const char *key); /* a literal of ours: not
 void json_string(struct json_writer *w,
 		 struct slice text); /* bytes must be UTF-8; escapes " \ and controls */
 void json_int(struct json_writer *w, int64_t value);
-void json_double(struct json_writer *w, double value);
 void json_bool(struct json_writer *w, bool value);
 void json_null(struct json_writer *w);
 void json_raw(struct json_writer *w, struct slice text); /* text is JSON already */

@@ -36,9 +36,6 @@ void config_done(struct config *config);
  * README (markdown). */
 bool config_help(bool markdown, struct buffer *out);
 
-/* Every setting with its effective value and its source; secrets masked. */
-bool config_show(const struct config *config, struct buffer *out);
-
 /* What systemd (or a test) handed us, read here because only config/ reads the environment. */
 struct config_host {
 	int listen_fds;            /* LISTEN_FDS when LISTEN_PID is us, else 0 */

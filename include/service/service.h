@@ -24,8 +24,6 @@ void service_run_ended(void *service, struct spool *spool);
 /* engine_hooks.left, the same way. */
 void service_run_left(void *service, struct spool *spool);
 
-struct store *service_store(struct service *service);
-
 /* --- threads --- */
 struct thread_draft {
 	struct slice title;   /* "" : "New chat" */

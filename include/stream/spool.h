@@ -61,7 +61,6 @@ struct spool *spool_open(struct spool_dir *dir, const char *run_id, struct error
 struct spool *spool_ref(struct spool *spool);
 void spool_unref(struct spool *spool); /* NULL is fine; the last one closes the file */
 
-int spool_fd(const struct spool *spool);
 /* As last written or read; spool_refresh reads it anew from the file. */
 const struct spool_record *spool_record(const struct spool *spool);
 bool spool_refresh(struct spool *spool, struct error *err);

@@ -6,10 +6,7 @@
 
 #include "json_scan.h"
 #include <cjson/cJSON.h>
-#include <math.h>
 #include <stdlib.h>
-
-#define WHOLE_MAX 9007199254740992.0 /* 2^53 */
 
 static const cJSON *item_of(const struct json *value)
 {
@@ -53,40 +50,10 @@ const struct json *json_get(const struct json *object, const char *key)
 	return (const struct json *)cJSON_GetObjectItemCaseSensitive(item_of(object), key);
 }
 
-const struct json *json_first(const struct json *container)
-{
-	return container ? (const struct json *)item_of(container)->child : NULL;
-}
-
-const struct json *json_next(const struct json *child)
-{
-	return (const struct json *)item_of(child)->next;
-}
-
-const char *json_name(const struct json *child)
-{
-	return item_of(child)->string;
-}
-
 struct slice json_text(const struct json *string)
 {
 	return string && cJSON_IsString(item_of(string)) ? slice_of(item_of(string)->valuestring)
 							 : SLICE("");
-}
-
-double json_number(const struct json *number)
-{
-	return number && cJSON_IsNumber(item_of(number)) ? item_of(number)->valuedouble : 0;
-}
-
-bool json_integer(const struct json *number, int64_t *out)
-{
-	double n = json_number(number);
-
-	if (!number || !cJSON_IsNumber(item_of(number)) || n != floor(n) || fabs(n) > WHOLE_MAX)
-		return false;
-	*out = (int64_t)n;
-	return true;
 }
 
 bool json_true(const struct json *value)

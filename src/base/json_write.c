@@ -2,7 +2,6 @@
 #include "base/json.h"
 
 #include "base/clock.h"
-#include <math.h>
 #include <stdio.h>
 
 void json_writer_init(struct json_writer *w, struct buffer *out)
@@ -83,16 +82,6 @@ void json_int(struct json_writer *w, int64_t value)
 {
 	comma(w);
 	buffer_appendf(w->out, "%lld", (long long)value);
-}
-
-void json_double(struct json_writer *w, double value)
-{
-	if (!isfinite(value)) {
-		json_null(w);
-		return;
-	}
-	comma(w);
-	buffer_appendf(w->out, "%.17g", value);
 }
 
 void json_bool(struct json_writer *w, bool value)

@@ -1,4 +1,4 @@
-/* config_help: the table for people: what there is, and what is in force. */
+/* config_help: the table for people. */
 #include "config_room.h"
 
 #include <string.h>
@@ -28,33 +28,6 @@ bool config_help(bool markdown, struct buffer *out)
 		else
 			buffer_appendf(out, "%s%s%s\n    %s\n", settings[i].name,
 				       *fallback ? "=" : "", fallback, settings[i].help);
-	}
-	return !out->failed;
-}
-
-static void put_value(const struct config *config, const struct setting *setting,
-		      struct buffer *out)
-{
-	const char *field = (const char *)config + setting->offset;
-	const char *text;
-
-	switch (setting->kind) {
-	case TEXT:
-	case SECRET:
-		memcpy(&text, field, sizeof text);
-		buffer_append(out, slice_of(text && setting->kind == SECRET ? "(set)" : text));
-		return;
-	case BOOL: buffer_append(out, slice_of(*(const bool *)field ? "yes" : "no")); return;
-	default: buffer_appendf(out, "%lld", (long long)*(const int64_t *)field);
-	}
-}
-
-bool config_show(const struct config *config, struct buffer *out)
-{
-	for (size_t i = 0; i < setting_count; i++) {
-		buffer_appendf(out, "%s=", settings[i].name);
-		put_value(config, &settings[i], out);
-		buffer_append_char(out, '\n');
 	}
 	return !out->failed;
 }

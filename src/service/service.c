@@ -63,11 +63,6 @@ void service_run_left(void *ctx, struct spool *spool)
 	savers_look_after(service->savers, spool);
 }
 
-struct store *service_store(struct service *service)
-{
-	return service->store;
-}
-
 void service_health(struct service *service, struct health *out)
 {
 	const struct shm *shm = service->shm;

@@ -59,11 +59,6 @@ void spool_unref(struct spool *spool)
 	free(spool);
 }
 
-int spool_fd(const struct spool *spool)
-{
-	return spool->fd;
-}
-
 const struct spool_record *spool_record(const struct spool *spool)
 {
 	return &spool->record;
