@@ -1,0 +1,195 @@
+/* Requests taken apart, responses that no byte of a client can split, problems as RFC 9457 has
+ * them. */
+#include "base/json.h"
+#include "http/problem.h"
+#include "http/request.h"
+#include "http/response.h"
+
+#include <stdlib.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static struct arena arena;
+static struct error err;
+
+static int set_up(void **state)
+{
+	(void)state;
+	arena_init(&arena, 1u << 20);
+	err = (struct error){ 0 };
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	arena_done(&arena);
+	return 0;
+}
+
+static struct request request_to(const char *target)
+{
+	struct request request = { .target = slice_of(target), .arena = &arena };
+
+	assert_true(request_split_target(&request, &err));
+	return request;
+}
+
+static void targets_are_split_at_the_first_question_mark(void **state)
+{
+	struct request request = request_to("/api/threads?a=1?b&c");
+
+	(void)state;
+	assert_true(slice_is(request.path, "/api/threads"));
+	assert_true(slice_is(request.query, "a=1?b&c"));
+	request = request_to("/x");
+	assert_int_equal(request.query.len, 0);
+}
+
+static void targets_that_are_none_are_refused(void **state)
+{
+	const char *const bad[] = { "", "x", "http://x/", "/a b", "/\xC3\xA4", "/a\tb", "*" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		struct request request = { .target = slice_of(bad[i]), .arena = &arena };
+
+		assert_false(request_split_target(&request, &err));
+		assert_int_equal(err.code, ERROR_BAD_REQUEST);
+	}
+}
+
+static enum error_code query(const char *target, const char *name, const char *expected)
+{
+	struct request request = request_to(target);
+	struct slice value;
+
+	err = (struct error){ 0 };
+	if (!request_query(&request, name, &value, &err))
+		return err.code;
+	assert_string_equal(value.ptr, expected);
+	return ERROR_NONE;
+}
+
+static void parameters_are_decoded_or_refused(void **state)
+{
+	struct slice value;
+	struct request request = request_to("/x?b=1");
+
+	(void)state;
+	assert_int_equal(query("/x?q=a%20b+c%C3%A4&p", "q", "a b c\xC3\xA4"), ERROR_NONE);
+	assert_int_equal(query("/x?q=a&p", "p", ""), ERROR_NONE);
+	assert_int_equal(query("/x?qq=a&q=b", "q", "b"), ERROR_NONE);
+	assert_int_equal(query("/x?q=a&q=b", "q", ""), ERROR_BAD_REQUEST);
+	assert_int_equal(query("/x?q=%", "q", ""), ERROR_BAD_REQUEST);
+	assert_int_equal(query("/x?q=%2", "q", ""), ERROR_BAD_REQUEST);
+	assert_int_equal(query("/x?q=%zz", "q", ""), ERROR_BAD_REQUEST);
+	assert_int_equal(query("/x?q=%00", "q", ""), ERROR_BAD_REQUEST);
+	assert_int_equal(query("/x?q=%ff", "q", ""), ERROR_BAD_UTF8);
+	assert_false(request_query(&request, "a", &value, &err));
+	assert_int_equal(err.code, ERROR_NONE); /* absent is no error */
+}
+
+static enum error_code number(const char *target, int64_t expected)
+{
+	struct request request = request_to(target);
+	int64_t n = -7;
+
+	err = (struct error){ 0 };
+	if (!request_query_int(&request, "n", 1, 100, 50, &n, &err))
+		return err.code;
+	assert_int_equal(n, expected);
+	return ERROR_NONE;
+}
+
+static void numbers_keep_to_their_bounds(void **state)
+{
+	(void)state;
+	assert_int_equal(number("/x", 50), ERROR_NONE);
+	assert_int_equal(number("/x?n=1", 1), ERROR_NONE);
+	assert_int_equal(number("/x?n=100", 100), ERROR_NONE);
+	assert_int_equal(number("/x?n=0", 0), ERROR_VALIDATION);
+	assert_int_equal(number("/x?n=101", 0), ERROR_VALIDATION);
+	assert_int_equal(number("/x?n=-1", 0), ERROR_VALIDATION);
+	assert_int_equal(number("/x?n=1x", 0), ERROR_VALIDATION);
+	assert_int_equal(number("/x?n=", 0), ERROR_VALIDATION);
+	assert_int_equal(number("/x?n=99999999999999999999", 0), ERROR_VALIDATION);
+	assert_string_equal(err.field, "n");
+}
+
+static void headers_take_no_control_character(void **state)
+{
+	struct response response;
+
+	(void)state;
+	response_init(&response);
+	assert_true(response_header(&response, "X-A", SLICE("b c")));
+	assert_false(response_header(&response, "X-B", SLICE("b\r\nSet-Cookie: x=1")));
+	assert_false(response_header(&response, "X-C", SLICE("b\0c")));
+	assert_false(response_headerf(&response, "X-D", "%s", "\x7f"));
+	assert_string_equal(response.headers.data, "X-A: b c\r\n");
+	response_done(&response);
+}
+
+static void a_problem_says_what_and_where(void **state)
+{
+	struct response response;
+	struct json *body;
+
+	(void)state;
+	response_init(&response);
+	response_header(&response, "Allow", SLICE("GET, POST"));
+	response_json(&response, 200);
+	buffer_append(&response.body, SLICE("{\"half\":"));
+	error_field(&err, ERROR_VALIDATION, "thread_id", "No \"%s\".", "x");
+	err.retry_after_s = 3;
+	problem_response(&err, "0123", &response);
+	assert_int_equal(response.status, 422);
+	assert_non_null(
+		strstr(response.headers.data, "Content-Type: application/problem+json\r\n"));
+	assert_non_null(strstr(response.headers.data, "Allow: GET, POST\r\n"));
+	assert_non_null(strstr(response.headers.data, "Retry-After: 3\r\n"));
+	assert_null(strstr(response.headers.data, "application/json"));
+	body = json_parse(buffer_slice(&response.body), NULL);
+	assert_non_null(body);
+	assert_true(slice_is(json_text(json_get(body, "code")), "validation"));
+	assert_true(slice_is(json_text(json_get(body, "detail")), "No \"x\"."));
+	assert_true(slice_is(json_text(json_get(body, "request_id")), "0123"));
+	assert_non_null(
+		strstr(response.body.data,
+		       "\"errors\":[{\"field\":\"thread_id\",\"reason\":\"No \\\"x\\\".\"}]"));
+	json_free(body);
+	response_done(&response);
+}
+
+static void every_code_has_a_word_that_leads_back(void **state)
+{
+	(void)state;
+	for (int code = 0; code < ERROR_CODE_COUNT; code++) {
+		assert_int_equal(error_of_word(error_word((enum error_code)code)), code);
+		assert_true(error_status((enum error_code)code) >= 200);
+		assert_true(error_title((enum error_code)code)[0] != '\0');
+	}
+	assert_int_equal(error_of_word("no such word"), ERROR_INTERNAL);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(targets_are_split_at_the_first_question_mark),
+		TEST(targets_that_are_none_are_refused),
+		TEST(parameters_are_decoded_or_refused),
+		TEST(numbers_keep_to_their_bounds),
+		TEST(headers_take_no_control_character),
+		TEST(a_problem_says_what_and_where),
+		TEST(every_code_has_a_word_that_leads_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
