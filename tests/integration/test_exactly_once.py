@@ -3,6 +3,7 @@ import uuid
 
 import pytest
 from house import in_parallel
+from workers import frozen, owner_of, readers_of
 
 
 def name(kind):
@@ -99,18 +100,51 @@ def test_running_answer_is_rejoined_from_its_first_byte(site, by):
     assert calls(site, prompt) == 1
 
 
-def test_fifty_at_once_over_all_workers_are_one(site):
-    prompt, thread = name("fault:chunks=20;size=30;pace=10 "), name("t")
-    body = {"threadId": thread, "responseId": name("a"), "prompt": {"id": name("q"), "role": "user", "content": prompt}}
+def test_running_answer_is_rejoined_through_another_worker(site):
+    gate, thread, key = name("g"), name("t"), name("key")
+    prompt = f"fault:gate={gate}@60 {name('p')}"
+    body, headers = {"thread_id": thread, "message": prompt}, {"Idempotency-Key": key}
+    first = site.stream(body, headers=headers)
+    first.read_until(b"<content")
+    owner = owner_of(site, first.headers["X-Run-Id"])
+    with frozen(owner):
+        second = site.stream(body, headers=headers)
+        second.read_until(first.body[:20])
+    assert readers_of(site, first.headers["X-Run-Id"]) - {owner}
+    assert second.headers["Idempotency-Replayed"] == "true"
+    site.upstream.open_gate(gate)
+    assert second.read_all() == first.read_all()
+    assert calls(site, prompt) == 1
 
-    def one(_):
-        stream = site.stream(body)
+
+FIFTY = {
+    "answer_id": lambda: ({"threadId": name("t"), "responseId": name("a")}, {}),
+    "key": lambda: ({"threadId": name("t")}, {"Idempotency-Key": name("key")}),
+    "key_without_a_thread": lambda: ({}, {"Idempotency-Key": name("key")}),
+    "both": lambda: ({"threadId": name("t"), "responseId": name("a")}, {"Idempotency-Key": name("key")}),
+}
+
+
+@pytest.mark.parametrize("by", FIFTY)
+def test_fifty_at_once_over_all_workers_are_one(site, by):
+    more, headers = FIFTY[by]()
+    prompt = name("fault:chunks=20;size=30;pace=10 ")
+    body = {**more, "prompt": {"id": name("q"), "role": "user", "content": prompt}}
+
+    def one(i):
+        stream = site.stream(body, query="?stream=sse" if i % 5 == 0 else "", headers=headers)
         stream.read_all()
-        return stream.status, stream.body
+        if i % 5 == 0:
+            text = "".join(data for kind, data, _ in stream.events() if kind == "delta").encode()
+            assert stream.events()[-1][1]["status"] == "complete"
+        else:
+            text = stream.body
+        return stream.status, stream.headers["X-Run-Id"], stream.headers["X-Thread-Id"], text
 
     results = in_parallel(50, one)
-    assert {status for status, _ in results} == {200}
-    assert len({body for _, body in results}) == 1 and results[0][1].endswith(b"</content>")
+    assert len(set(results)) == 1
+    status, _, thread, text = results[0]
+    assert status == 200 and text.endswith(b"</content>")
     assert calls(site, prompt) == 1
     assert [m["role"] for m in site.messages(thread)] == ["user", "assistant"]
 
@@ -139,3 +173,33 @@ def test_replay_when_the_spool_has_long_forgotten_it(site):
 def test_key_that_is_none_is_refused(site):
     assert ask(site, "x", name("t"), key='""').status == 400
     assert ask(site, "x", name("t"), key="k" * 256).status == 400
+
+
+def test_stopped_answer_is_replayed_as_it_is(site):
+    gate, thread, key = name("g"), name("t"), name("key")
+    prompt = f"fault:gate={gate}@60 {name('p')}"
+    first = site.stream({"thread_id": thread, "message": prompt}, headers={"Idempotency-Key": key})
+    first.read_until(b"<content")
+    assert site.post(f"/api/runs/{first.headers['X-Run-Id']}/stop").status == 200
+    whole = first.read_all()
+    for is_kept in (True, False):
+        if not is_kept:
+            (site.folder / "state" / "spool" / first.headers["X-Run-Id"]).unlink()
+        again = ask(site, prompt, thread, key=key, query="?stream=sse")
+        events = again.stream.events()
+        assert "".join(data for kind, data, _ in events if kind == "delta").encode() == whole
+        assert events[-1][0] == "done" and events[-1][1]["status"] == "stopped"
+    assert calls(site, prompt) == 1
+
+
+def test_failed_question_is_not_asked_again_under_its_key(site):
+    """A replay says what the first one was told; whoever wants another try takes another key."""
+    thread, key = name("t"), name("key")
+    prompt = f"fault:status=400 {name('p')}"
+    first = ask(site, prompt, thread, key=key)
+    again = ask(site, prompt, thread, key=key)
+    assert first.status == again.status == 502
+    assert first.json()["code"] == again.json()["code"]
+    assert calls(site, prompt) == 1 and len(site.messages(thread)) == 2
+    assert ask(site, prompt, thread, key=name("key")).status == 502
+    assert calls(site, prompt) == 2

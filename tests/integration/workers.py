@@ -46,7 +46,9 @@ def frozen(pid):
 
 
 def is_stopped(pid):
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    """Every thread of it: one that still runs could take a connection with it into the standstill."""
+    states = [stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return set(states) == {"T"}
 
 
 def follow(site, run, query="", headers=None):
