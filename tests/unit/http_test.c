@@ -91,6 +91,7 @@ static void parameters_are_decoded_or_refused(void **state)
 	assert_int_equal(query("/x?q=%zz", "q", ""), ERROR_BAD_REQUEST);
 	assert_int_equal(query("/x?q=%00", "q", ""), ERROR_BAD_REQUEST);
 	assert_int_equal(query("/x?q=%ff", "q", ""), ERROR_BAD_UTF8);
+	err = (struct error){ 0 };
 	assert_false(request_query(&request, "a", &value, &err));
 	assert_int_equal(err.code, ERROR_NONE); /* absent is no error */
 }
