@@ -1,0 +1,509 @@
+/*
+ * FastCGI in and out: answers are whole records, bodies keep to their limits, and a peer that is
+ * silent, slow or talks garbage costs a deadline and no descriptor.
+ */
+#include "../../src/server/incoming.h"
+#include "../../src/server/record.h"
+
+#include "base/clock.h"
+#include "fcgi_peer.h"
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define ID      0x0102
+#define READ_MS 100
+
+static int ours, theirs; /* the two ends */
+
+static int set_up(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+		return -1;
+	ours = ends[0];
+	theirs = ends[1];
+	return 0;
+}
+
+/* Who tests how `ours` is closed sets it to -1. */
+static int tear_down(void **state)
+{
+	(void)state;
+	if (ours >= 0)
+		close(ours);
+	if (theirs >= 0)
+		close(theirs);
+	return 0;
+}
+
+static int count_descriptors(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	int count = 0;
+
+	assert_non_null(folder);
+	while (readdir(folder))
+		count++;
+	closedir(folder);
+	return count;
+}
+
+static bool is_cut(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+/* --- out --- */
+
+static void *read_answer(void *answer)
+{
+	peer_read_answer(theirs, ID, answer);
+	return NULL;
+}
+
+/* Writes head and body and gives what the peer read of them. */
+static struct peer_answer answer_of(struct slice head, struct slice body)
+{
+	struct peer_answer answer;
+	pthread_t reader;
+
+	assert_int_equal(pthread_create(&reader, NULL, read_answer, &answer), 0);
+	assert_true(record_write_answer(ours, ID, head, body, clock_mono_ms() + 10000));
+	pthread_join(reader, NULL);
+	assert_true(answer.ended && !answer.wrong);
+	return answer;
+}
+
+static void a_head_is_a_status_the_headers_and_a_blank_line(void **state)
+{
+	struct buffer head;
+
+	(void)state;
+	buffer_init(&head, 1024);
+	assert_true(record_head(&head, 409, SLICE("Allow: GET\r\n")));
+	assert_string_equal(head.data, "Status: 409 Conflict\r\nAllow: GET\r\n\r\n");
+	buffer_done(&head);
+}
+
+static void an_answer_is_its_head_its_body_and_an_end(void **state)
+{
+	struct peer_answer answer = answer_of(SLICE("Status: 200 OK\r\n\r\n"), SLICE("hello"));
+
+	(void)state;
+	assert_string_equal(answer.text.data, "Status: 200 OK\r\n\r\nhello");
+	buffer_done(&answer.text);
+}
+
+static void an_answer_without_a_body_ends_too(void **state)
+{
+	struct peer_answer answer = answer_of(SLICE("Status: 204 No Content\r\n\r\n"), SLICE(""));
+
+	(void)state;
+	assert_int_equal(answer.records, 1);
+	buffer_done(&answer.text);
+}
+
+/* Sizes around a record's, and one that takes several writes and more than the kernel holds. */
+static void a_body_of_any_size_arrives_whole(void **state)
+{
+	static const size_t sizes[] = { 1, 65527, 65528, 65529, 65536, 9 * 65528, (5u << 20) + 3 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		char *body = malloc(sizes[i]);
+		struct peer_answer answer;
+
+		assert_non_null(body);
+		for (size_t at = 0; at < sizes[i]; at++)
+			body[at] = (char)('a' + at % 23);
+		answer = answer_of(SLICE("\r\n"), (struct slice){ body, sizes[i] });
+		assert_int_equal(answer.text.len, sizes[i] + 2);
+		assert_memory_equal(answer.text.data + 2, body, sizes[i]);
+		buffer_done(&answer.text);
+		free(body);
+	}
+}
+
+static bool write_a_lot(int64_t deadline_ms)
+{
+	static const char body[4 << 20];
+
+	return record_write_answer(ours, ID, SLICE("\r\n"), (struct slice){ body, sizeof body },
+				   deadline_ms);
+}
+
+static void a_peer_that_takes_nothing_costs_one_write_deadline(void **state)
+{
+	struct timeval limit = { .tv_usec = READ_MS * 1000 };
+	int64_t began_ms = clock_mono_ms();
+
+	(void)state;
+	setsockopt(ours, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+	assert_false(write_a_lot(began_ms + 60000));
+	assert_in_range(clock_mono_ms() - began_ms, READ_MS - 10, 50 * READ_MS);
+}
+
+static void *sip(void *unused)
+{
+	char bytes[4096];
+	const struct timespec pause = { .tv_nsec = 10 * 1000000 };
+
+	(void)unused;
+	while (recv(theirs, bytes, sizeof bytes, 0) > 0)
+		nanosleep(&pause, NULL);
+	return NULL;
+}
+
+/* Each write makes progress, so that SO_SNDTIMEO alone would let it last for 10 s. */
+static void a_peer_that_sips_is_left_at_the_deadline_of_the_whole_answer(void **state)
+{
+	struct timeval limit = { .tv_usec = 50000 };
+	int64_t began_ms = clock_mono_ms();
+	pthread_t sipper;
+
+	(void)state;
+	setsockopt(ours, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+	assert_int_equal(pthread_create(&sipper, NULL, sip, NULL), 0);
+	assert_false(write_a_lot(began_ms + 300));
+	assert_in_range(clock_mono_ms() - began_ms, 0, 5000);
+	shutdown(ours, SHUT_RDWR);
+	pthread_join(sipper, NULL);
+}
+
+static void a_peer_that_has_left_is_noticed_and_no_signal_comes(void **state)
+{
+	void (*before)(int) = signal(SIGPIPE, SIG_DFL); /* libfcgi has put it aside */
+
+	(void)state;
+	close(theirs);
+	theirs = -1;
+	assert_false(record_write_answer(ours, ID, SLICE("\r\n"), SLICE("x"), INT64_MAX));
+	signal(SIGPIPE, before);
+}
+
+/* --- in --- */
+
+/* BEGIN_REQUEST and the parameters; more: pairs of name and value, then NULL. */
+static void say_params(const char *const *more)
+{
+	struct buffer params;
+
+	buffer_init(&params, 1 << 20);
+	peer_add_param(&params, "REQUEST_METHOD", "POST");
+	peer_add_param(&params, "REQUEST_URI", "/api/chat?a=1");
+	peer_add_param(&params, "REMOTE_ADDR", "192.0.2.7");
+	for (; more && *more; more += 2)
+		peer_add_param(&params, more[0], more[1]);
+	assert_true(peer_begin(theirs, ID));
+	assert_true(peer_say(theirs, PEER_PARAMS, ID, buffer_slice(&params)));
+	assert_true(peer_say(theirs, PEER_PARAMS, ID, SLICE("")));
+	buffer_done(&params);
+}
+
+static void say_body(struct slice body)
+{
+	assert_true(peer_say(theirs, PEER_STDIN, ID, body));
+	assert_true(peer_say(theirs, PEER_STDIN, ID, SLICE("")));
+}
+
+static struct request *take(struct incoming *in)
+{
+	assert_true(incoming_read(in, ours, READ_MS));
+	return &in->request;
+}
+
+static void let_go(struct incoming *in)
+{
+	uint16_t id;
+
+	assert_int_equal(incoming_release(in, &id), ours);
+	assert_int_equal(id, ID);
+	incoming_done(in);
+}
+
+static void a_request_has_its_method_target_address_and_known_headers(void **state)
+{
+	static const char *const more[] = {
+		"HTTP_AUTHORIZATION", "Bearer x",     "HTTP_PROXY", "evil", "HTTP_X_REQUEST_ID",
+		"abc.DEF-1",          "DOCUMENT_URI", "/elsewhere", NULL
+	};
+	struct incoming in;
+	struct request *request;
+
+	(void)state;
+	say_params(more);
+	say_body(SLICE(""));
+	request = take(&in);
+	assert_true(slice_is(request->method, "POST"));
+	assert_true(slice_is(request->target, "/api/chat?a=1"));
+	assert_true(slice_is(request->remote_addr, "192.0.2.7"));
+	assert_true(slice_is(request->headers[HEADER_AUTHORIZATION], "Bearer x"));
+	assert_int_equal(request->headers[HEADER_COOKIE].len, 0);
+	assert_string_equal(request->id, "abc.DEF-1");
+	let_go(&in);
+}
+
+static void a_request_id_that_could_forge_a_line_is_replaced_by_ours(void **state)
+{
+	static const char *const forged[] = {
+		"",         "a b",
+		"a\nb",     "a\"b",
+		"\xc3\xa4", "0123456789012345678901234567890123456789012345678901234567890123"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof forged / sizeof forged[0]; i++) {
+		const char *more[] = { "HTTP_X_REQUEST_ID", forged[i], NULL };
+		struct incoming in;
+
+		say_params(more);
+		say_body(SLICE(""));
+		assert_int_equal(strlen(take(&in)->id), 36);
+		let_go(&in);
+	}
+}
+
+/* More than libfcgi holds in its own buffer. */
+static void say_large_body(void)
+{
+	char part[1000];
+
+	for (int i = 0; i < 60; i++) {
+		memset(part, 'a' + i % 26, sizeof part);
+		assert_true(peer_say(theirs, PEER_STDIN, ID, (struct slice){ part, sizeof part }));
+	}
+	assert_true(peer_say(theirs, PEER_STDIN, ID, SLICE("")));
+}
+
+/* Closing a socket with unread bytes in it would reset the connection under the answer. */
+static void a_body_that_no_handler_read_does_not_cost_the_answer(void **state)
+{
+	struct incoming in;
+	struct peer_answer answer;
+
+	(void)state;
+	say_params(NULL);
+	say_large_body();
+	take(&in);
+	let_go(&in);
+	assert_false(is_cut(theirs));
+	answer = answer_of(SLICE("\r\n"), SLICE("x"));
+	buffer_done(&answer.text);
+	close(ours);
+	ours = -1;
+	assert_true(is_cut(theirs));
+}
+
+/* --- bodies --- */
+
+/* The error of reading a body of which `announced` was said (NULL: nothing). */
+static enum error_code body_error(const char *announced, struct slice said, size_t max)
+{
+	const char *more[] = { announced ? "CONTENT_LENGTH" : NULL, announced, NULL };
+	struct error err = { 0 };
+	struct incoming in;
+	struct request *request;
+	bool ok;
+
+	say_params(more);
+	say_body(said);
+	request = take(&in);
+	ok = request->read_body(request, max, &err);
+	assert_int_equal(ok, err.code == ERROR_NONE);
+	assert_true(slice_equal(request->body, ok ? said : SLICE("")));
+	let_go(&in);
+	return err.code;
+}
+
+static void a_body_up_to_its_limit_is_read(void **state)
+{
+	(void)state;
+	assert_int_equal(body_error("5", SLICE("12345"), 5), ERROR_NONE);
+	assert_int_equal(body_error(NULL, SLICE("12345"), 5), ERROR_NONE);
+	assert_int_equal(body_error("", SLICE(""), 5), ERROR_NONE);
+	assert_int_equal(body_error("3", SLICE("a\0b"), 5), ERROR_NONE);
+}
+
+static void A9_a_body_over_its_limit_is_refused_announced_or_not(void **state)
+{
+	(void)state;
+	assert_int_equal(body_error("6", SLICE("123456"), 5), ERROR_TOO_LARGE);
+	assert_int_equal(body_error(NULL, SLICE("123456"), 5), ERROR_TOO_LARGE);
+	assert_int_equal(body_error("99999999999999999999", SLICE("1"), 5), ERROR_TOO_LARGE);
+}
+
+static void A10_a_length_that_lies_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(body_error("5", SLICE("1234"), 9), ERROR_BAD_REQUEST);
+	assert_int_equal(body_error("5", SLICE("123456"), 9), ERROR_BAD_REQUEST);
+	assert_int_equal(body_error("-1", SLICE("1"), 9), ERROR_BAD_REQUEST);
+	assert_int_equal(body_error("5x", SLICE("12345"), 9), ERROR_BAD_REQUEST);
+}
+
+static void a_large_body_in_many_records_is_read_whole(void **state)
+{
+	static const char *const more[] = { "CONTENT_LENGTH", "60000", NULL };
+	struct error err = { 0 };
+	struct incoming in;
+	struct request *request;
+
+	(void)state;
+	say_params(more);
+	say_large_body();
+	request = take(&in);
+	assert_true(request->read_body(request, 60000, &err));
+	assert_int_equal(request->body.len, 60000);
+	for (size_t at = 0; at < 60000; at++)
+		assert_int_equal(request->body.ptr[at], (int)('a' + at / 1000 % 26));
+	let_go(&in);
+}
+
+static void a_body_that_stalls_is_refused_after_the_deadline(void **state)
+{
+	static const char *const more[] = { "CONTENT_LENGTH", "5", NULL };
+	int64_t began_ms = clock_mono_ms();
+	struct error err = { 0 };
+	struct incoming in;
+	struct request *request;
+
+	(void)state;
+	say_params(more);
+	assert_true(peer_say(theirs, PEER_STDIN, ID, SLICE("12")));
+	request = take(&in);
+	assert_false(request->read_body(request, 9, &err));
+	assert_int_equal(err.code, ERROR_BAD_REQUEST);
+	let_go(&in);
+	assert_in_range(clock_mono_ms() - began_ms, READ_MS - 10, 50 * READ_MS);
+}
+
+/* --- peers that are no web server --- */
+
+/* Whatever was said before, reading gives up in time and closes the descriptor, and no other. In
+ * time: libfcgi waits 2 s beyond our deadline for a peer that it hangs up on to hang up too. */
+static void assert_dropped(void)
+{
+	int64_t began_ms = clock_mono_ms();
+	int before = count_descriptors();
+	struct incoming in;
+
+	assert_false(incoming_read(&in, ours, READ_MS));
+	ours = -1;
+	assert_int_equal(count_descriptors(), before - 1);
+	assert_in_range(clock_mono_ms() - began_ms, 0, 2000 + 20 * READ_MS);
+}
+
+static void a_silent_peer_is_dropped(void **state)
+{
+	(void)state;
+	assert_dropped();
+}
+
+static void a_peer_that_leaves_at_once_is_dropped(void **state)
+{
+	(void)state;
+	close(theirs);
+	theirs = -1;
+	assert_dropped();
+}
+
+static void a_peer_that_stalls_behind_its_first_record_is_dropped(void **state)
+{
+	(void)state;
+	assert_true(peer_begin(theirs, ID));
+	assert_dropped();
+}
+
+static void a_peer_that_stalls_within_its_parameters_is_dropped(void **state)
+{
+	(void)state;
+	assert_true(peer_begin(theirs, ID));
+	assert_true(peer_say(theirs, PEER_PARAMS, ID, SLICE("\x0e\x04REQUEST_ME")));
+	assert_dropped();
+}
+
+static void a_peer_that_speaks_http_is_dropped(void **state)
+{
+	struct slice said = SLICE("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+
+	(void)state;
+	assert_int_equal(send(theirs, said.ptr, said.len, 0), said.len);
+	shutdown(theirs, SHUT_WR);
+	assert_dropped();
+}
+
+static void a_request_without_a_method_is_dropped(void **state)
+{
+	(void)state;
+	assert_true(peer_begin(theirs, ID));
+	assert_true(peer_say(theirs, PEER_PARAMS, ID, SLICE("\x01\x01xy")));
+	assert_true(peer_say(theirs, PEER_PARAMS, ID, SLICE("")));
+	say_body(SLICE(""));
+	assert_dropped();
+}
+
+/* libfcgi ends the process where parameters declare gigabytes (it is why the socket is 0660), so
+ * these bytes begin with no version of FastCGI. */
+static void random_bytes_are_dropped(void **state)
+{
+	unsigned int seed = 7;
+	unsigned char bytes[512];
+
+	for (int round = 0; round < 20; round++) {
+		for (size_t i = 0; i < sizeof bytes; i++)
+			bytes[i] = (unsigned char)rand_r(&seed);
+		bytes[0] = (unsigned char)(2 + round);
+		assert_int_equal(send(theirs, bytes, sizeof bytes, 0), sizeof bytes);
+		shutdown(theirs, SHUT_WR);
+		assert_dropped();
+		close(theirs);
+		assert_int_equal(set_up(state), 0);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_head_is_a_status_the_headers_and_a_blank_line),
+		TEST(an_answer_is_its_head_its_body_and_an_end),
+		TEST(an_answer_without_a_body_ends_too),
+		TEST(a_body_of_any_size_arrives_whole),
+		TEST(a_peer_that_takes_nothing_costs_one_write_deadline),
+		TEST(a_peer_that_sips_is_left_at_the_deadline_of_the_whole_answer),
+		TEST(a_peer_that_has_left_is_noticed_and_no_signal_comes),
+		TEST(a_request_has_its_method_target_address_and_known_headers),
+		TEST(a_request_id_that_could_forge_a_line_is_replaced_by_ours),
+		TEST(a_body_that_no_handler_read_does_not_cost_the_answer),
+		TEST(a_body_up_to_its_limit_is_read),
+		TEST(A9_a_body_over_its_limit_is_refused_announced_or_not),
+		TEST(A10_a_length_that_lies_is_refused),
+		TEST(a_large_body_in_many_records_is_read_whole),
+		TEST(a_body_that_stalls_is_refused_after_the_deadline),
+		TEST(a_silent_peer_is_dropped),
+		TEST(a_peer_that_leaves_at_once_is_dropped),
+		TEST(a_peer_that_stalls_behind_its_first_record_is_dropped),
+		TEST(a_peer_that_stalls_within_its_parameters_is_dropped),
+		TEST(a_peer_that_speaks_http_is_dropped),
+		TEST(a_request_without_a_method_is_dropped),
+		TEST(random_bytes_are_dropped),
+	};
+
+	if (!incoming_init(NULL))
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
