@@ -142,20 +142,23 @@ static bool insert_answer(const struct turn_work *work, struct error *err)
 	return store_message_insert(work->service->store, &answer, 1, err);
 }
 
-static bool save_question(struct turn_work *work, struct error *err)
+/* Some id exists. Whose? A twin may be storing its pair right now, so an answer that cannot be put
+ * in either is looked for once more. */
+static bool meet_twin(struct turn_work *work, struct error *err)
 {
-	struct error mine = { 0 };
 	bool known;
 
-	if (insert_pair(work, &mine))
+	if (!turn_known(work, &known, err))
+		return false;
+	if (known || insert_answer(work, err))
 		return true;
-	if (mine.code == ERROR_CONFLICT) {
-		if (!turn_known(work, &known, err))
-			return false;
-		return known || insert_answer(work, err);
-	}
-	*err = mine;
-	return false;
+	return err->code == ERROR_CONFLICT && turn_known(work, &known, err) &&
+	       (known || error_set(err, ERROR_CONFLICT, "This id is taken in this thread."));
+}
+
+static bool save_question(struct turn_work *work, struct error *err)
+{
+	return insert_pair(work, err) || (err->code == ERROR_CONFLICT && meet_twin(work, err));
 }
 
 /* --- all of it --- */

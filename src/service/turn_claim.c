@@ -7,8 +7,10 @@
 
 #include "base/clock.h"
 #include <stdio.h>
+#include <time.h>
 
-#define CLAIM_TRIES 4
+#define CLAIM_MS 3000 /* for all tries */
+#define LOOK_MS  5    /* between two of them */
 
 static bool make_thread(struct turn_work *work, struct error *err)
 {
@@ -49,6 +51,16 @@ static bool is_twin(const struct turn_work *work, const struct spool_record *rec
 	       (work->key[0] && strcmp(record->key, work->key) == 0);
 }
 
+/* Has the twin come so far that its question is stored? Before that it may still fail, and nobody
+ * may be told of it. */
+static bool is_stored(struct turn_work *work, const struct spool_record *record)
+{
+	struct message answer;
+
+	return store_message_by_run(work->service->store, record->run_id, work->arena, &answer,
+				    NULL);
+}
+
 /* Its worker died and nobody has saved it yet: what there is of it is saved now, and its claim
  * goes. */
 static bool end_orphan(struct service *service, const char *run_id, struct error *err)
@@ -67,7 +79,7 @@ static bool clear_way(struct turn_work *work, const struct thread *thread, struc
 	struct service *service = work->service;
 	const struct spool_record *record;
 	struct spool *spool;
-	bool ok;
+	bool ok, is_running_twin;
 
 	if (strcmp(thread->run.node, service->node) != 0)
 		return refuse_busy(thread, err);
@@ -79,9 +91,12 @@ static bool clear_way(struct turn_work *work, const struct thread *thread, struc
 	if (!spool)
 		return store_claim_release(service->store, thread->id, thread->run.id, err);
 	record = spool_record(spool);
-	if (is_twin(work, record) && record->status == STATUS_STREAMING)
+	is_running_twin = is_twin(work, record) && record->status == STATUS_STREAMING;
+	if (is_running_twin && is_stored(work, record))
 		return turn_rejoin(work, spool, err);
-	if (record->saved)
+	if (is_running_twin)
+		ok = true; /* soon */
+	else if (record->saved)
 		ok = store_claim_release(service->store, thread->id, thread->run.id, err);
 	else if (record->status == STATUS_STREAMING && spool_is_followed(spool))
 		ok = refuse_busy(thread, err);
@@ -110,9 +125,11 @@ bool turn_claim(struct turn_work *work, struct error *err)
 		.user_id = work->caller->enforced ? work->caller->user_id : NULL,
 		.run = { turn->run_id, turn->response_id, work->service->node },
 	};
+	const struct timespec look = { .tv_nsec = LOOK_MS * 1000000 };
+	int64_t until_ms = clock_mono_ms() + CLAIM_MS;
 	struct claim_result result;
 
-	for (int i = 0; i < CLAIM_TRIES; i++) {
+	do {
 		claim.now_ms = clock_wall_ms();
 		if (!store_claim(work->service->store, &claim, work->arena, &result, err))
 			return false;
@@ -124,6 +141,8 @@ bool turn_claim(struct turn_work *work, struct error *err)
 			return false;
 		if (turn->kind == TURN_REJOIN)
 			return true;
-	}
+		if (result.found)
+			nanosleep(&look, NULL);
+	} while (clock_mono_ms() < until_ms);
 	return error_set(err, ERROR_RUN_ACTIVE, "Other answers keep starting on this thread.");
 }
