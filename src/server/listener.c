@@ -132,7 +132,8 @@ static bool make(const struct config *config, struct listener *out, struct error
 	    set_group(path, config->socket_group, err) &&
 	    (listen(fd, BACKLOG) == 0 ||
 	     error_set(err, ERROR_CONFIG, "listen: %s.", strerror(errno)))) {
-		*out = (struct listener){ .fd = fd, .ours = true };
+		*out = (struct listener){ .fd = fd };
+		snprintf(out->path, sizeof out->path, "%s", path);
 		return true;
 	}
 	if (fd >= 0)
@@ -140,15 +141,27 @@ static bool make(const struct config *config, struct listener *out, struct error
 	return false;
 }
 
+/* Behind a reload: the path is the one it was bound to, whatever the settings say by now. */
+static bool keep_path(const struct config *config, struct listener *listener)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	socklen_t size = sizeof address;
+
+	if (getsockname(listener->fd, (struct sockaddr *)&address, &size) == 0)
+		snprintf(listener->path, sizeof listener->path, "%.*s",
+			 (int)sizeof address.sun_path, address.sun_path);
+	if (strcmp(listener->path, config->socket) != 0)
+		log_warn("C1D_SOCKET has changed: that takes a restart",
+			 LOG_T("socket", listener->path));
+	return true;
+}
+
 bool listener_open(const struct config *config, const struct config_host *host,
 		   struct listener *out, struct error *err)
 {
-	if (host->inherited_listener >= 0) {
-		bool ok = take_descriptor(host->inherited_listener, out, err);
-
-		out->ours = ok && host->listen_fds == 0;
-		return ok;
-	}
+	if (host->inherited_listener >= 0)
+		return take_descriptor(host->inherited_listener, out, err) &&
+		       (host->listen_fds > 0 || keep_path(config, out));
 	if (host->listen_fds > 1)
 		return error_set(err, ERROR_CONFIG, "systemd passes %d sockets; one is wanted.",
 				 host->listen_fds);
@@ -157,12 +170,12 @@ bool listener_open(const struct config *config, const struct config_host *host,
 	return make(config, out, err);
 }
 
-void listener_close(const struct config *config, struct listener *listener)
+void listener_close(struct listener *listener)
 {
 	if (listener->fd < 0)
 		return;
-	if (listener->ours)
-		unlink(config->socket);
+	if (listener->path[0])
+		unlink(listener->path);
 	close(listener->fd);
 	listener->fd = -1;
 }

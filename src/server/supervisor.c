@@ -166,7 +166,7 @@ int server_run(const struct config *config, const struct server_app *app)
 		log_error("pool not started", LOG_T("reason", err.detail));
 		code = err.code == ERROR_CONFIG ? EXIT_CONFIG : EXIT_FAILURE;
 	}
-	listener_close(config, &pool->listener);
+	listener_close(&pool->listener);
 	shm_unmap(pool->shm);
 	free(pool);
 	return code;

@@ -199,6 +199,25 @@ def test_D10_reload_takes_new_settings_and_old_streams_go_on(new_site, tmp_path)
     assert site.message("t1", stream.headers["X-Response-Id"])["status"] == "complete"
 
 
+def test_D10_socket_whose_setting_changed_stays_until_a_restart(new_site, tmp_path):
+    conf = tmp_path / "c1d.conf"
+    conf.write_text("\n")
+    site = new_site({"C1D_CONFIG": str(conf)}, workers=1, start=False)
+    path = site.settings.pop("C1D_SOCKET")
+    conf.write_text(f"C1D_SOCKET={path}\n")
+    site.start()
+    other = tmp_path / "precious.sock"
+    other.write_text("somebody else's")
+    conf.write_text(f"C1D_SOCKET={other}\n")
+    site.c1d.child.send_signal(signal.SIGHUP)
+    wait_ready(site, 2)
+    assert site.get("/readyz").status == 200
+    assert any("takes a restart" in line["event"] for line in site.log_lines())
+    assert site.c1d.stop() == 0
+    assert other.read_text() == "somebody else's" and not os.path.exists(path)
+    site.c1d = None
+
+
 def test_D10_reload_with_broken_settings_changes_nothing(new_site, tmp_path):
     conf = tmp_path / "c1d.conf"
     conf.write_text("\n")
