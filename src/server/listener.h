@@ -6,7 +6,7 @@
 
 struct listener {
 	int fd;
-	char path[108]; /* what we made and take away at the end; "" for a socket that was passed in
+	char path[112]; /* what we made and take away at the end; "" for a socket that was passed in
 			 */
 };
 

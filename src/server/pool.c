@@ -17,6 +17,8 @@
 #define LIVED_LONG_MS 60000 /* a death after that is no sign of trouble */
 #define DELAY_MAX_MS  60000
 #define BEAT_LOST_MS  10000
+#define START_LOST_MS 60000 /* a store that does not answer makes a start slow, not hung */
+#define OLD_SPARE_MS  15000 /* beyond the drain: for the store */
 
 int pool_wanted(const struct config *config)
 {
@@ -157,18 +159,37 @@ void pool_reap(struct pool *pool, int64_t now_ms)
 	}
 }
 
+static bool is_hung(const struct shm_slot *slot, int64_t now_ms)
+{
+	bool starts = atomic_load(&slot->state) == SHM_SLOT_STARTING;
+
+	return now_ms - atomic_load(&slot->beat_ms) >= (starts ? START_LOST_MS : BEAT_LOST_MS);
+}
+
 /* A main thread that does not beat is hung, and so may be the rest. */
 void pool_check_beats(struct pool *pool, int64_t now_ms)
 {
 	for (int i = 0; i < pool->count; i++) {
 		const struct place *place = &pool->places[i];
 
-		if (place->pid == 0 || now_ms - atomic_load(&place->slot->beat_ms) < BEAT_LOST_MS)
+		if (place->pid == 0 || !is_hung(place->slot, now_ms))
 			continue;
 		log_error("worker hangs and is killed", LOG_I("worker_pid", place->pid));
 		atomic_store(&place->slot->beat_ms, now_ms);
 		kill(place->pid, SIGKILL);
 	}
+}
+
+/* Of the old generation nobody may stay: a further reload waits for them. */
+void pool_check_old(struct pool *pool, int64_t now_ms)
+{
+	if (pool->old_count == 0 || !pool->old_told_ms ||
+	    now_ms - pool->old_told_ms < pool->config->drain_s * 1000 + OLD_SPARE_MS)
+		return;
+	log_error("old workers killed: they did not end in time",
+		  LOG_I("workers", pool->old_count));
+	pool->old_told_ms = now_ms;
+	pool_tell(pool, SIGKILL, true);
 }
 
 /* --- questions --- */

@@ -35,7 +35,7 @@ struct pool {
 	int count;
 	pid_t old[POOL_OLD_MAX]; /* workers of the generation before, which finish their streams */
 	int old_count;
-	bool old_told; /* they were told to */
+	int64_t old_told_ms; /* they were told to */
 	bool is_ready, reload_wanted;
 };
 
@@ -43,6 +43,7 @@ struct pool {
 void pool_fill(struct pool *pool, int64_t now_ms); /* starts what is due */
 void pool_reap(struct pool *pool, int64_t now_ms); /* takes note of who ended */
 void pool_check_beats(struct pool *pool, int64_t now_ms);
+void pool_check_old(struct pool *pool, int64_t now_ms);
 bool pool_all_ready(const struct pool *pool);
 bool pool_is_hopeless(const struct pool *pool); /* no place will ever be filled again */
 int pool_alive(const struct pool *pool);        /* old ones too */

@@ -31,6 +31,8 @@ struct request_threads {
 		struct request_threads *all;
 		pthread_t thread;
 		_Atomic int64_t busy_since_ms; /* 0: it waits */
+		pthread_mutex_t lock;          /* guards fd */
+		int fd;                        /* that it reads a request from; -1 */
 	} threads[];
 };
 
@@ -77,14 +79,26 @@ static void hand_over(const struct request_work *work, int fd, uint16_t request_
 	access_answer(access, 499, 0, "no_memory");
 }
 
-static void serve(const struct request_work *work, int fd)
+/* What the main thread may shut: each read has a deadline, but a peer that drips could make their
+ * sum endless. */
+static void set_reading(struct request_thread *thread, int fd)
 {
+	pthread_mutex_lock(&thread->lock);
+	thread->fd = fd;
+	pthread_mutex_unlock(&thread->lock);
+}
+
+static void serve(struct request_thread *thread, int fd)
+{
+	const struct request_work *work = &thread->all->work;
 	struct incoming in;
 	struct response response;
 	struct access access;
 	uint16_t request_id;
 
+	set_reading(thread, fd);
 	if (!incoming_read(&in, fd, work->config->read_ms)) {
+		set_reading(thread, -1);
 		metrics_add(M_BAD_PEERS, 0, 0, 1);
 		log_notice("connection without a usable request");
 		return;
@@ -93,6 +107,7 @@ static void serve(const struct request_work *work, int fd)
 	work->app->handle(work->app_state, &in.request, &response);
 	access_fill(&access, &in.request, response.route, response.route_label);
 	fd = incoming_release(&in, &request_id);
+	set_reading(thread, -1);
 	if (response.stream)
 		hand_over(work, fd, request_id, &response, &access);
 	else
@@ -125,7 +140,7 @@ static void accept_one(struct request_thread *thread)
 	if (fd >= 0) {
 		atomic_fetch_add(&work->slot->requests_busy, 1);
 		atomic_store(&thread->busy_since_ms, clock_mono_ms());
-		serve(work, fd);
+		serve(thread, fd);
 		atomic_store(&thread->busy_since_ms, 0);
 		atomic_fetch_sub(&work->slot->requests_busy, 1);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -184,6 +199,8 @@ static bool start_all(struct request_threads *threads, int wanted)
 		struct request_thread *thread = &threads->threads[threads->count];
 
 		thread->all = threads;
+		thread->fd = -1;
+		pthread_mutex_init(&thread->lock, NULL);
 		if (pthread_create(&thread->thread, &attributes, thread_main, thread) != 0)
 			break;
 	}
@@ -208,6 +225,21 @@ struct request_threads *request_threads_start(const struct request_work *work, s
 	error_set(err, ERROR_INTERNAL, "The request threads could not be started.");
 	request_threads_stop(threads);
 	return NULL;
+}
+
+void request_threads_hurry(struct request_threads *threads, int64_t longest_ms)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	for (int i = 0; i < threads->count; i++) {
+		struct request_thread *thread = &threads->threads[i];
+		int64_t since_ms = atomic_load(&thread->busy_since_ms);
+
+		pthread_mutex_lock(&thread->lock);
+		if (since_ms && now_ms - since_ms >= longest_ms && thread->fd >= 0)
+			shutdown(thread->fd, SHUT_RD);
+		pthread_mutex_unlock(&thread->lock);
+	}
 }
 
 int64_t request_threads_busy_ms(const struct request_threads *threads)

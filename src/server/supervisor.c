@@ -77,9 +77,9 @@ static void say_ready(struct pool *pool)
 /* The old generation stops accepting only when the new one takes requests. */
 static void see_to_generations(struct pool *pool)
 {
-	if (pool->is_ready && pool->old_count > 0 && !pool->old_told) {
+	if (pool->is_ready && pool->old_count > 0 && !pool->old_told_ms) {
 		pool_tell(pool, SIGQUIT, true);
-		pool->old_told = true;
+		pool->old_told_ms = clock_mono_ms();
 	}
 	/* At most two: a further reload waits until the one before is over. */
 	if (pool->reload_wanted && pool->is_ready && pool->old_count == 0) {
@@ -113,6 +113,7 @@ static int run(struct pool *pool, const sigset_t *set)
 			return EXIT_CONFIG;
 		pool_fill(pool, now_ms);
 		pool_check_beats(pool, now_ms);
+		pool_check_old(pool, now_ms);
 		if (!pool->is_ready && pool_all_ready(pool))
 			say_ready(pool);
 		see_to_generations(pool);

@@ -18,9 +18,10 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define ARENAS         2 /* of malloc: one a thread would keep what each once needed */
-#define BEAT_MS        1000
-#define ENGINE_HUNG_MS 5000
+#define ARENAS          2 /* of malloc: one a thread would keep what each once needed */
+#define BEAT_MS         1000
+#define ENGINE_HUNG_MS  5000
+#define REQUEST_READ_MS 30000 /* for all of a request; the web server hands it over whole */
 #define REQUEST_HUNG_MS                                                                            \
 	180000 /* every wait of a request has a deadline; their sum is far below                   \
 		*/
@@ -95,6 +96,7 @@ static int run_until_told(const struct worker *w)
 	int told = 0;
 
 	while (!told) {
+		request_threads_hurry(w->threads, REQUEST_READ_MS);
 		beat_while_well(w);
 		told = wait_signal(BEAT_MS);
 		/* The supervisor is gone and its death signal came before we asked for one. */

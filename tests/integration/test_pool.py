@@ -7,6 +7,7 @@ import time
 import uuid
 from pathlib import Path
 
+import pytest
 from house import ROOT, Stream, in_parallel, wait_for
 
 
@@ -264,6 +265,18 @@ def test_D10_500_streams_across_20_reloads_are_all_complete_and_no_request_fails
     assert {ended[run] for run in done} == {"complete"}
 
 
+def test_D10_old_worker_that_hangs_holds_up_no_further_reload(new_site):
+    site = new_site({"C1D_DRAIN_SECONDS": "0"}, workers=1)
+    hung = site.worker_pids()[0]
+    os.kill(hung, signal.SIGSTOP)
+    site.c1d.child.send_signal(signal.SIGHUP)
+    wait_ready(site, 2)
+    site.c1d.child.send_signal(signal.SIGHUP)
+    wait_ready(site, 3)  # when the old one was killed, in drain and 15 s
+    assert is_gone(hung) and site.log_lines("old workers killed: they did not end in time")
+    assert site.get("/readyz").status == 200
+
+
 def test_D11_reload_runs_the_program_that_lies_there_now(new_site, tmp_path):
     program = tmp_path / "c1d"
     program.write_bytes(Path(os.environ.get("C1D_BIN", ROOT / "build/c1d")).read_bytes())
@@ -325,6 +338,26 @@ def test_silent_and_garbage_peers_hold_no_thread_for_long(new_site):
     assert in_parallel(8, bother) == [b""] * 8
     assert site.get("/livez").status == 200
     assert len(site.log_lines("connection without a usable request")) == 8
+
+
+def test_request_that_drips_for_ever_is_ended(new_site):
+    """Each byte comes in time, all of them never would."""
+    site = new_site({"C1D_THREADS": "1", "C1D_READ_MS": "5000"}, workers=1)
+    begun = time.monotonic()
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(site.settings["C1D_SOCKET"])
+        peer.settimeout(0.2)
+        peer.sendall(b"\1\1\0\1\0\x08\0\0\0\1\0\0\0\0\0\0" + b"\1\4\0\1\xff\xff\0\0")
+        with pytest.raises(OSError):
+            while time.monotonic() - begun < 60:
+                peer.sendall(b"x")
+                try:
+                    if peer.recv(1) == b"":
+                        raise ConnectionResetError
+                except socket.timeout:
+                    pass
+    assert 25 < time.monotonic() - begun < 45
+    assert site.get("/livez").status == 200 and not site.log_lines("worker killed")
 
 
 # --- what systemd is told ---
