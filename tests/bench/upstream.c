@@ -3,8 +3,8 @@
  * kept connections. Each request is answered with CHUNKS deltas of SIZE bytes, one each PACE
  * milliseconds, each of which begins with the nanoseconds of CLOCK_MONOTONIC at which it was sent.
  *
- *   upstream CHUNKS SIZE PACE    prints "ready http://127.0.0.1:PORT/v1/embed"; ends with its
- * parent or by SIGTERM
+ *   upstream CHUNKS SIZE PACE
+ *       prints "ready http://127.0.0.1:PORT/v1/embed"; ends with its parent or by SIGTERM
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -237,7 +237,7 @@ http {{
     access_log off; default_type application/octet-stream;
     upstream c1d {{ server unix:{folder}/c1d.sock; }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} backlog=4096{listen};
         server_name localhost;
         include {root}/nginx/c1d.conf;
     }}
@@ -248,7 +248,8 @@ http {{
 class Site:
     """nginx with the shipped files, c1d behind it, and a client."""
 
-    def __init__(self, scratch, upstream, settings, program=None, workers=2, nginx=True, start=True):
+    def __init__(self, scratch, upstream, settings, program=None, workers=2, nginx=True, start=True,
+                 listen=""):
         self.folder = Path(tempfile.mkdtemp(prefix="site-", dir=scratch))
         self.folder.chmod(0o755)
         self.upstream = upstream
@@ -265,6 +266,7 @@ class Site:
         if upstream:
             self.settings["THESYS_BASE_URL"] = upstream.base_url
         self.settings.update(settings)
+        self.listen = f" {listen}" if listen else ""  # more words for nginx's listen
         self.c1d = self.nginx = None
         if nginx:
             self.start_nginx()
@@ -291,7 +293,8 @@ class Site:
     def start_nginx(self):
         user = "user root;" if os.geteuid() == 0 else ""
         conf = self.folder / "nginx.conf"
-        conf.write_text(NGINX_CONF.format(folder=self.folder, port=self.port, root=ROOT, user=user))
+        conf.write_text(NGINX_CONF.format(folder=self.folder, port=self.port, root=ROOT, user=user,
+                                          listen=self.listen))
         self.nginx = Process([NGINX, "-p", str(self.folder), "-e", "stderr", "-c", str(conf)], self.folder,
                              "nginx-stderr")
         wait_for(self.nginx_listens, "nginx listens")
