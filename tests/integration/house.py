@@ -327,7 +327,8 @@ class Site:
     def log_lines(self, event=None):
         """The program's log lines, parsed; those of one event when named."""
         found = []
-        for line in self.log_path.read_text("utf-8", "replace").splitlines():
+        text = self.log_path.read_text("utf-8", "replace")
+        for line in text[:text.rfind("\n") + 1].splitlines():  # the last one may be half written
             if not line.startswith("{"):
                 continue
             entry = json.loads(line)
