@@ -146,6 +146,7 @@ bool run_stop_and_wait(struct service *service, struct spool *spool, struct erro
 {
 	const struct timespec look = { .tv_nsec = LOOK_MS * 1000000 };
 	int64_t until_ms = clock_mono_ms() + STOP_WAIT_MS;
+	bool has_ended;
 
 	if (spool_record(spool)->status == STATUS_STREAMING &&
 	    !spool_ask_stop(service->spools, spool_record(spool)->run_id, err))
@@ -155,11 +156,13 @@ bool run_stop_and_wait(struct service *service, struct spool *spool, struct erro
 			return false;
 		if (spool_record(spool)->saved)
 			return true;
-		if (clock_mono_ms() >= until_ms || store_is_down(service->store))
+		has_ended = spool_record(spool)->status != STATUS_STREAMING;
+		/* A store that is away saves nothing, but the run ends without it. */
+		if (clock_mono_ms() >= until_ms || (has_ended && store_is_down(service->store)))
 			break;
 		nanosleep(&look, NULL);
 	}
-	if (spool_record(spool)->status != STATUS_STREAMING)
+	if (has_ended)
 		return error_set(err, ERROR_STORE_DOWN,
 				 "It has stopped; its text is saved as soon as the store is back.");
 	return error_set(err, ERROR_INTERNAL, "The run could not be stopped in time; try again.");
