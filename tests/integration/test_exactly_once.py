@@ -22,7 +22,7 @@ def ask(site, prompt, thread, answer_id=None, key=None, query="", **more):
 
 
 def test_finished_answer_is_replayed_by_its_id(site):
-    prompt, thread, answer_id = name("p "), name("t"), name("a")
+    prompt, thread, answer_id = name("fault:pace=0 p"), name("t"), name("a")
     first = ask(site, prompt, thread, answer_id)
     again = ask(site, prompt, thread, answer_id)
     assert first.status == again.status == 200
@@ -35,7 +35,7 @@ def test_finished_answer_is_replayed_by_its_id(site):
 
 
 def test_finished_answer_is_replayed_by_its_key(site):
-    prompt, thread, key = name("p "), name("t"), name("key")
+    prompt, thread, key = name("fault:pace=0 p"), name("t"), name("key")
     first = ask(site, prompt, thread, key=f'"{key}"')
     again = ask(site, prompt, thread, key=key)  # bare, as many clients send it
     assert again.body == first.body and again.headers["Idempotency-Replayed"] == "true"
@@ -43,7 +43,7 @@ def test_finished_answer_is_replayed_by_its_key(site):
 
 
 def test_key_without_a_thread_finds_the_thread_it_made(site):
-    prompt, key = name("p "), name("key")
+    prompt, key = name("fault:pace=0 p"), name("key")
     first = ask(site, prompt, None, key=key, user_id=name("u"))
     assert first.status == 200
     user = site.get(f"/api/threads/{first.headers['X-Thread-Id']}").json()["user_id"]
@@ -53,7 +53,7 @@ def test_key_without_a_thread_finds_the_thread_it_made(site):
 
 
 def test_key_with_another_answer_id_still_finds_the_first_answer(site):
-    prompt, thread, key = name("p "), name("t"), name("key")
+    prompt, thread, key = name("fault:pace=0 p"), name("t"), name("key")
     first = ask(site, prompt, thread, name("a"), key)
     again = ask(site, prompt, thread, name("a"), key)
     assert again.body == first.body
@@ -63,8 +63,8 @@ def test_key_with_another_answer_id_still_finds_the_first_answer(site):
 
 def test_keys_of_two_users_are_two_keys(site):
     key = name("key")
-    first = ask(site, name("p "), None, key=key, user_id=name("u"))
-    other = ask(site, name("p "), None, key=key, user_id=name("u"))
+    first = ask(site, name("fault:pace=0 p"), None, key=key, user_id=name("u"))
+    other = ask(site, name("fault:pace=0 p"), None, key=key, user_id=name("u"))
     assert first.status == other.status == 200
     assert first.headers["X-Thread-Id"] != other.headers["X-Thread-Id"]
 
@@ -72,8 +72,8 @@ def test_keys_of_two_users_are_two_keys(site):
 @pytest.mark.parametrize("by", ["answer_id", "key"])
 def test_another_question_under_the_same_name_is_refused(site, by):
     thread, again = name("t"), {by: name("n")}
-    assert ask(site, name("p "), thread, **again).status == 200
-    prompt = name("other ")
+    assert ask(site, name("fault:pace=0 p"), thread, **again).status == 200
+    prompt = name("fault:pace=0 other")
     answer = ask(site, prompt, thread, **again)
     assert answer.status == 422 and answer.json()["code"] == "idempotency_key_reused"
     assert calls(site, prompt) == 0 and len(site.messages(thread)) == 2
@@ -150,7 +150,7 @@ def test_fifty_at_once_over_all_workers_are_one(site, by):
 
 
 def test_replay_as_events(site):
-    prompt, thread, answer_id = name("p "), name("t"), name("a")
+    prompt, thread, answer_id = name("fault:pace=0 p"), name("t"), name("a")
     first = ask(site, prompt, thread, answer_id)
     again = ask(site, prompt, thread, answer_id, query="?stream=sse")
     events = again.stream.events()
@@ -160,7 +160,7 @@ def test_replay_as_events(site):
 
 
 def test_replay_when_the_spool_has_long_forgotten_it(site):
-    prompt, thread, answer_id = name("p "), name("t"), name("a")
+    prompt, thread, answer_id = name("fault:pace=0 p"), name("t"), name("a")
     first = ask(site, prompt, thread, answer_id)
     (site.folder / "state" / "spool" / first.headers["X-Run-Id"]).unlink()
     again = ask(site, prompt, thread, answer_id)
