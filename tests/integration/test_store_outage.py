@@ -97,7 +97,8 @@ def test_C13_thousand_refused_requests_leave_nothing_behind(new_site, own_mongod
     wait_for(lambda: is_ready(site), "ready again")
     in_parallel(16, lambda i: site.get("/api/threads"))
     assert site.worker_pids() == [pid]
-    wait_for(lambda: descriptors() <= before + 4, f"descriptors are {before} again, not {descriptors()}")
+    # The pool holds a connection for each thread that ever asked at once: at most 16 and two savers; a leak would be a thousand.
+    wait_for(lambda: descriptors() <= before + 20, f"descriptors are about {before} again, not {descriptors()}")
 
 
 def test_C9_spool_without_room_refuses_turns_and_nothing_else(new_site):
