@@ -10,7 +10,7 @@
 #include "http/request.h"
 #include "model/caller.h"
 
-#define USER_ID_MAX 128
+#define USER_ID_MAX 128 /* characters; four bytes each at most, so a name fits counted_as */
 
 /* claimed: the user_id of the request's body or query; "" when absent. ERROR_VALIDATION when it is
  * no user id (1 to 128 characters of UTF-8 without controls). */
