@@ -1,6 +1,7 @@
 /*
  * loop: one thread's epoll. Watches and timers belong to their owner; the loop holds no memory of
- * theirs beyond loop_forget. All calls from the loop's own thread, except loop_wake.
+ * theirs beyond loop_forget and loop_clear_timer. All calls from the loop's own thread, except
+ * loop_notify.
  */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
@@ -19,11 +20,12 @@ struct loop_watch {
 	void *owner;
 };
 
+/* Zeroed but for `fire` and `owner`; it stays where it is while it is set. */
 struct loop_timer {
 	int64_t due_ms; /* monotonic; 0: not set */
 	void (*fire)(struct loop_timer *timer);
 	void *owner;
-	struct loop_timer *next;
+	struct loop_timer *child, *next, **link; /* the loop's */
 };
 
 struct loop *loop_open(struct error *err);
@@ -35,9 +37,11 @@ bool loop_watch(struct loop *loop, struct loop_watch *watch, int fd, uint32_t ev
  * delivered. */
 void loop_forget(struct loop *loop, struct loop_watch *watch);
 
-void loop_set_timer(struct loop *loop, struct loop_timer *timer,
-		    int64_t due_ms); /* sets or moves */
-void loop_clear_timer(struct loop *loop, struct loop_timer *timer);
+/* Sets or moves; any number of them, it cannot fail. It fires once, in the first round at or after
+ * due_ms, in the order of due_ms; a time that has passed is the next round's. */
+void loop_set_timer(struct loop *loop, struct loop_timer *timer, int64_t due_ms);
+void loop_clear_timer(struct loop *loop,
+		      struct loop_timer *timer); /* one that is not set is fine */
 
 int64_t loop_now_ms(const struct loop *loop); /* monotonic, read once a round */
 

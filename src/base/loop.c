@@ -1,6 +1,12 @@
 /*
- * loop: epoll and a list of timers. Timers are few (one a run or follower that waits), so the next
- * one is found by a walk that is kept from happening more than once a round.
+ * loop: epoll and a heap of timers.
+ *
+ * The timers form a pairing heap (Fredman, Sedgewick, Sleator, Tarjan 1986): a tree in which a
+ * parent is due no later than its children. It lives in the timers themselves, so that setting one
+ * needs no memory and cannot fail; setting costs a comparison, taking one out O(log n) amortised.
+ *
+ *   root ──child──> A ──next──> B ──next──> C        link: what points here, the parent's `child`
+ *                   └─child──> D ──next──> E               or the elder sibling's `next`
  */
 #include "base/loop.h"
 
@@ -17,7 +23,8 @@
 struct loop {
 	int epoll, wake;
 	int64_t now_ms;
-	struct loop_timer *timers; /* set ones, in no order */
+	struct loop_timer *timers; /* the heap's root: the next that is due */
+	struct loop_timer *firing; /* out of the heap by their due time: a list by `next` */
 	struct epoll_event events[EVENTS_A_ROUND];
 	int event_count, event_at; /* of this round: fetched, and the next to deliver */
 	bool stopped;
@@ -106,51 +113,116 @@ static void deliver(struct loop *loop)
 
 /* --- timers --- */
 
-void loop_set_timer(struct loop *loop, struct loop_timer *timer, int64_t due_ms)
+/* One heap out of two: the later root becomes the other's first child. Either may be NULL. */
+static struct loop_timer *meld(struct loop_timer *a, struct loop_timer *b)
 {
-	if (timer->due_ms == 0) {
-		timer->next = loop->timers;
-		loop->timers = timer;
+	struct loop_timer *parent = !b || (a && a->due_ms <= b->due_ms) ? a : b;
+	struct loop_timer *child = parent == a ? b : a;
+
+	if (!child)
+		return parent;
+	child->next = parent->child;
+	if (child->next)
+		child->next->link = &child->next;
+	child->link = &parent->child;
+	parent->child = child;
+	return parent;
+}
+
+/* One heap out of siblings: in pairs from the eldest on, then the pairs together from the last. */
+static struct loop_timer *meld_siblings(struct loop_timer *timer)
+{
+	struct loop_timer *pairs = NULL, *all = NULL;
+
+	while (timer) {
+		struct loop_timer *a = timer, *b = timer->next;
+
+		timer = b ? b->next : NULL;
+		a->next = NULL;
+		if (b)
+			b->next = NULL;
+		a = meld(a, b);
+		a->next = pairs;
+		pairs = a;
 	}
-	timer->due_ms = due_ms > 0 ? due_ms : 1;
+	while (pairs) {
+		struct loop_timer *pair = pairs;
+
+		pairs = pair->next;
+		pair->next = NULL;
+		all = meld(all, pair);
+	}
+	return all;
+}
+
+static void put_root(struct loop *loop, struct loop_timer *root)
+{
+	loop->timers = root;
+	if (root)
+		root->link = &loop->timers;
 }
 
 void loop_clear_timer(struct loop *loop, struct loop_timer *timer)
 {
-	struct loop_timer **at = &loop->timers;
+	struct loop_timer *children = timer->child;
 
 	if (timer->due_ms == 0)
 		return;
-	while (*at != timer)
-		at = &(*at)->next;
-	*at = timer->next;
+	*timer->link = timer->next;
+	if (timer->next)
+		timer->next->link = timer->link;
 	timer->due_ms = 0;
+	timer->child = timer->next = NULL;
+	timer->link = NULL;
+	put_root(loop, meld(loop->timers, meld_siblings(children)));
 }
 
-/* Fires what is due, one at a time from the head, since a timer's owner may set or clear any other.
- */
+void loop_set_timer(struct loop *loop, struct loop_timer *timer, int64_t due_ms)
+{
+	loop_clear_timer(loop, timer);
+	timer->due_ms = due_ms > 0 ? due_ms : 1;
+	put_root(loop, meld(loop->timers, timer));
+}
+
+/* What is due leaves the heap before the first fires: so a timer that is set to now by what it
+ * wakes waits for the next round, and descriptors have their turn between. */
+static void take_due(struct loop *loop)
+{
+	struct loop_timer **tail = &loop->firing;
+
+	while (*tail)
+		tail = &(*tail)->next;
+	while (loop->timers && loop->timers->due_ms <= loop->now_ms) {
+		struct loop_timer *timer = loop->timers;
+		int64_t due_ms = timer->due_ms;
+
+		loop_clear_timer(loop, timer);
+		timer->due_ms = due_ms;
+		timer->link = tail;
+		*tail = timer;
+		tail = &timer->next;
+	}
+}
+
+/* From the head each time, since a timer's owner may set or clear any other. */
 static void fire_due(struct loop *loop)
 {
-	struct loop_timer *timer;
+	take_due(loop);
+	while (loop->firing && !loop->stopped) {
+		struct loop_timer *timer = loop->firing;
 
-	do {
-		for (timer = loop->timers; timer && timer->due_ms > loop->now_ms;)
-			timer = timer->next;
-		if (timer) {
-			loop_clear_timer(loop, timer);
-			timer->fire(timer);
-		}
-	} while (timer && !loop->stopped);
+		loop_clear_timer(loop, timer);
+		timer->fire(timer);
+	}
 }
 
 static int wait_ms(const struct loop *loop)
 {
-	int64_t due_ms = loop->now_ms + WAIT_MAX_MS;
+	int64_t left_ms = loop->timers ? loop->timers->due_ms - loop->now_ms : WAIT_MAX_MS;
 
-	for (const struct loop_timer *timer = loop->timers; timer; timer = timer->next)
-		if (timer->due_ms < due_ms)
-			due_ms = timer->due_ms;
-	return due_ms > loop->now_ms ? (int)(due_ms - loop->now_ms) : 0;
+	if (loop->firing || left_ms < 0)
+		return 0;
+	return left_ms < WAIT_MAX_MS ? (int)left_ms : WAIT_MAX_MS;
 }
 
 /* --- rounds --- */
