@@ -3,6 +3,8 @@
 ## make                 build/c1d, optimised
 ## make demo            installs what is missing, builds, starts everything on this machine: ready http://127.0.0.1:PORT/
 ## make test            everything that is promised, checked, under sanitizers; T=NAME narrows
+## make test-unit       the part of it that needs no web server: unit tests, and the contract on each store
+## make test-debian13   test-unit in a Debian 13 of its own, which debootstrap makes in .cache/ (as root)
 ## make check           what CI refuses: layers, format, warnings (gcc and clang), clang-tidy, cppcheck, shellcheck
 ## make torture          2,000 trials with faults at random moments; TRIALS=N, SEED=N
 ## make bench           the figures of the README, measured on this machine
@@ -35,7 +37,7 @@ CONTRACT = $(sort $(wildcard tests/contract/*_test.c))
 TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%)
 BENCH    = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c)))
 C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/bench/*.c))
-SCRIPTS  = $(sort $(wildcard tests/deps tests/mongod/start .ci/run))
+SCRIPTS  = $(sort $(wildcard tests/deps tests/debian13 tests/mongod/start .ci/run))
 
 all:
 	@sh tests/deps build
@@ -71,6 +73,14 @@ test:
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/san DEFS=-DC1D_CRASHPOINTS OPT="$(SAN_FLAGS)" test-programs $(BUILD)/san/c1d
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/tsan OPT="$(TSAN_FLAGS)" $(BUILD)/tsan/c1d
 	@$(PYTHON) tests/run --build $(BUILD)/san --tsan $(BUILD)/tsan $(if $(T),-k "$(T)")
+
+test-unit:
+	@sh tests/deps unit
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/san DEFS=-DC1D_CRASHPOINTS OPT="$(SAN_FLAGS)" test-programs
+	@$(PYTHON) tests/run --build $(BUILD)/san --parts unit,contract $(if $(T),-k "$(T)")
+
+test-debian13:
+	@sh tests/debian13; code=$$?; [ $$code = 77 ] || exit $$code
 
 demo:
 	@sh tests/deps demo
@@ -159,7 +169,7 @@ uninstall:
 clean:
 	@rm -rf $(BUILD)
 
-.PHONY: all help test test-programs demo torture bench check check-needs check-layers check-format check-warnings check-tidy \
+.PHONY: all help test test-unit test-debian13 test-programs demo torture bench check check-needs check-layers check-format check-warnings check-tidy \
 	check-cppcheck check-scripts format install uninstall clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d)
