@@ -37,7 +37,7 @@ CONTRACT = $(sort $(wildcard tests/contract/*_test.c))
 TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%)
 BENCH    = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c)))
 C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/bench/*.c))
-SCRIPTS  = $(sort $(wildcard tests/deps tests/debian13 tests/mongod/start .ci/run))
+SCRIPTS  = $(sort $(wildcard tests/deps tests/debian13 tests/mongod/start tests/mongod_java/start .ci/run))
 
 all:
 	@sh tests/deps build
