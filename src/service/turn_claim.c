@@ -78,6 +78,7 @@ static bool clear_way(struct turn_work *work, const struct thread *thread, struc
 {
 	struct service *service = work->service;
 	const struct spool_record *record;
+	struct error mine = { 0 };
 	struct spool *spool;
 	bool ok, is_running_twin;
 
@@ -85,7 +86,11 @@ static bool clear_way(struct turn_work *work, const struct thread *thread, struc
 		return refuse_busy(thread, err);
 	if (!end_orphan(service, thread->run.id, err))
 		return false;
-	spool = spool_open(service->spools, thread->run.id, NULL);
+	spool = spool_open(service->spools, thread->run.id, &mine);
+	if (!spool && mine.code != ERROR_NOT_FOUND) {
+		*err = mine;
+		return false;
+	}
 	/* The file is made before the claim and stays until after it: a claim without one was left
 	 * by a crash. */
 	if (!spool)

@@ -109,9 +109,15 @@ bool turn_known(struct turn_work *work, bool *known, struct error *err)
 		return false;
 	}
 	*known = true;
-	spool = answer.run_id ? spool_open(work->service->spools, answer.run_id, NULL) : NULL;
+	mine = (struct error){ .code = ERROR_NOT_FOUND };
+	spool = answer.run_id ? spool_open(work->service->spools, answer.run_id, &mine) : NULL;
 	if (spool)
 		return turn_rejoin(work, spool, err);
+	if (mine.code != ERROR_NOT_FOUND) {
+		if (err)
+			*err = mine;
+		return false;
+	}
 	if (answer.status == STATUS_STREAMING && !close_lost(work, &answer, err))
 		return false;
 	turn->kind = TURN_REPLAY;

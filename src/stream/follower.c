@@ -123,8 +123,8 @@ static bool begin(struct follower *f)
 	return send_bytes(f, buffer_slice(scratch));
 }
 
-/* The next piece of the answer for this follower, as it is in the spool; empty when it has all
- * there is. */
+/* The next piece of the answer for this follower, whole characters only, as it is in the spool;
+ * empty when it has all there is. */
 static struct slice next_piece(struct follower *f)
 {
 	struct run *run = f->run;
@@ -137,11 +137,13 @@ static struct slice next_piece(struct follower *f)
 		return piece;
 	if (run->fresh_at >= 0 && f->offset >= run->fresh_at) {
 		piece = slice_skip(buffer_slice(&run->fresh), (size_t)(f->offset - run->fresh_at));
+		piece.len = utf8_cut(piece, max);
 	} else {
+		/* What lies behind the piece is not seen here: its own end tells where to cut. */
 		n = spool_read(run->spool, f->offset, run->engine->chunk, max);
 		piece.len = n > 0 ? (size_t)n : 0;
+		piece.len -= utf8_partial_tail(piece);
 	}
-	piece.len = utf8_cut(piece, piece.len < max ? piece.len : max);
 	return piece;
 }
 

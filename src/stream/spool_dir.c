@@ -144,15 +144,30 @@ static bool is_run_name(const char *name)
 	return id_valid(slice_of(name)) && strcmp(name, "stop") != 0;
 }
 
+/* Only a file that is not there says that there is no such run. Whatever else an open may meet (no
+ * descriptors, a failing disk) says nothing about it: taking that for "gone" would end answers that
+ * live. */
+static bool open_failed(const char *run_id, int reason, struct error *err)
+{
+	if (reason == ENOENT)
+		return error_set(err, ERROR_NOT_FOUND, "There is no such run.");
+	log_error("spool file not opened", LOG_T("run", run_id), LOG_T("reason", strerror(reason)));
+	error_set(err, ERROR_OVERLOADED, "The kept answer cannot be read now; try again.");
+	if (err)
+		err->retry_after_s = 1;
+	return false;
+}
+
 struct spool *spool_open(struct spool_dir *dir, const char *run_id, struct error *err)
 {
 	struct spool *spool;
 	int fd = -1;
 
+	errno = ENOENT;
 	if (is_run_name(run_id))
 		fd = openat(dir->fd, run_id, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) {
-		error_set(err, ERROR_NOT_FOUND, "There is no such run.");
+		open_failed(run_id, errno, err);
 		return NULL;
 	}
 	if (!(spool = spool_file_wrap(fd, NULL))) {

@@ -120,6 +120,19 @@ def test_cut_and_resumed_again_and_again_while_it_runs(site):
     assert seen == first.read_all() and turns > 20
 
 
+def test_r1_events_of_a_kept_answer_hold_whole_characters(site):
+    """A second tab reads from the spool, in pieces of its own: no character is cut, and each id is a place to go on."""
+    text = "aä€😀" * 600
+    body = site.chat(f"fault:text={quote(text)} {name('p')}", name("t"))
+    run = body.headers["X-Run-Id"]
+    tab = follow(site, run, "?stream=sse")
+    tab.read_all()
+    deltas = [(data, event_id) for kind, data, event_id in tab.events() if kind == "delta"]
+    assert len(deltas) > 3 and "".join(data for data, _ in deltas) == body.text
+    for _, event_id in deltas[:-1]:
+        assert site.get(f"/api/runs/{run}/stream?last_event_id={event_id}").status == 200, event_id
+
+
 def test_running_answer_is_found_by_a_fresh_tab_and_followed_from_any_byte(site):
     gate, thread = name("g"), name("t")
     first = site.stream({"thread_id": thread, "message": prompt(f";gate={gate}@60")})

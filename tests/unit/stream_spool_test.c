@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -151,6 +152,24 @@ static void an_unknown_or_ill_named_run_is_not_found(void **state)
 	assert_null(spool_open(dir, "stop", &err));
 }
 
+/* A full table of descriptors says nothing about the answer: it lives. */
+static void r15_an_open_that_fails_is_no_unknown_run(void **state)
+{
+	struct spool *owner = make("run-15");
+	struct rlimit before, none = { 0 };
+	struct error err = { 0 };
+
+	(void)state;
+	getrlimit(RLIMIT_NOFILE, &before);
+	none.rlim_max = before.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &none);
+	assert_null(spool_open(dir, "run-15", &err));
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_int_equal(err.code, ERROR_OVERLOADED);
+	assert_int_equal(err.retry_after_s, 1);
+	spool_unref(owner);
+}
+
 static void a_damaged_header_is_told(void **state)
 {
 	struct error err = { 0 };
@@ -241,6 +260,7 @@ int main(void)
 		T(a_run_is_made_once),
 		T(followers_are_seen_from_another_process),
 		T(an_unknown_or_ill_named_run_is_not_found),
+		T(r15_an_open_that_fails_is_no_unknown_run),
 		T(a_damaged_header_is_told),
 		T(a_tail_of_nuls_and_half_a_character_are_cut),
 		T(a_full_folder_refuses_new_runs_only),
