@@ -30,13 +30,13 @@ CFLAGS  ?= $(OPT) $(if $(findstring -fsanitize,$(OPT)),-fPIE,$(HARDEN))
 LDFLAGS ?= -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT))
 LIBS     = -lfcgi $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lpthread -lm
 
-SRC      = $(sort $(wildcard src/*/*.c))
+SRC      = $(sort $(wildcard src/*/*.c src/*/*/*.c))
 OBJ      = $(SRC:%.c=$(BUILD)/%.o)
 UNIT     = $(sort $(wildcard tests/unit/*_test.c))
 CONTRACT = $(sort $(wildcard tests/contract/*_test.c))
 TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%)
 BENCH    = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c)))
-C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/bench/*.c))
+C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] src/*/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/bench/*.c))
 SCRIPTS  = $(sort $(wildcard tests/deps tests/debian13 tests/mongod/start tests/mongod_java/start .ci/run))
 
 all:

@@ -1,6 +1,6 @@
 /* store_mongo_uri: what a MongoDB URI may be, what is refused with which words, and what is set
  * where it is silent. */
-#include "../../src/store/store_mongo_room.h"
+#include "../../src/store/mongodb/mongo_room.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
-/* store_mongo_document: documents as MongoDB keeps them. What was damaged there is said to be,
+/* mongo_document: documents as MongoDB keeps them. What was damaged there is said to be,
  * never guessed. */
-#include "store_mongo_room.h"
+#include "mongo_room.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
-/* store_sqlite_threads: threads put in, read, listed, changed and marked deleted. */
-#include "store_sqlite.h"
+/* sqlite_thread: threads put in, read, listed, changed and marked deleted. */
+#include "sqlite_room.h"
 
 #include <stdio.h>
 

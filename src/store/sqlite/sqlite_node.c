@@ -1,5 +1,5 @@
-/* store_sqlite_nodes: who is alive, what the dead left, and what was deleted long ago. */
-#include "store_sqlite.h"
+/* sqlite_node: who is alive, what the dead left, and what was deleted long ago. */
+#include "sqlite_room.h"
 
 bool sqlite_node_beat(void *self, const char *node, int64_t now_ms, struct error *err)
 {

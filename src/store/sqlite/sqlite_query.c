@@ -1,6 +1,6 @@
-/* store_sqlite_query: statements with their values, columns into an arena, the driver's errors as
+/* sqlite_query: statements with their values, columns into an arena, the driver's errors as
  * ours. */
-#include "store_sqlite.h"
+#include "sqlite_room.h"
 
 #include "base/log.h"
 #include <stdatomic.h>

@@ -1,15 +1,15 @@
 /*
- * store_mongo_room: what the MongoDB store's files share.
+ * mongo_room: what the MongoDB store's files share.
  *
- *   store_mongo.c           opening, indexes, clients, errors
- *   store_mongo_uri.c       the URI: checked, and our defaults set where it is silent
- *   store_mongo_document.c  documents <-> struct thread, struct message
- *   store_mongo_threads.c, store_mongo_messages.c, store_mongo_nodes.c   the operations
+ *   mongo.c           opening, indexes, clients, errors
+ *   mongo_uri.c       the URI: checked, and our defaults set where it is silent
+ *   mongo_document.c  documents <-> struct thread, struct message
+ *   mongo_thread.c, mongo_message.c, mongo_node.c   the operations
  */
-#ifndef STORE_MONGO_ROOM_H
-#define STORE_MONGO_ROOM_H
+#ifndef MONGO_ROOM_H
+#define MONGO_ROOM_H
 
-#include "store_ops.h"
+#include "../store_ops.h"
 #include <mongoc/mongoc.h>
 #include <stdatomic.h>
 
@@ -50,11 +50,11 @@ const bson_t *mongo_find_one(struct mongo_call *call, mongoc_collection_t *colle
 bool mongo_update(struct mongo_call *call, mongoc_collection_t *collection, const bson_t *filter,
 		  const bson_t *update, bool *matched, struct error *err);
 
-/* --- store_mongo_uri.c --- */
+/* --- mongo_uri.c --- */
 /* NULL with ERROR_CONFIG: the reason, nothing secret. */
 mongoc_uri_t *mongo_uri(const char *text, struct error *err);
 
-/* --- store_mongo_document.c --- */
+/* --- mongo_document.c --- */
 void mongo_put_thread(bson_t *document, const struct thread *thread);
 bool mongo_take_thread(const bson_t *document, struct arena *arena, struct thread *out,
 		       struct error *err);

@@ -1,9 +1,9 @@
 /*
- * store_sqlite_pool: the connections of this process, and the transaction of a call. A connection
+ * sqlite_pool: the connections of this process, and the transaction of a call. A connection
  * serves one call at a time. SQLite has one writer at a time: the writers of this process queue
  * here, where waking is quick; those of other processes meet in the file, where the driver polls.
  */
-#include "store_sqlite.h"
+#include "sqlite_room.h"
 
 #include "base/clock.h"
 #include <pthread.h>

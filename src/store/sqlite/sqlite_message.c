@@ -1,5 +1,5 @@
-/* store_sqlite_messages: messages put in, read, listed and changed. */
-#include "store_sqlite.h"
+/* sqlite_message: messages put in, read, listed and changed. */
+#include "sqlite_room.h"
 
 #include <stdio.h>
 

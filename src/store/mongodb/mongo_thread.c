@@ -1,5 +1,5 @@
-/* store_mongo_threads: conversations and their claims. Each step is one change of one document. */
-#include "store_mongo_room.h"
+/* mongo_thread: conversations and their claims. Each step is one change of one document. */
+#include "mongo_room.h"
 
 /* --- make and read --- */
 

@@ -1,5 +1,5 @@
-/* store_sqlite_turns: claims, sequence numbers and the ends of runs. Each is one transaction. */
-#include "store_sqlite.h"
+/* sqlite_turn: claims, sequence numbers and the ends of runs. Each is one transaction. */
+#include "sqlite_room.h"
 
 /* --- claims --- */
 

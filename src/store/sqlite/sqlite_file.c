@@ -1,9 +1,9 @@
 /*
- * store_sqlite_file: one connection to the file. Several workers start at once on a machine that
+ * sqlite_file: one connection to the file. Several workers start at once on a machine that
  * has no database yet: each finds the file, the log and the tables there or makes them, and waits
  * for whoever is at it.
  */
-#include "store_sqlite.h"
+#include "sqlite_room.h"
 
 #include "base/clock.h"
 #include <fcntl.h>

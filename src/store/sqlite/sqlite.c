@@ -1,6 +1,6 @@
-/* store_sqlite: threads and messages in one file of SQLite: nothing to install, one machine.
+/* sqlite: threads and messages in one file of SQLite: nothing to install, one machine.
  * sqlite:PATH. */
-#include "store_sqlite.h"
+#include "sqlite_room.h"
 
 #include "base/log.h"
 

@@ -1,31 +1,31 @@
 /*
- * store_sqlite: what the parts of the SQLite store know of each other.
+ * sqlite_room: what the parts of the SQLite store know of each other.
  *
- *   store_sqlite.c           the table of its functions, the URI, ping
- *   store_sqlite_pool.c      connections, and a call's transaction on one of them
- *   store_sqlite_file.c      one connection: the file, its settings, its tables
- *   store_sqlite_query.c     statements, columns, errors
- *   store_sqlite_threads.c, store_sqlite_messages.c, store_sqlite_turns.c, store_sqlite_nodes.c the
- * functions
+ *   sqlite.c         the table of its functions, the URI, ping
+ *   sqlite_pool.c    connections, and a call's transaction on one of them
+ *   sqlite_file.c    one connection: the file, its settings, its tables
+ *   sqlite_query.c   statements, columns, errors
+ *   sqlite_fold.c    fold(text) for SQL
+ *   sqlite_thread.c, sqlite_message.c, sqlite_turn.c, sqlite_node.c   the functions
  *
  * Only store.c calls in, so `err` is never NULL here.
  */
-#ifndef STORE_SQLITE_H
-#define STORE_SQLITE_H
+#ifndef SQLITE_ROOM_H
+#define SQLITE_ROOM_H
 
-#include "store_ops.h"
+#include "../store_ops.h"
 
 #include <sqlite3.h>
 
 #define SQLITE_WAIT_MS 5000 /* longest wait for a connection or for another writer */
 
-/* --- store_sqlite_file.c --- */
+/* --- sqlite_file.c --- */
 /* Opens the file, makes it (and the folder it lies in) and its tables where there are none. */
 sqlite3 *sqlite_file_open(const char *path, struct error *err);
 /* Writes what stands there already: can it be written? */
 bool sqlite_file_touch(sqlite3 *db, struct error *err);
 
-/* --- store_sqlite_pool.c --- */
+/* --- sqlite_pool.c --- */
 struct sqlite_pool;
 
 struct sqlite_call {
@@ -42,7 +42,7 @@ bool sqlite_begin(struct sqlite_pool *pool, bool is_write, struct sqlite_call *o
 		  struct error *err);
 bool sqlite_end(struct sqlite_call *call, bool ok, struct error *err);
 
-/* --- store_sqlite_query.c --- */
+/* --- sqlite_query.c --- */
 struct sql_value {
 	enum { SQL_NULL, SQL_TEXT, SQL_INT } kind;
 	struct slice text;
@@ -90,7 +90,7 @@ void sqlite_is_back(void);
 /* ERROR_OVERLOADED when the arena is full. */
 bool sqlite_fits(const struct arena *arena, struct error *err);
 
-/* store_sqlite_fold.c: gives this connection the SQL function fold(text), lower case in any script.
+/* sqlite_fold.c: gives this connection the SQL function fold(text), lower case in any script.
  */
 bool sqlite_fold_add(sqlite3 *db, struct error *err);
 

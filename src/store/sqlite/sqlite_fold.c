@@ -1,6 +1,6 @@
-/* store_sqlite_fold: fold(text) for SQL: lower case in any script, where SQLite's own lower() knows
+/* sqlite_fold: fold(text) for SQL: lower case in any script, where SQLite's own lower() knows
  * ASCII only. */
-#include "store_sqlite.h"
+#include "sqlite_room.h"
 
 #include <limits.h>
 #include <locale.h>

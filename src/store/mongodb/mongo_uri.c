@@ -1,8 +1,8 @@
 /*
- * store_mongo_uri: the driver takes nearly anything and fails half a minute later, so a URI is
+ * mongo_uri: the driver takes nearly anything and fails half a minute later, so a URI is
  * checked first. Where it is silent, waits are short and writes are safe.
  */
-#include "store_mongo_room.h"
+#include "mongo_room.h"
 
 #include <stdio.h>
 #include <strings.h>

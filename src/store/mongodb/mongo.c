@@ -1,9 +1,9 @@
 /*
- * store_mongo: MongoDB by its driver, a pool of clients a worker, made after the fork. It needs no
+ * mongo: MongoDB by its driver, a pool of clients a worker, made after the fork. It needs no
  * transaction, no TTL index, no text index and no pipeline update, so that every server of its
  * protocol will do.
  */
-#include "store_mongo_room.h"
+#include "mongo_room.h"
 
 #include "base/clock.h"
 #include "base/log.h"

@@ -1,5 +1,5 @@
-/* store_mongo_messages: the entries of conversations, and how a run ends. */
-#include "store_mongo_room.h"
+/* mongo_message: the entries of conversations, and how a run ends. */
+#include "mongo_room.h"
 
 /* --- insert --- */
 

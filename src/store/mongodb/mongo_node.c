@@ -1,5 +1,5 @@
-/* store_mongo_nodes: who is alive, what the dead left, and what was deleted long ago. */
-#include "store_mongo_room.h"
+/* mongo_node: who is alive, what the dead left, and what was deleted long ago. */
+#include "mongo_room.h"
 
 #define NODES_MAX 1000
 
