@@ -40,6 +40,10 @@ struct net_request {
 	int64_t connect_ms;
 };
 
+/* Blocking, any thread: one request (a GET when it has no body) and the status of its answer, all
+ * within `ms`. The error's detail is curl's word for what went wrong. */
+bool net_ask(const struct net_request *request, int64_t ms, int *status, struct error *err);
+
 /* How a transfer failed; the labels of M_UPSTREAM_ERRORS. */
 enum net_failure { NET_OK, NET_CONNECT, NET_DNS, NET_TLS, NET_TIMEOUT, NET_CUT, NET_PROTOCOL };
 

@@ -99,6 +99,9 @@ extern const struct store_library store_libraries[];
 
 /* Can the URI be used at all? No connection is made. For `c1d check -t`. */
 bool store_check_uri(const char *uri, struct error *err);
+/* Could a worker that runs as this user keep threads there? Writes and takes it back; makes no
+ * file, folder or table. *how: what was proved, in words (static). For `c1d check`. */
+bool store_try_write(const char *uri, const char **how, struct error *err);
 
 bool store_is_down(const struct store *store);
 /* Asks the server itself, mark or no mark, and sets or lifts the mark by the answer. */

@@ -1,63 +1,109 @@
 /*
- * check: are the settings good, and does what they name answer? Nothing is changed and no model is
- * called.
+ * check: would the service work, with these settings, on this machine, as its own user? One line a
+ * check; nothing is changed and no model is asked. -t: the settings alone, nothing is opened.
  */
-#include "commands.h"
+#include "check.h"
 
-#include "net/net.h"
+#include "base/log.h"
 #include "store/store.h"
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
-#define PROBE_MS 5000
-
-static void say(bool ok, const char *what, const char *more)
+void check_say(enum verdict verdict, const char *what, const char *format, ...)
 {
-	printf("%-4s %s%s%s\n", ok ? "ok" : "FAIL", what, more && *more ? ": " : "",
-	       more ? more : "");
+	static const char *const words[] = { "OK", "WARN", "FAIL" };
+	va_list ap;
+
+	printf("%-4s %s: ", words[verdict], what);
+	va_start(ap, format);
+	vprintf(format, ap);
+	va_end(ap);
+	putchar('\n');
+	fflush(stdout); /* before what a library may say on stderr */
+}
+
+/* It was read before check became the service's user. */
+static int check_settings_file(const struct config *config)
+{
+	if (!config->config_path || access(config->config_path, R_OK) == 0) {
+		check_say(CHECK_OK, "settings", "%s",
+			  config->config_path ? config->config_path : "from the environment");
+		return EXIT_OK;
+	}
+	check_say(CHECK_FAIL, "settings",
+		  "the service's user may not read %s; chgrp " SERVICE_USER
+		  " and chmod 0640 (systemd-tmpfiles --create does both)",
+		  config->config_path);
+	return EXIT_CONFIG;
 }
 
 static int check_store(const struct config *config)
 {
+	static const char scheme[] = "sqlite:";
+	size_t len = sizeof scheme - 1;
+	const char *uri = config->store_uri, *how = "";
+	bool is_file = strncmp(uri, scheme, len) == 0;
+	const char *shown = is_file ? uri : "MongoDB"; /* an address may hold a password */
 	struct error err = { 0 };
-	struct store *store = store_open(config, NULL, &err);
-	bool ok = store && store_ping(store, &err);
 
-	say(ok, store ? store_kind(store) : "store", err.detail);
-	store_free(store);
-	return ok ? EXIT_OK : EXIT_UNAVAILABLE;
+	if (is_file && check_comes_with_state(config, uri + len)) {
+		check_say(CHECK_OK, "store", "%s will be made in the state folder", uri);
+		return EXIT_OK;
+	}
+	if (store_try_write(uri, &how, &err)) {
+		check_say(CHECK_OK, "store", "%s: %s", shown, how);
+		return EXIT_OK;
+	}
+	check_say(
+		CHECK_FAIL, "store",
+		"%s cannot be written: %s Mend C1D_STORE or MONGODB_URI, or %s", shown, err.detail,
+		is_file ? "who may write the file" : "look at the server, the user and its rights");
+	return err.code == ERROR_CONFIG ? EXIT_CONFIG : EXIT_UNAVAILABLE;
 }
 
-/* A connection with TLS and nothing more: a call would cost money. */
-static int check_upstream(const struct config *config)
-{
-	struct error err = { 0 };
-	bool ok = net_init(&err) && net_probe(config->base_url, config->ca_file, PROBE_MS, &err);
+static int (*const checks[])(const struct config *config) = {
+	check_settings_file, check_state,   check_spool, check_socket,
+	check_store,         check_ca_file, check_model,
+};
 
-	say(ok, "C1 API reachable", err.detail);
-	if (!config->api_key)
-		say(false, "THESYS_API_KEY is not set", "the C1 API will refuse every question");
-	return ok && config->api_key ? EXIT_OK : EXIT_UNAVAILABLE;
+/* The first failure's code; all are made, so that a machine is mended in one go. */
+static int check_all(const struct config *config, const char *user)
+{
+	const char *became;
+	int first = EXIT_OK;
+
+	if (!check_become(user, &became))
+		return EXIT_USAGE;
+	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+		int code = checks[i](config);
+
+		if (first == EXIT_OK)
+			first = code;
+	}
+	return first;
 }
 
 int command_check(int argc, char **argv)
 {
 	struct config config;
 	struct error err = { 0 };
-	int code, worse;
+	int code;
 
 	if (!command_settings(argc, argv, &config, &code))
 		return code;
 	if (!store_check_uri(config.store_uri, &err)) {
 		fprintf(stderr, "c1d: the store's address is wrong: %s\n", err.detail);
-		config_done(&config);
-		return EXIT_CONFIG;
-	}
-	say(true, "settings", config.config_path);
-	code = EXIT_OK;
-	if (!command_has(argc, argv, "-t")) {
-		code = check_store(&config);
-		worse = check_upstream(&config);
-		code = worse ? worse : code;
+		code = EXIT_CONFIG;
+	} else if (command_has(argc, argv, "-t")) {
+		check_say(CHECK_OK, "settings", "%s",
+			  config.config_path ? config.config_path : "from the environment");
+		if (!config.api_key)
+			check_say_no_key();
+		code = EXIT_OK;
+	} else {
+		code = check_all(&config, command_option(argc, argv, "--user"));
 	}
 	config_done(&config);
 	return code;

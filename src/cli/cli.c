@@ -10,12 +10,13 @@
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
-	const char *takes; /* the words it knows, separated by blanks; "--config" takes one more */
+	const char *takes; /* the words it knows, separated by blanks; "=" behind one: it takes a
+			      value */
 	const char *options, *help;
 } commands[] = {
-	{ "serve", command_serve, "--config", "", "run the pool until SIGTERM" },
-	{ "check", command_check, "--config -t", "[-t]",
-	  "try the settings, the store and the C1 API; -t: the settings only" },
+	{ "serve", command_serve, "--config=", "", "run the pool until SIGTERM" },
+	{ "check", command_check, "--config= --user= -t", "[-t] [--user NAME]",
+	  "try all that the service needs, as root as its user; -t: the settings only" },
 	{ "version", command_version, "", "", "this program and its libraries" },
 	{ "help", command_help, "settings --markdown", "[settings [--markdown]]",
 	  "this text; or every setting with its default" },
@@ -42,10 +43,10 @@ bool command_has(int argc, char **argv, const char *option)
 	return false;
 }
 
-static const char *config_path(int argc, char **argv)
+const char *command_option(int argc, char **argv, const char *option)
 {
 	for (int i = 1; i + 1 < argc; i++)
-		if (strcmp(argv[i], "--config") == 0)
+		if (strcmp(argv[i], option) == 0)
 			return argv[i + 1];
 	return NULL;
 }
@@ -85,7 +86,7 @@ bool command_settings(int argc, char **argv, struct config *out, int *exit_code)
 	bool ok;
 
 	buffer_init(&report, 1u << 20);
-	ok = config_load(config_path(argc, argv), out, &report, &err);
+	ok = config_load(command_option(argc, argv, "--config"), out, &report, &err);
 	if (report.len > 0)
 		fprintf(stderr, "%s", report.data);
 	else if (!ok)
@@ -98,14 +99,15 @@ bool command_settings(int argc, char **argv, struct config *out, int *exit_code)
 	return ok;
 }
 
-static bool knows(const struct command *command, const char *word)
+static bool knows(const struct command *command, const char *word, bool *has_value)
 {
 	size_t len = strlen(word);
 
 	for (const char *at = command->takes; *at; at += strspn(at, " ")) {
-		size_t n = strcspn(at, " ");
+		size_t n = strcspn(at, " "), name = strcspn(at, "= ");
 
-		if (n == len && memcmp(at, word, n) == 0)
+		*has_value = name < n;
+		if (name == len && memcmp(at, word, len) == 0)
 			return true;
 		at += n;
 	}
@@ -115,15 +117,17 @@ static bool knows(const struct command *command, const char *word)
 /* A word that a command does not know is an error, not something to pass over. */
 static bool check_words(const struct command *command, int argc, char **argv)
 {
+	bool has_value;
+
 	for (int i = 1; i < argc; i++) {
-		if (!knows(command, argv[i])) {
+		if (!knows(command, argv[i], &has_value)) {
 			fprintf(stderr, "c1d %s: there is no '%s'; c1d help lists what there is\n",
 				command->name, argv[i]);
 			return false;
 		}
-		if (strcmp(argv[i], "--config") == 0 && ++i == argc) {
-			fprintf(stderr, "c1d %s: --config needs a file's name behind it\n",
-				command->name);
+		if (has_value && ++i == argc) {
+			fprintf(stderr, "c1d %s: %s needs a name behind it\n", command->name,
+				argv[i - 1]);
 			return false;
 		}
 	}

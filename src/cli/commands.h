@@ -5,14 +5,7 @@
 
 #include "config/config.h"
 
-enum {
-	EXIT_OK = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
-	EXIT_UNAVAILABLE = 69,
-	EXIT_PERMISSION = 77,
-	EXIT_CONFIG = 78
-};
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNAVAILABLE = 69, EXIT_CONFIG = 78 };
 
 int command_serve(int argc, char **argv);
 int command_check(int argc, char **argv);
@@ -24,6 +17,8 @@ int command_help(int argc, char **argv);
 bool command_settings(int argc, char **argv, struct config *out, int *exit_code);
 /* Is the option there? Options are words of their own: -t, --config FILE. */
 bool command_has(int argc, char **argv, const char *option);
+/* The word behind it, NULL when it is not there. */
+const char *command_option(int argc, char **argv, const char *option);
 
 /* The commands with one line each: for `c1d help`. */
 void command_list(void);

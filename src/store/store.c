@@ -24,10 +24,11 @@ static const struct scheme {
 	const char *name;
 	void *(*open)(const char *uri, const struct store_ops **ops, struct error *err);
 	bool (*check)(const char *uri, struct error *err);
+	bool (*try_write)(const char *uri, const char **how, struct error *err);
 } schemes[] = {
-	{ "mongodb", store_mongo_open, store_mongo_check },
-	{ "mongodb+srv", store_mongo_open, store_mongo_check },
-	{ "sqlite", store_sqlite_open, store_sqlite_check },
+	{ "mongodb", store_mongo_open, store_mongo_check, store_mongo_try_write },
+	{ "mongodb+srv", store_mongo_open, store_mongo_check, store_mongo_try_write },
+	{ "sqlite", store_sqlite_open, store_sqlite_check, store_sqlite_try_write },
 };
 
 /* --- which store --- */
@@ -54,6 +55,13 @@ bool store_check_uri(const char *uri, struct error *err)
 	const struct scheme *scheme = scheme_of(uri, err);
 
 	return scheme && scheme->check(uri, err);
+}
+
+bool store_try_write(const char *uri, const char **how, struct error *err)
+{
+	const struct scheme *scheme = scheme_of(uri, err);
+
+	return scheme && scheme->try_write(uri, how, err);
 }
 
 struct store *store_open(const struct config *config, struct shm *shm, struct error *err)

@@ -52,5 +52,7 @@ void *store_mongo_open(const char *uri, const struct store_ops **ops, struct err
 bool store_mongo_check(const char *uri, struct error *err);
 void *store_sqlite_open(const char *uri, const struct store_ops **ops, struct error *err);
 bool store_sqlite_check(const char *uri, struct error *err);
+bool store_mongo_try_write(const char *uri, const char **how, struct error *err);
+bool store_sqlite_try_write(const char *uri, const char **how, struct error *err);
 
 #endif

@@ -62,6 +62,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--port-file", metavar="F", type=pathlib.Path, help="the lines of stdout, written there too")
     parser.add_argument("--pace-ms", type=float, default=15, help="time between deltas")
     parser.add_argument("--key", help="the only key that is accepted; any but `bad` without it")
+    parser.add_argument("--models", action="store_true", help="there is a list of models, GET /models")
     parser.add_argument("--body-max", type=int, default=16 * 2**20, help="longer requests: 413")
     parser.add_argument("--table", action="store_true", help="print README.md's tables and end")
     return parser.parse_args()
@@ -69,7 +70,7 @@ def arguments() -> argparse.Namespace:
 
 async def serve(options: argparse.Namespace, parent: int) -> None:
     loop = asyncio.get_running_loop()
-    app = App(key=options.key, pace_ms=options.pace_ms, body_max=options.body_max)
+    app = App(key=options.key, pace_ms=options.pace_ms, body_max=options.body_max, models=options.models)
     secure: dict[str, Any] = {}
     if options.tls or options.tls_self:
         files = options.tls or tls.make(options.tls_self, options.tls_kind)

@@ -11,6 +11,7 @@ from player import Steps
 from stats import Gates, Stats
 
 CHAT = "/v1/embed/chat/completions"
+MODELS = "/v1/embed/models"  # the API's documents name none; other servers of its protocol have one
 WAIT_MAX = 60.0
 Ended = Callable[[str, int], None]
 
@@ -26,8 +27,8 @@ def json_answer(reply: Any, value: Any, status: int = 200) -> Steps:
 
 
 class App:
-    def __init__(self, *, key: str | None, pace_ms: float, body_max: int) -> None:
-        self.key, self.pace, self.body_max = key, pace_ms / 1000, body_max
+    def __init__(self, *, key: str | None, pace_ms: float, body_max: int, models: bool = False) -> None:
+        self.key, self.pace, self.body_max, self.models = key, pace_ms / 1000, body_max, models
         self.stats, self.gates = Stats(), Gates()
         self.number = 0
 
@@ -36,6 +37,8 @@ class App:
         path = request.target.partition("?")[0]
         if path == CHAT and request.method == "POST":
             return self.chat(request, reply)
+        if path == MODELS and request.method == "GET" and self.models:
+            return self.list_models(request, reply), nothing
         if self.route(request):
             return self.control(request, reply)
         self.stats.count("strays")
@@ -60,6 +63,16 @@ class App:
             self.stats.count(outcome, chat.prompt)
         return script.play(chat, reply, self.gates), ended
 
+    def takes_key(self, request: Request) -> bool:
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        return scheme == "Bearer" and key not in ("", "bad") and self.key in (None, key)
+
+    def list_models(self, request: Request, reply: Any) -> Steps:
+        self.keep(request, None)
+        if not self.takes_key(request):
+            return script.refusal(reply, 403, "missing or invalid API key")
+        return json_answer(reply, {"object": "list", "data": [{"id": "c1/test", "object": "model"}]})
+
     def read(self, request: Request) -> script.Chat:
         try:
             body = json.loads(request.body)
@@ -67,8 +80,7 @@ class App:
             self.keep(request, None)
             raise script.Refused(400, "the body is no JSON") from wrong
         self.keep(request, body)
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        if scheme != "Bearer" or key in ("", "bad") or (self.key and key != self.key):
+        if not self.takes_key(request):
             raise script.Refused(403, "missing or invalid API key")
         if len(request.body) > self.body_max:
             raise script.Refused(413, "the request is too large")

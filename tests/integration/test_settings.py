@@ -5,11 +5,11 @@ import subprocess
 
 import pytest
 
-from house import ROOT, free_port
+from house import ROOT
 
 PROGRAM = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
 OURS = ("C1D_", "THESYS_", "MONGODB_", "DATABASE_", "REDIS_", "FIREBASE_")
-OK, USAGE, UNAVAILABLE, CONFIG = 0, 2, 69, 78
+OK, USAGE, CONFIG = 0, 2, 78
 
 
 @pytest.fixture
@@ -169,21 +169,7 @@ def test_a_store_address_that_is_wrong_is_told_without_its_password(c1d, uri):
     assert "pass" not in report.replace("password", "") and "p@ss" not in report and "pa:ss" not in report
 
 
-# --- the other commands ---
-def test_check_tries_store_and_model(c1d, upstream):
-    done = c1d("check", THESYS_BASE_URL=upstream.base_url, THESYS_API_KEY="sk-th-canary")
-    assert done.returncode == OK, done
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["ok"] * 3 and "canary" not in done.stdout
-
-
-@pytest.mark.parametrize("settings", [{"THESYS_BASE_URL": "http://127.0.0.1:{port}/v1"}, {"THESYS_API_KEY": ""},
-                                      {"C1D_STORE": "sqlite:/proc/none/c1d.db"}])
-def test_check_tells_what_does_not_answer(c1d, upstream, settings):
-    given = {"THESYS_BASE_URL": upstream.base_url, "THESYS_API_KEY": "k", **settings}
-    done = c1d("check", **{name: value.format(port=free_port()) for name, value in given.items()})
-    assert done.returncode == UNAVAILABLE and done.stdout.count("FAIL") == 1, done
-
-
+# --- the other commands (check: test_check.py) ---
 @pytest.mark.parametrize("command", ["version", "--version"])
 def test_version_names_each_library_as_built_and_as_running(c1d, command):
     done = c1d(command)

@@ -185,6 +185,13 @@ static void start_driver(void)
 	mongoc_init();
 }
 
+void mongo_start_driver(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, start_driver);
+}
+
 static bool ping(void *self, struct error *err)
 {
 	struct mongo *mongo = self;
@@ -216,11 +223,10 @@ static void mongo_free(void *self)
 
 void *store_mongo_open(const char *text, const struct store_ops **ops, struct error *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct mongo *mongo = NULL;
 	mongoc_uri_t *uri;
 
-	pthread_once(&once, start_driver);
+	mongo_start_driver();
 	if (!(uri = mongo_uri(text, err)))
 		return NULL;
 	log_redact(mongoc_uri_get_password(uri));

@@ -3,6 +3,7 @@
  *
  *   mongo.c           opening, indexes, clients, errors
  *   mongo_uri.c       the URI: checked, and our defaults set where it is silent
+ *   mongo_try.c       can it be written? for `c1d check`
  *   mongo_document.c  documents <-> struct thread, struct message
  *   mongo_thread.c, mongo_message.c, mongo_node.c   the operations
  */
@@ -49,6 +50,9 @@ const bson_t *mongo_find_one(struct mongo_call *call, mongoc_collection_t *colle
 /* updateOne; *matched: did the filter match? */
 bool mongo_update(struct mongo_call *call, mongoc_collection_t *collection, const bson_t *filter,
 		  const bson_t *update, bool *matched, struct error *err);
+
+/* Once a process, as often as it is called. */
+void mongo_start_driver(void);
 
 /* --- mongo_uri.c --- */
 /* NULL with ERROR_CONFIG: the reason, nothing secret. */

@@ -4,11 +4,9 @@
 
 #include "base/log.h"
 
-#define SCHEME "sqlite:"
-
 bool store_sqlite_check(const char *uri, struct error *err)
 {
-	const char *path = uri + strlen(SCHEME);
+	const char *path = uri + strlen(SQLITE_SCHEME);
 
 	if (*path == '\0' || path[strlen(path) - 1] == '/')
 		return error_set(err, ERROR_CONFIG,
@@ -70,12 +68,13 @@ void *store_sqlite_open(const char *uri, const struct store_ops **ops, struct er
 	struct sqlite_pool *pool;
 	struct sqlite_call call;
 
-	if (!store_sqlite_check(uri, err) || !(pool = sqlite_pool_open(uri + strlen(SCHEME), err)))
+	if (!store_sqlite_check(uri, err) ||
+	    !(pool = sqlite_pool_open(uri + strlen(SQLITE_SCHEME), err)))
 		return NULL;
 	if (sqlite_begin(pool, false, &call, &mine))
 		sqlite_end(&call, true, &mine);
 	else
-		log_error("store file not opened", LOG_T("file", uri + strlen(SCHEME)));
+		log_error("store file not opened", LOG_T("file", uri + strlen(SQLITE_SCHEME)));
 	if (mine.code == ERROR_CONFIG) {
 		sqlite_pool_free(pool);
 		if (err)

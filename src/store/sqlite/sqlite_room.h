@@ -5,6 +5,7 @@
  *   sqlite_pool.c    connections, and a call's transaction on one of them
  *   sqlite_file.c    one connection: the file, its settings, its tables
  *   sqlite_query.c   statements, columns, errors
+ *   sqlite_try.c     could it be written? for `c1d check`
  *   sqlite_fold.c    fold(text) for SQL
  *   sqlite_thread.c, sqlite_message.c, sqlite_turn.c, sqlite_node.c   the functions
  *
@@ -17,6 +18,7 @@
 
 #include <sqlite3.h>
 
+#define SQLITE_SCHEME  "sqlite:"
 #define SQLITE_WAIT_MS 5000 /* longest wait for a connection or for another writer */
 
 /* --- sqlite_file.c --- */

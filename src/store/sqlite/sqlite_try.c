@@ -1,0 +1,93 @@
+/*
+ * sqlite_try: could the store be written, now and by this user? For `c1d check`: it leaves
+ * everything as it found it, so it makes no file and begins what it takes back.
+ */
+#include "sqlite_room.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define TRY_WAIT_MS 2000
+#define LOG_ENDING  "-wal"
+
+static bool is_there(const char *path)
+{
+	return faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0;
+}
+
+/* Cuts the last name off. false: there is none. */
+static bool cut_name(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (!slash || slash == path)
+		return false;
+	*slash = '\0';
+	return true;
+}
+
+/* Opening would make the file, and the folder that it lies in. */
+static bool could_be_made(const char *path, struct error *err)
+{
+	char folder[PATH_MAX];
+
+	if (snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder)
+		return error_set(err, ERROR_CONFIG, "The path of the store's file is too long.");
+	if (!cut_name(folder))
+		snprintf(folder, sizeof folder, "%s", *path == '/' ? "/" : ".");
+	else if (!is_there(folder))
+		cut_name(folder);
+	return faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0 ||
+	       error_set(err, ERROR_STORE_DOWN, "The store's file is not there, and in %.150s: %s.",
+			 folder, strerror(errno));
+}
+
+/* A log that lies there, of a service that runs or was killed, stays as it is; closing would
+ * otherwise take it into the file. */
+static void keep_log(sqlite3 *db, const char *path)
+{
+	char log[PATH_MAX + sizeof LOG_ENDING];
+
+	snprintf(log, sizeof log, "%s" LOG_ENDING, path);
+	if (is_there(log))
+		sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
+static bool begin_and_take_back(sqlite3 *db, struct error *err)
+{
+	bool ok = sql_run(db, NULL, err, "BEGIN IMMEDIATE", NULL, 0) &&
+		  sql_run(db, NULL, err, "CREATE TABLE c1d_check (taken_back)", NULL, 0);
+
+	if (!sqlite3_get_autocommit(db))
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return ok;
+}
+
+bool store_sqlite_try_write(const char *uri, const char **how, struct error *err)
+{
+	const char *path = uri + strlen(SQLITE_SCHEME);
+	sqlite3 *db = NULL;
+	bool ok;
+
+	if (!store_sqlite_check(uri, err))
+		return false;
+	if (!is_there(path)) {
+		*how = "its file is not there yet and can be made";
+		return could_be_made(path, err);
+	}
+	*how = "a write was begun and taken back";
+	ok = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
+	     SQLITE_OK;
+	if (ok) {
+		sqlite3_busy_timeout(db, TRY_WAIT_MS);
+		keep_log(db, path);
+		ok = begin_and_take_back(db, err);
+	} else {
+		sqlite_fail(db, err);
+	}
+	sqlite3_close(db);
+	return ok;
+}
