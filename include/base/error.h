@@ -23,6 +23,7 @@
 	X(ERROR_BAD_ID, 400, "bad_id", "An id is not well-formed")                                 \
 	X(ERROR_UNAUTHORIZED, 401, "unauthorized", "Not signed in")                                \
 	X(ERROR_ACCESS_DENIED, 403, "access_denied", "Access denied")                              \
+	X(ERROR_FOREIGN_ORIGIN, 403, "foreign_origin", "Not from this page")                       \
 	X(ERROR_NOT_FOUND, 404, "not_found", "Not found")                                          \
 	X(ERROR_METHOD, 405, "method_not_allowed", "Method not allowed")                           \
 	X(ERROR_CONFLICT, 409, "conflict", "Conflict")                                             \

@@ -39,6 +39,7 @@
 	X(answer_max, "C1D_ANSWER_MAX", BYTES, "8m", 1024, 8 << 20, "cap of one answer; it ends there with status length") \
 	X(socket, "C1D_SOCKET", TEXT, "/run/c1d-socket/c1d.sock", 0, 0, "socket that nginx connects to, unless systemd passes one") \
 	X(socket_group, "C1D_SOCKET_GROUP", TEXT, NULL, 0, 0, "group of the socket (mode 0660); the web server's") \
+	X(origins, "C1D_ORIGINS", TEXT, NULL, 0, 0, "origins of pages elsewhere that may call this (https://host), separated by spaces") \
 	X(workers, "C1D_WORKERS", COUNT, "0", 0, 64, "worker processes; 0 is one a core") \
 	X(threads, "C1D_THREADS", COUNT, "16", 1, 256, "request threads a worker") \
 	X(runs_max, "C1D_RUNS_MAX", COUNT, "4000", 1, 100000, "runs in flight a worker; more are refused with 503") \

@@ -12,7 +12,7 @@
 /* The JSON alone: also the data of an SSE `error` event. */
 bool problem_json(const struct error *err, const char *request_id, struct buffer *out);
 
-/* Replaces whatever the response held: status, Retry-After, Link, Allow is kept when set before. */
+/* Replaces whatever the response held but the kept headers: status, Retry-After, Link. */
 void problem_response(const struct error *err, const char *request_id, struct response *response);
 
 #endif

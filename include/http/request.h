@@ -12,8 +12,7 @@
 
 /* The request headers that c1d reads; any other never gets past the transport. */
 #define REQUEST_HEADERS(X)                                                                         \
-	X(AUTHORIZATION, "HTTP_AUTHORIZATION")                                                     \
-	X(COOKIE, "HTTP_COOKIE")                                                                   \
+	X(HOST, "HTTP_HOST")                                                                       \
 	X(ORIGIN, "HTTP_ORIGIN")                                                                   \
 	X(SEC_FETCH_SITE, "HTTP_SEC_FETCH_SITE")                                                   \
 	X(IDEMPOTENCY_KEY, "HTTP_IDEMPOTENCY_KEY")                                                 \
@@ -21,8 +20,6 @@
 	X(IF_NONE_MATCH, "HTTP_IF_NONE_MATCH")                                                     \
 	X(LAST_EVENT_ID, "HTTP_LAST_EVENT_ID")                                                     \
 	X(ACCEPT, "HTTP_ACCEPT")                                                                   \
-	X(TRACEPARENT, "HTTP_TRACEPARENT")                                                         \
-	X(TRACESTATE, "HTTP_TRACESTATE")                                                           \
 	X(CONTENT_TYPE, "CONTENT_TYPE")
 
 enum request_header {
@@ -47,6 +44,7 @@ struct request {
 	void *transport;
 	char id[REQUEST_ID_MAX]; /* the web server's when it is well-formed, else ours */
 	struct slice remote_addr;
+	bool is_https; /* as far as the web server knows: TLS may have ended before it */
 	int64_t arrived_ms, arrived_us; /* monotonic, the same moment */
 	struct arena *arena;            /* lives as long as the request */
 };

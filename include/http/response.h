@@ -16,6 +16,7 @@ struct stream_ticket; /* stream/engine.h */
 struct response {
 	int status;
 	struct buffer headers; /* "Name: value\r\n" each, without the blank line */
+	size_t kept;           /* bytes of headers that stay whatever becomes of the answer */
 	struct buffer body;
 	const char *route;            /* the route's template, for log and metrics; a literal */
 	int route_label;              /* its number in M_REQUESTS */
@@ -26,6 +27,11 @@ struct response {
 
 void response_init(struct response *response);
 void response_done(struct response *response);
+
+/* What the headers hold by now stays, also when the answer becomes a problem. */
+void response_keep(struct response *response);
+/* The answer becomes another one: all but the kept headers is dropped. */
+void response_restart(struct response *response);
 
 /* false (and nothing added) when the value holds a control character or does not fit. */
 bool response_header(struct response *response, const char *name, struct slice value);

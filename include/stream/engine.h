@@ -39,6 +39,8 @@ struct stream_options {
 	bool errors_card;     /* raw: failures are shown as a card, with 200 */
 	int64_t offset;       /* follow from this byte of the answer */
 	char request_id[64];
+	size_t headers_kept; /* how much of the answer's headers stays when it is a problem instead
+			      */
 };
 
 struct run_start {

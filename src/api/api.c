@@ -1,5 +1,5 @@
-/* api: the one walk of a request: route, body, caller, handler, and any error to a problem body in
- * one place. */
+/* api: the one walk of a request: origin, route, body, caller, handler, and any error to a problem
+ * body in one place. */
 #include "api_room.h"
 
 #include "base/id.h"
@@ -63,13 +63,12 @@ static bool method_is(const struct route *route, struct slice method)
 	       (slice_is(method, "HEAD") && strcmp(route->method, "GET") == 0);
 }
 
-/* The table holds each template with the same method once, so the first match is the only one. */
-static const struct route *find_route(struct call *call, struct error *err)
+/* The line for this method, which the table holds once, or the methods that the path takes. */
+static const struct route *match(struct call *call, struct slice ids[API_IDS_MAX], char allow[64])
 {
 	const struct request *request = call->request;
-	struct slice ids[API_IDS_MAX] = { { NULL, 0 }, { NULL, 0 } };
-	char allow[64] = "";
 
+	allow[0] = '\0';
 	for (size_t i = 0; i < route_count; i++) {
 		if (!matches(routes[i].template, request->path, ids))
 			continue;
@@ -78,35 +77,46 @@ static const struct route *find_route(struct call *call, struct error *err)
 		if (!allow[0])
 			call->response->route_label = (int)i + 1;
 		call->response->route = routes[i].template;
-		if (method_is(&routes[i], request->method)) {
-			for (int n = 0; n < API_IDS_MAX; n++)
-				call->ids[n] =
-					ids[n].len > 0 ? arena_copy(call->arena, ids[n]) : NULL;
+		if (method_is(&routes[i], request->method))
 			return &routes[i];
-		}
-		snprintf(allow + strlen(allow), sizeof allow - strlen(allow), "%s%s",
-			 allow[0] ? ", " : "", routes[i].method);
+		snprintf(allow + strlen(allow), 64 - strlen(allow), "%s%s", allow[0] ? ", " : "",
+			 routes[i].method);
+	}
+	return NULL;
+}
+
+/* NULL with an error, or, for OPTIONS, with none: that is answered here. */
+static const struct route *find_route(struct call *call, struct error *err)
+{
+	struct slice ids[API_IDS_MAX] = { { NULL, 0 }, { NULL, 0 } };
+	const struct route *route;
+	char allow[64];
+
+	if ((route = match(call, ids, allow))) {
+		for (int n = 0; n < API_IDS_MAX; n++)
+			call->ids[n] = ids[n].len > 0 ? arena_copy(call->arena, ids[n]) : NULL;
+		return route;
 	}
 	if (!allow[0]) {
 		error_set(err, ERROR_NOT_FOUND, "There is nothing here.");
-		return NULL;
+	} else if (slice_is(call->request->method, "OPTIONS")) {
+		cors_answer_options(call, allow);
+	} else {
+		response_header(call->response, "Allow", slice_of(allow));
+		response_keep(call->response);
+		error_set(err, ERROR_METHOD, "This address takes %s.", allow);
 	}
-	response_header(call->response, "Allow", slice_of(allow));
-	error_set(err, ERROR_METHOD, "This address takes %s.", allow);
 	return NULL;
 }
 
 /* --- the body --- */
 
+/* Said, not guessed: a page elsewhere cannot say JSON without being asked for leave first. */
 static bool is_json_type(struct slice type)
 {
 	static const char name[] = "application/json";
 	size_t len = sizeof name - 1;
 
-	/* None: a program that did not say. A browser always does, and a page elsewhere cannot say
-	 * JSON unasked. */
-	if (type.len == 0)
-		return true;
 	return type.len >= len && strncasecmp(type.ptr, name, len) == 0 &&
 	       (type.len == len || strchr("; \t", type.ptr[len]));
 }
@@ -150,16 +160,25 @@ static bool find_caller(struct call *call, const struct route *route, struct err
 
 /* --- the walk --- */
 
+static bool serve(struct call *call, const struct route *route, struct json **root,
+		  struct error *err)
+{
+	return read_body(call, route, root, err) && find_caller(call, route, err) &&
+	       (!call->arena->failed ||
+		error_set(err, ERROR_OVERLOADED, "No memory for this request.")) &&
+	       route->handle(call, err);
+}
+
 static bool walk(struct call *call, struct json **root, struct error *err)
 {
 	const struct route *route;
 
-	return request_split_target(call->request, err) && (route = find_route(call, err)) &&
-	       (call->request->body = SLICE(""), read_body(call, route, root, err)) &&
-	       find_caller(call, route, err) &&
-	       (!call->arena->failed ||
-		error_set(err, ERROR_OVERLOADED, "No memory for this request.")) &&
-	       route->handle(call, err);
+	cors_begin(call);
+	if (!request_split_target(call->request, err))
+		return false;
+	if (!(route = find_route(call, err)))
+		return err->code == ERROR_NONE;
+	return cors_admit(call, err) && serve(call, route, root, err);
 }
 
 void api_handle(struct api *api, struct request *request, struct response *response)
@@ -170,6 +189,7 @@ void api_handle(struct api *api, struct request *request, struct response *respo
 	struct error err = { 0 };
 	struct json *root = NULL;
 
+	request->body = SLICE("");
 	response->route = ROUTE_UNKNOWN;
 	response->route_label = 0;
 	if (!walk(&call, &root, &err)) {

@@ -3,6 +3,7 @@
  * writing values.
  *
  *   api.c        the walk: route, body, caller, handler, problem
+ *   cors.c       pages elsewhere: refused, or told what they may
  *   routes.c     the table
  *   fields.c     JSON fields and query parameters, checked and named in errors
  *   render.c     threads, messages and runs as JSON
@@ -13,6 +14,7 @@
 
 #include "api/api.h"
 #include "base/json.h"
+#include "guard/origin.h"
 #include "model/caller.h"
 #include "service/runs.h"
 
@@ -26,6 +28,7 @@ struct call {
 	struct arena *arena;
 	const char *ids[API_IDS_MAX]; /* the path's, checked, in order */
 	const struct json *body;      /* an object; NULL for a route without a body */
+	enum origin origin;
 	struct caller caller;
 };
 
@@ -87,6 +90,14 @@ void render_run(struct json_writer *w, const struct run_info *run);
 struct json_writer answer_json(struct call *call, int status);
 /* False when the answer did not fit into memory. */
 bool answer_done(const struct call *call, struct error *err);
+
+/* --- cors.c --- */
+/* Finds call->origin, and puts what a listed page needs into the response's kept headers. */
+void cors_begin(struct call *call);
+/* ERROR_FOREIGN_ORIGIN when this page may not do this. */
+bool cors_admit(const struct call *call, struct error *err);
+/* Answers OPTIONS on an address that takes these methods, a preflight included. */
+void cors_answer_options(struct call *call, const char *methods);
 
 /* --- handlers --- */
 api_handler chat_post, threads_list, threads_create, thread_get, thread_update, thread_delete,

@@ -31,6 +31,7 @@ bool stream_query(const struct call *call, struct stream_options *out, struct er
 	options.format = format == 1 ? STREAM_SSE : STREAM_RAW;
 	options.errors_card = card == 1;
 	options.keepalive_ms = keepalive_s * 1000;
+	options.headers_kept = call->response->kept;
 	snprintf(options.request_id, sizeof options.request_id, "%s", call->request->id);
 	*out = options;
 	return true;
@@ -214,8 +215,8 @@ static bool answer_card(struct call *call, const struct error *problem, struct e
 {
 	struct response *response = call->response;
 
-	response_json(response, 200);
-	buffer_reset(&response->headers);
+	response_restart(response);
+	response->status = 200;
 	response->error = problem->code;
 	response_header(response, "Content-Type", SLICE("text/plain; charset=utf-8"));
 	response_header(response, "Cache-Control", SLICE("no-store, no-transform"));

@@ -149,6 +149,29 @@ static void check_base_url(struct load *load)
 		url[--len] = '\0';
 }
 
+/* As browsers write an origin: lower case, no path, no default port. '*' is none: a list of its own
+ * is what makes cookies safe. */
+static void check_origins(struct load *load)
+{
+	const char *at = load->config.origins ? load->config.origins : "";
+
+	while (*(at += strspn(at, " \t,"))) {
+		size_t len = strcspn(at, " \t,");
+		size_t scheme = strncmp(at, "https://", 8) == 0  ? 8
+				: strncmp(at, "http://", 7) == 0 ? 7
+								 : 0;
+
+		if (!scheme || len == scheme ||
+		    strspn(at + scheme, "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]") <
+			    len - scheme)
+			config_problem(load, "settings",
+				       "write each as https://host or https://host:port, in lower "
+				       "case and without a path",
+				       "C1D_ORIGINS: %.*s is no origin", (int)len, at);
+		at += len;
+	}
+}
+
 static void check_all(struct load *load)
 {
 	const struct config *config = &load->config;
@@ -159,6 +182,7 @@ static void check_all(struct load *load)
 	check_word(load, "C1D_LOG_LEVEL", config->log_level, "error warn notice info debug");
 	check_word(load, "C1D_LOG_FORMAT", config->log_format, "auto json text journal");
 	check_base_url(load);
+	check_origins(load);
 	if (config->state_dir)
 		choose_store(load);
 }

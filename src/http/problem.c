@@ -2,8 +2,6 @@
 #include "http/problem.h"
 
 #include "base/json.h"
-#include <stdio.h>
-#include <string.h>
 
 bool problem_json(const struct error *err, const char *request_id, struct buffer *out)
 {
@@ -34,30 +32,13 @@ bool problem_json(const struct error *err, const char *request_id, struct buffer
 	return !out->failed;
 }
 
-/* `Allow` survives: the route table put it there before the walk failed. */
-static void keep_allow(struct response *response, char allow[128])
-{
-	const char *found =
-		response->headers.data ? strstr(response->headers.data, "Allow: ") : NULL;
-
-	allow[0] = '\0';
-	if (found)
-		snprintf(allow, 128, "%.*s", (int)strcspn(found + 7, "\r"), found + 7);
-}
-
 void problem_response(const struct error *err, const char *request_id, struct response *response)
 {
-	char allow[128];
-
-	keep_allow(response, allow);
-	buffer_reset(&response->headers);
-	buffer_reset(&response->body);
+	response_restart(response);
 	response->status = error_status(err->code);
 	response_header(response, "Content-Type", SLICE("application/problem+json"));
 	response_header(response, "Cache-Control", SLICE("no-store"));
 	response_header(response, "X-Content-Type-Options", SLICE("nosniff"));
-	if (allow[0])
-		response_header(response, "Allow", slice_of(allow));
 	if (err->retry_after_s > 0)
 		response_headerf(response, "Retry-After", "%d", err->retry_after_s);
 	if (err->link[0])

@@ -19,6 +19,19 @@ void response_done(struct response *response)
 	buffer_done(&response->body);
 }
 
+void response_keep(struct response *response)
+{
+	response->kept = response->headers.len;
+}
+
+void response_restart(struct response *response)
+{
+	response->headers.failed = false;
+	if (response->headers.data)
+		response->headers.data[response->headers.len = response->kept] = '\0';
+	buffer_reset(&response->body);
+}
+
 bool response_header(struct response *response, const char *name, struct slice value)
 {
 	struct buffer *out = &response->headers;

@@ -55,6 +55,7 @@ static bool take_params(struct incoming *in)
 	request->method = param(in, "REQUEST_METHOD");
 	request->target = param(in, "REQUEST_URI");
 	request->remote_addr = param(in, "REMOTE_ADDR");
+	request->is_https = slice_is(param(in, "HTTPS"), "on");
 	for (int i = 0; i < HEADER_COUNT; i++)
 		request->headers[i] = param(in, header_params[i]);
 	choose_id(request, param(in, "HTTP_X_REQUEST_ID"));

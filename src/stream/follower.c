@@ -174,6 +174,9 @@ static void end_with_problem(struct follower *f)
 	struct response response;
 
 	response_init(&response);
+	buffer_append(&response.headers,
+		      (struct slice){ f->headers.data, f->options.headers_kept });
+	response_keep(&response);
 	problem_response(&f->run->error, f->options.request_id, &response);
 	f->begun = f->ending = true;
 	f->status = response.status;

@@ -25,6 +25,7 @@ def request(method, target, headers, body):
     """The bytes of a whole request."""
     params = {"REQUEST_METHOD": method, "REQUEST_URI": target, "QUERY_STRING": target.partition("?")[2],
               "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1", "CONTENT_LENGTH": str(len(body)),
+              **({"CONTENT_TYPE": "application/json"} if body else {}),
               **{"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()}}
     chunks = [body[at:at + 65535] for at in range(0, len(body), 65535)]
     return b"".join([record(BEGIN, RESPONDER), record(PARAMS, pairs(params)), record(PARAMS),

@@ -346,6 +346,9 @@ class Site:
         return f"http://{self.host}:{self.port}"
 
     def request(self, method, path, body=None, headers=None, timeout=DEADLINE_S):
+        """A body is JSON unless headers are given."""
+        if headers is None and body is not None:
+            headers = {"Content-Type": "application/json"}
         connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
         try:
             connection.request(method, path, body, headers or {})

@@ -130,7 +130,8 @@ def test_it_ends_in_mid_stream_within_5_s(demo):
     running = demo()
     with socket.create_connection(("127.0.0.1", running.port)) as client:
         body = json.dumps({"thread_id": "t2", "message": "fault:endless;pace=50"}).encode()
-        client.sendall(b"POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        client.sendall(b"POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                       b"Content-Length: %d\r\n\r\n" % len(body) + body)
         assert client.recv(65536).startswith(b"HTTP/1.1 200")
         code, took = running.end()
     assert code == 0 and took < ENDS_WITHIN_S

@@ -145,6 +145,7 @@ static void a_problem_says_what_and_where(void **state)
 	(void)state;
 	response_init(&response);
 	response_header(&response, "Allow", SLICE("GET, POST"));
+	response_keep(&response);
 	response_json(&response, 200);
 	buffer_append(&response.body, SLICE("{\"half\":"));
 	error_field(&err, ERROR_VALIDATION, "thread_id", "No \"%s\".", "x");
