@@ -38,6 +38,7 @@ struct shm {
 	_Atomic int64_t look_ms;        /* when a saver last looked whether the C1 API is there */
 	_Atomic int64_t beat_ms;        /* when a saver last renewed this node's entry */
 	_Atomic int64_t adopt_ms;       /* when a saver last looked for answers of dead workers */
+	_Atomic int64_t sweep_ms;       /* when old spool files were last swept */
 	_Atomic int64_t store_probe_ms; /* when a saver last took the duty of probing */
 	/* The last word on the C1 API, for /health. 0 = never asked. */
 	_Atomic bool llm_asked; /* a question has told; until then connections do */

@@ -22,7 +22,8 @@ struct service *service_open(const struct config *config, struct shm *shm, struc
 	if (!node_name(config->state_dir, service->node, err) ||
 	    !(service->spools = spool_dir_open(config->spool_path, &limits, err)) ||
 	    !(service->store = store_open(config, shm, err)) ||
-	    !(service->savers = savers_open(service, err))) {
+	    !(service->savers = savers_open(service, err)) ||
+	    !(service->duties = duties_open(service, err))) {
 		service_close(service);
 		return NULL;
 	}
@@ -33,6 +34,7 @@ void service_close(struct service *service)
 {
 	if (!service)
 		return;
+	duties_free(service->duties);
 	savers_free(service->savers);
 	store_free(service->store);
 	spool_dir_free(service->spools);
@@ -41,12 +43,13 @@ void service_close(struct service *service)
 
 bool service_start(struct service *service, struct error *err)
 {
-	return savers_start(service->savers, err);
+	return savers_start(service->savers, err) && duties_start(service->duties, err);
 }
 
 void service_stop(struct service *service, int64_t deadline_ms)
 {
 	savers_stop(service->savers, deadline_ms);
+	duties_stop(service->duties);
 }
 
 void service_run_ended(void *ctx, struct spool *spool)
@@ -58,9 +61,8 @@ void service_run_ended(void *ctx, struct spool *spool)
 
 void service_run_left(void *ctx, struct spool *spool)
 {
-	struct service *service = ctx;
-
-	savers_look_after(service->savers, spool);
+	(void)ctx;
+	unattended_add(spool);
 }
 
 void service_health(struct service *service, struct health *out)

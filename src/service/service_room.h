@@ -4,7 +4,8 @@
  *   service.c           opens and closes, health
  *   node.c              the name of this node, kept in the state folder
  *   turn.c, turn_known.c, turn_claim.c, prompt.c  a question on its way to the engine
- *   saver.c             ended answers on their way to the store
+ *   savers.c            ended answers on their way to the store
+ *   duties.c, nodes.c, upstream.c, unattended.c  what a worker does besides answering
  *   service_threads.c, service_messages.c  reading and editing
  */
 #ifndef SERVICE_ROOM_H
@@ -14,6 +15,7 @@
 
 #define NODE_NAME_SIZE 9 /* 8 hex digits and the NUL */
 
+struct duties;
 struct savers;
 
 struct service {
@@ -23,6 +25,8 @@ struct service {
 	struct store *store;
 	struct spool_dir *spools;
 	struct savers *savers;
+	struct duties *duties;
+	bool store_seen_up; /* duties.c: when it looked last */
 	char node[NODE_NAME_SIZE];
 };
 
@@ -30,21 +34,25 @@ struct service {
 /* Reads the node's name from the state folder, makes one at the first start. */
 bool node_name(const char *state_dir, char out[NODE_NAME_SIZE], struct error *err);
 
-/* --- saver.c: two threads a worker --- */
+/* --- savers.c: two threads a worker --- */
 struct savers *savers_open(struct service *service, struct error *err);
 bool savers_start(struct savers *savers, struct error *err);
 /* Waits until nothing is left to save or the deadline (monotonic); what is left stays in the spool.
  */
 void savers_stop(struct savers *savers, int64_t deadline_ms);
 void savers_free(struct savers *savers);
-/* Any thread; takes the reference; never blocks on the store. */
+/* Any thread; takes the reference; never blocks, and costs the same however many wait. */
 void savers_add(struct savers *savers, struct spool *spool);
-
+/* Behind an outage nothing waits for its turn of the backoff. */
+void savers_store_is_back(struct savers *savers);
 /* At once, by the caller; the engine is told. The reference stays the caller's. */
 bool savers_save_now(struct service *service, struct spool *spool, struct error *err);
-/* Any thread; takes the reference: is the user of this run within the cap of runs that nobody
- * follows? */
-void savers_look_after(struct savers *savers, struct spool *spool);
+
+/* --- duties.c: a thread for each kind that may stand still --- */
+struct duties *duties_open(struct service *service, struct error *err);
+bool duties_start(struct duties *duties, struct error *err);
+void duties_stop(struct duties *duties);
+void duties_free(struct duties *duties);
 
 /* --- nodes.c --- */
 /* Renews this node's entry, ends what nodes left that are gone, forgets what is old. Blocks on the
@@ -57,9 +65,10 @@ void nodes_beat(struct service *service);
 void upstream_look(struct service *service);
 
 /* --- unattended.c --- */
-/* Stops the oldest runs of this user that nobody follows, as many as are over C1D_UNATTENDED_MAX.
- */
-void unattended_check(struct service *service, const char *user_id);
+/* The last follower of this run has left. Takes the reference; any thread. */
+void unattended_add(struct spool *spool);
+/* Stops the oldest runs that nobody follows of users who have more than C1D_UNATTENDED_MAX. */
+void unattended_look(struct service *service);
 
 /* --- turn.c --- */
 /* A turn on its way: what every step of it needs. */

@@ -5,7 +5,34 @@
 #include "service_room.h"
 
 #include "base/log.h"
+#include <pthread.h>
 #include <stdlib.h>
+
+/* --- runs whose last follower has gone: to be looked after, off the engine's thread --- */
+
+struct left {
+	struct left *next;
+	struct spool *spool;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all_left */
+static struct left *all_left;
+
+void unattended_add(struct spool *spool)
+{
+	struct left *one = malloc(sizeof *one);
+
+	if (!one) {
+		spool_unref(spool);
+		return;
+	}
+	pthread_mutex_lock(&lock);
+	*one = (struct left){ all_left, spool };
+	all_left = one;
+	pthread_mutex_unlock(&lock);
+}
+
+/* --- of one user --- */
 
 struct unattended {
 	char run_id[ID_MAX + 1];
@@ -57,7 +84,7 @@ static int newest_first(const void *a, const void *b)
 	return strcmp(y->run_id, x->run_id);
 }
 
-void unattended_check(struct service *service, const char *user_id)
+static void check_user(struct service *service, const char *user_id)
 {
 	struct gather gather = { .user_id = user_id };
 	int64_t allowed = service->config->unattended_max;
@@ -74,4 +101,24 @@ void unattended_check(struct service *service, const char *user_id)
 			spool_ask_stop(service->spools, gather.items[i].run_id, NULL);
 		}
 	free(gather.items);
+}
+
+/* Many leave at once when a page or a web server goes: one look a user is enough. */
+void unattended_look(struct service *service)
+{
+	struct left *one, *next;
+
+	pthread_mutex_lock(&lock);
+	one = all_left;
+	all_left = NULL;
+	pthread_mutex_unlock(&lock);
+	for (; one; one = next) {
+		const char *user_id = spool_record(one->spool)->user_id;
+
+		next = one->next;
+		if (!next || strcmp(spool_record(next->spool)->user_id, user_id) != 0)
+			check_user(service, user_id);
+		spool_unref(one->spool);
+		free(one);
+	}
 }

@@ -1,7 +1,10 @@
 /*
- * saver: ended answers on their way to the store. Two threads a worker take them in order; while
- * the store is down they wait (the spool has them, on disk) and one saver of the pool asks every
- * half second whether it is back.
+ * savers: ended answers on their way to the store. Two threads a worker take them in order; what
+ * the store refuses waits its turn of a backoff, and while the store is down all of them wait (the
+ * spool has them, on disk).
+ *
+ * The engine's thread puts them in, so that has to be quick however many wait: there is one queue a
+ * delay, and in each of them whoever came first is due first.
  */
 #include "service_room.h"
 
@@ -13,15 +16,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define SAVER_THREADS  2
-#define RETRY_FIRST_MS 250
-#define RETRY_MAX_MS   5000
-#define IDLE_WAIT_MS   500 /* how often an idle saver looks whether a store that is down is back */
-#define SWEEP_EVERY_MS (60 * 1000)
-#define ADOPT_EVERY_MS 2000             /* how often the pool looks for answers of dead workers */
-#define BEAT_EVERY_MS  5000             /* this node's entry in the store */
-#define LOOK_EVERY_MS  30000            /* is the C1 API there? while no question tells */
-#define KEPT_MS        (15 * 60 * 1000) /* a saved answer stays in the spool so long, for resumes */
+#define SAVER_THREADS 2
+#define IDLE_WAIT_MS  500 /* how often an idle saver looks whether the store is down */
+
+/* How long an answer waits that was refused so often. The first delay is none. */
+static const int64_t delays_ms[] = { 0, 250, 500, 1000, 2000, 4000, 5000 };
+#define DELAYS ((int)(sizeof delays_ms / sizeof delays_ms[0]))
 
 struct save {
 	struct save *next;
@@ -30,17 +30,20 @@ struct save {
 	int tries;
 };
 
+struct queue {
+	struct save *first, **last;
+};
+
 struct savers {
 	struct service *service;
 	pthread_t threads[SAVER_THREADS];
 	int started;
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t changed;
-	struct save *queue; /* oldest first */
-	struct save *left;  /* runs whose last follower has gone: to be looked after */
+	struct queue queues[DELAYS];
 	int busy;
 	bool stopping;
-	int64_t stop_at_ms, sweep_at_ms;
+	int64_t stop_at_ms;
 };
 
 /* --- one save --- */
@@ -97,33 +100,25 @@ bool savers_save_now(struct service *service, struct spool *spool, struct error 
 	return ok;
 }
 
-/* --- the queue --- */
+/* --- the queues --- */
 
-static void put_back(struct savers *savers, struct save *job, const struct error *err)
+static void put(struct savers *savers, struct save *job)
 {
-	int64_t wait_ms = RETRY_FIRST_MS << (job->tries < 5 ? job->tries : 5);
-	struct save **at = &savers->queue;
+	int delay = job->tries < DELAYS ? job->tries : DELAYS - 1;
+	struct queue *queue = &savers->queues[delay];
 
-	if (job->tries++ == 0) {
-		spool_sync(job->spool, NULL); /* from now on the disk is the only promise */
-		metrics_add(M_SAVES_RETRIED, 0, 0, 1);
-		log_warn("answer waits for the store",
-			 LOG_T("run", spool_record(job->spool)->run_id),
-			 LOG_T("error", error_word(err->code)));
-	}
-	job->due_ms = clock_mono_ms() + (wait_ms < RETRY_MAX_MS ? wait_ms : RETRY_MAX_MS);
+	job->next = NULL;
 	pthread_mutex_lock(&savers->lock);
-	while (*at && (*at)->due_ms <= job->due_ms)
-		at = &(*at)->next;
-	job->next = *at;
-	*at = job;
+	job->due_ms = clock_mono_ms() + delays_ms[delay];
+	*queue->last = job;
+	queue->last = &job->next;
+	pthread_cond_signal(&savers->changed);
 	pthread_mutex_unlock(&savers->lock);
 }
 
 void savers_add(struct savers *savers, struct spool *spool)
 {
 	struct save *job = calloc(1, sizeof *job);
-	struct save **at;
 
 	if (!job) {
 		log_error("no memory to save an answer; it stays in the spool",
@@ -132,30 +127,42 @@ void savers_add(struct savers *savers, struct spool *spool)
 		return;
 	}
 	job->spool = spool;
-	job->due_ms = clock_mono_ms();
-	pthread_mutex_lock(&savers->lock);
-	for (at = &savers->queue; *at && (*at)->due_ms <= job->due_ms;)
-		at = &(*at)->next;
-	job->next = *at;
-	*at = job;
-	pthread_cond_signal(&savers->changed);
-	pthread_mutex_unlock(&savers->lock);
+	put(savers, job);
 }
 
-void savers_look_after(struct savers *savers, struct spool *spool)
+static void put_back(struct savers *savers, struct save *job, const struct error *err)
 {
-	struct save *job = calloc(1, sizeof *job);
-
-	if (!job) {
-		spool_unref(spool);
-		return;
+	if (job->tries++ == 0) {
+		spool_sync(job->spool, NULL); /* from now on the disk is the only promise */
+		metrics_add(M_SAVES_RETRIED, 0, 0, 1);
+		log_warn("answer waits for the store",
+			 LOG_T("run", spool_record(job->spool)->run_id),
+			 LOG_T("error", error_word(err->code)));
 	}
-	job->spool = spool;
-	pthread_mutex_lock(&savers->lock);
-	job->next = savers->left;
-	savers->left = job;
-	pthread_cond_signal(&savers->changed);
-	pthread_mutex_unlock(&savers->lock);
+	put(savers, job);
+}
+
+/* The queue whose first job is due before all others; NULL: all are empty. */
+static struct queue *next_due(struct savers *savers)
+{
+	struct queue *found = NULL;
+
+	for (int i = 0; i < DELAYS; i++) {
+		struct queue *queue = &savers->queues[i];
+		if (queue->first && (!found || queue->first->due_ms < found->first->due_ms))
+			found = queue;
+	}
+	return found;
+}
+
+static struct save *take_first(struct queue *queue)
+{
+	struct save *job = queue->first;
+
+	queue->first = job->next;
+	if (!queue->first)
+		queue->last = &queue->first;
+	return job;
 }
 
 static void wait_until(struct savers *savers, int64_t mono_ms)
@@ -165,34 +172,41 @@ static void wait_until(struct savers *savers, int64_t mono_ms)
 	pthread_cond_timedwait(&savers->changed, &savers->lock, &until);
 }
 
-/* The next job that is due; NULL when it is time for something else. Called and left with the lock
- * held. */
+/* The next job that is due; NULL after a while without one. Called and left with the lock held. */
 static struct save *take(struct savers *savers, bool store_up, int64_t now_ms)
 {
-	struct save *job = savers->queue;
+	struct queue *queue = store_up ? next_due(savers) : NULL;
 
-	if (savers->left)
-		return NULL;
-	if (job && store_up && job->due_ms <= now_ms) {
-		savers->queue = job->next;
+	if (queue && queue->first->due_ms <= now_ms) {
 		savers->busy++;
-		return job;
+		return take_first(queue);
 	}
-	wait_until(savers, store_up && job && job->due_ms < now_ms + IDLE_WAIT_MS
-				   ? job->due_ms
+	wait_until(savers, queue && queue->first->due_ms < now_ms + IDLE_WAIT_MS
+				   ? queue->first->due_ms
 				   : now_ms + IDLE_WAIT_MS);
 	return NULL;
 }
 
-/* After an outage nothing waits for its turn of the backoff. */
-static void all_are_due(struct savers *savers)
+void savers_store_is_back(struct savers *savers)
 {
+	struct queue *due = &savers->queues[0];
+
 	pthread_mutex_lock(&savers->lock);
-	for (struct save *job = savers->queue; job; job = job->next)
-		job->due_ms = 0;
+	for (int i = 1; i < DELAYS; i++) {
+		struct queue *queue = &savers->queues[i];
+		for (struct save *job = queue->first; job; job = job->next)
+			job->due_ms = 0;
+		if (!queue->first)
+			continue;
+		*due->last = queue->first;
+		due->last = queue->last;
+		*queue = (struct queue){ NULL, &queue->first };
+	}
 	pthread_cond_broadcast(&savers->changed);
 	pthread_mutex_unlock(&savers->lock);
 }
+
+/* --- the threads --- */
 
 static void work(struct savers *savers, struct save *job)
 {
@@ -212,102 +226,31 @@ static void work(struct savers *savers, struct save *job)
 
 /* While the store is away, waiting for it would only delay the stop: the next start finds the
  * files. */
-static bool is_over(const struct savers *savers, bool store_up, int64_t now_ms)
+static bool is_over(struct savers *savers, bool store_up, int64_t now_ms)
 {
-	bool nothing_to_do = !savers->busy && (!savers->queue || !store_up);
+	bool nothing_to_do = !savers->busy && (!store_up || !next_due(savers));
 
 	return savers->stopping && (now_ms >= savers->stop_at_ms || nothing_to_do);
-}
-
-static void sweep_when_due(struct savers *savers, int64_t now_ms)
-{
-	bool due;
-
-	pthread_mutex_lock(&savers->lock);
-	due = now_ms >= savers->sweep_at_ms;
-	if (due)
-		savers->sweep_at_ms = now_ms + SWEEP_EVERY_MS;
-	pthread_mutex_unlock(&savers->lock);
-	if (due)
-		spool_sweep(savers->service->spools, clock_wall_ms() - KEPT_MS);
-}
-
-static void look_after_all(struct savers *savers)
-{
-	struct save *job, *next;
-
-	pthread_mutex_lock(&savers->lock);
-	job = savers->left;
-	savers->left = NULL;
-	pthread_mutex_unlock(&savers->lock);
-	for (; job; job = next) {
-		next = job->next;
-		/* Many leave at once when a page or a web server goes: one look a user is enough.
-		 */
-		if (!next || strcmp(spool_record(next->spool)->user_id,
-				    spool_record(job->spool)->user_id) != 0)
-			unattended_check(savers->service, spool_record(job->spool)->user_id);
-		spool_unref(job->spool);
-		free(job);
-	}
-}
-
-static void adopt(void *savers, struct spool *spool)
-{
-	savers_add(savers, spool);
-}
-
-/* One saver of the pool has a duty at a time: whoever moves its clock on. */
-static bool is_my_turn(_Atomic int64_t *last_done_ms, int64_t now_ms, int64_t every_ms)
-{
-	int64_t last_ms = atomic_load(last_done_ms);
-
-	return (last_ms == 0 || now_ms - last_ms >= every_ms) &&
-	       atomic_compare_exchange_strong(last_done_ms, &last_ms, now_ms);
-}
-
-static void do_duties(struct savers *savers, bool store_up, int64_t now_ms)
-{
-	struct service *service = savers->service;
-	struct shm *shm = service->shm;
-
-	if (!shm)
-		return;
-	if (is_my_turn(&shm->adopt_ms, now_ms, ADOPT_EVERY_MS))
-		spool_adopt_each(service->spools, clock_wall_ms(), adopt, savers);
-	if (store_up && is_my_turn(&shm->beat_ms, now_ms, BEAT_EVERY_MS))
-		nodes_beat(service);
-	if (is_my_turn(&shm->look_ms, now_ms, LOOK_EVERY_MS))
-		upstream_look(service);
 }
 
 static void *saver_thread(void *arg)
 {
 	struct savers *savers = arg;
-	struct store *store = savers->service->store;
-	bool was_up = true;
+	bool over;
 
-	for (;;) {
-		bool up = store_probe(store);
+	do {
+		bool up = !store_is_down(savers->service->store);
 		int64_t now_ms = clock_mono_ms();
 		struct save *job;
-		bool over;
 
-		if (up && !was_up)
-			all_are_due(savers);
-		was_up = up;
-		sweep_when_due(savers, now_ms);
-		do_duties(savers, up, now_ms);
-		look_after_all(savers);
 		pthread_mutex_lock(&savers->lock);
 		over = is_over(savers, up, now_ms);
 		job = over ? NULL : take(savers, up, now_ms);
 		pthread_mutex_unlock(&savers->lock);
-		if (over)
-			return NULL;
 		if (job)
 			work(savers, job);
-	}
+	} while (!over);
+	return NULL;
 }
 
 /* --- life --- */
@@ -322,6 +265,8 @@ struct savers *savers_open(struct service *service, struct error *err)
 		return NULL;
 	}
 	savers->service = service;
+	for (int i = 0; i < DELAYS; i++)
+		savers->queues[i].last = &savers->queues[i].first;
 	pthread_mutex_init(&savers->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -354,20 +299,15 @@ void savers_stop(struct savers *savers, int64_t deadline_ms)
 
 void savers_free(struct savers *savers)
 {
-	struct save *next;
+	struct queue *queue;
 
 	if (!savers)
 		return;
-	for (struct save *job = savers->queue; job; job = next) {
-		next = job->next;
+	while ((queue = next_due(savers))) {
+		struct save *job = take_first(queue);
 		log_warn("answer left in the spool",
 			 LOG_T("run", spool_record(job->spool)->run_id));
 		spool_sync(job->spool, NULL);
-		spool_unref(job->spool);
-		free(job);
-	}
-	for (struct save *job = savers->left; job; job = next) {
-		next = job->next;
 		spool_unref(job->spool);
 		free(job);
 	}
