@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from house import Mongod, MongodMissing, Site, Upstream  # noqa: E402
+from house import Mongod, MongodMissing, Site, StoreProxy, Upstream  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,6 +39,14 @@ def mongod(scratch):
         pytest.skip(str(reason))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def proxy(scratch, mongod):
+    """A proxy before the shared server, one a module."""
+    between = StoreProxy(scratch / "proxies", mongod.uri)
+    yield between
+    between.stop()
 
 
 @pytest.fixture(params=["sqlite", "mongodb"], scope="module")

@@ -159,6 +159,50 @@ class Mongod:
             self.process = None
 
 
+class StoreProxy:
+    """A proxy before a MongoDB-protocol server (tests/store_proxy): faults between any two commands, and counts."""
+
+    def __init__(self, folder, target):
+        self.process = Process([PYTHON, "tests/store_proxy", "--target", target], folder, f"proxy-{os.urandom(4).hex()}", ready="ready ")
+        self.uri = self.process.ready_line.split()[1]
+        self.control = self.process.child.stdout.readline().decode().split()[1]
+
+    def ask(self, method, path, value=None):
+        url = urllib.parse.urlsplit(self.control)
+        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=DEADLINE_S * 2)
+        try:
+            connection.request(method, path, json.dumps(value) if value is not None else None)
+            answer = connection.getresponse()
+            body = json.loads(answer.read())
+        finally:
+            connection.close()
+        assert answer.status == 200, body
+        return body
+
+    def rule(self, action, command="*", **more):
+        """The number of a new rule: `action` befalls the next command of that name; see the proxy's README for the rest."""
+        return self.ask("POST", "/rule", {"action": action, "command": command, **more})["id"]
+
+    def wait_rule(self, number, fired=1):
+        assert self.ask("GET", f"/wait?rule={number}&fired={fired}&timeout={DEADLINE_S}")["reached"], "the rule met no command"
+
+    def wait_command(self, command, count=1):
+        assert self.ask("GET", f"/wait?command={command}&count={count}&timeout={DEADLINE_S}")["reached"], f"no {command} came"
+
+    def mode(self, mode):
+        self.ask("POST", f"/mode?mode={mode}")
+
+    def heal(self):
+        self.ask("POST", "/heal")
+
+    def commands(self):
+        """The names of the commands since this was asked last, in order."""
+        return self.ask("POST", "/counts/reset")["order"]
+
+    def stop(self):
+        self.process.stop()
+
+
 class Answer:
     """An HTTP response, read whole."""
 
@@ -412,7 +456,7 @@ class Site:
 
 
 def in_parallel(count, job):
-    """Runs job(0..count-1), each in a thread; the results in order, the first exception raised."""
+    """Runs job(0..count-1), each in a thread; the results in order. Raises the first exception, and when a job does not end."""
     results, errors = [None] * count, []
 
     def one(i):
@@ -424,8 +468,11 @@ def in_parallel(count, job):
     threads = [threading.Thread(target=one, args=(i,), daemon=True) for i in range(count)]
     for thread in threads:
         thread.start()
+    end = time.monotonic() + DEADLINE_S * 4
     for thread in threads:
-        thread.join(DEADLINE_S * 4)
+        thread.join(max(0, end - time.monotonic()))
     if errors:
         raise errors[0]
+    hung = [i for i, thread in enumerate(threads) if thread.is_alive()]
+    assert not hung, f"of {count} jobs these have not ended: {hung[:20]}"
     return results
