@@ -75,6 +75,12 @@ bool error_set(struct error *err, enum error_code code, const char *format, ...)
 bool error_field(struct error *err, enum error_code code, const char *field, const char *format,
 		 ...) __attribute__((format(printf, 4, 5)));
 
+/* What a place that the settings name failed with (errno), as a code: ERROR_CONFIG when it cannot
+ * be used as it is written (it is not there, is no folder, is not ours), which only the
+ * administrator mends; ERROR_INTERNAL for all that may pass by itself (no descriptors, memory, disk
+ * or watches left, an input/output error), which is to be tried again. */
+enum error_code error_of_errno(int reason);
+
 int error_status(enum error_code code);
 const char *error_word(enum error_code code);
 const char *error_title(enum error_code code);

@@ -1,6 +1,7 @@
 /* error: fills error values, and knows the table of codes. */
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +49,17 @@ bool error_field(struct error *err, enum error_code code, const char *field, con
 	va_end(ap);
 	snprintf(err->field, sizeof err->field, "%s", field);
 	return false;
+}
+
+enum error_code error_of_errno(int reason)
+{
+	static const int written_so[] = { EACCES, EPERM,        ENOENT, ENOTDIR,   EISDIR,
+					  ELOOP,  ENAMETOOLONG, EROFS,  EOPNOTSUPP };
+
+	for (size_t i = 0; i < sizeof written_so / sizeof written_so[0]; i++)
+		if (reason == written_so[i])
+			return ERROR_CONFIG;
+	return ERROR_INTERNAL;
 }
 
 int error_status(enum error_code code)

@@ -48,34 +48,39 @@ static bool address_of(const char *path, struct sockaddr_un *out, struct error *
 	return true;
 }
 
-static bool answers(const struct sockaddr_un *address)
+/* 0: somebody answers there; ECONNREFUSED: nobody any more; else why it cannot be told. */
+static int try_it(const struct sockaddr_un *address)
 {
 	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	bool live = connect(probe, (const struct sockaddr *)address, sizeof *address) == 0 ||
-		    errno == EAGAIN;
+	int reason = 0;
 
+	if (probe < 0)
+		return errno;
+	if (connect(probe, (const struct sockaddr *)address, sizeof *address) != 0)
+		reason = errno == EAGAIN ? 0 : errno; /* its queue is full */
 	close(probe);
-	return live;
+	return reason;
 }
 
 /* Workers of a supervisor that was killed a moment ago are about to let go of the socket. */
-static bool stays_live(const struct sockaddr_un *address)
+static int try_patiently(const struct sockaddr_un *address)
 {
-	static const int waits_ms[] = { 0, 200, 800 };
+	static const int waits_ms[] = { 200, 800 };
+	int reason = try_it(address);
 
-	for (size_t i = 0; i < sizeof waits_ms / sizeof waits_ms[0]; i++) {
+	for (size_t i = 0; i < sizeof waits_ms / sizeof waits_ms[0] && reason == 0; i++) {
 		poll(NULL, 0, waits_ms[i]);
-		if (!answers(address))
-			return false;
+		reason = try_it(address);
 	}
-	return true;
+	return reason;
 }
 
-/* A path that somebody answers on is another instance's; one that nobody answers on was left by one
- * that was killed. */
+/* A path that somebody answers on is another instance's; one that refuses was left by one that was
+ * killed. Of any other it is not known, and it stays. */
 static bool clear_path(const char *path, const struct sockaddr_un *address, struct error *err)
 {
 	struct stat is;
+	int reason;
 
 	if (lstat(path, &is) != 0)
 		return true;
@@ -83,13 +88,21 @@ static bool clear_path(const char *path, const struct sockaddr_un *address, stru
 		return error_set(
 			err, ERROR_CONFIG,
 			"%.150s is in the way and no socket; remove it, or set C1D_SOCKET.", path);
-	if (stays_live(address))
+	reason = try_patiently(address);
+	if (reason == 0)
 		return error_set(err, ERROR_CONFIG,
 				 "Another instance answers at %.150s; stop it, or set C1D_SOCKET.",
 				 path);
+	if (reason == ENOENT)
+		return true;
+	if (reason != ECONNREFUSED)
+		return error_set(err, error_of_errno(reason),
+				 "Whether anybody answers at %.120s cannot be told (%s); remove it "
+				 "if not, or set C1D_SOCKET.",
+				 path, strerror(reason));
 	return unlink(path) == 0 ||
-	       error_set(err, ERROR_CONFIG, "The stale %.150s cannot be removed: %s.", path,
-			 strerror(errno));
+	       error_set(err, error_of_errno(errno), "The stale %.150s cannot be removed: %s.",
+			 path, strerror(errno));
 }
 
 static bool set_group(const char *path, const char *group, struct error *err)
@@ -103,7 +116,7 @@ static bool set_group(const char *path, const char *group, struct error *err)
 		return error_set(err, ERROR_CONFIG, "C1D_SOCKET_GROUP: there is no group %.64s.",
 				 group);
 	return chown(path, (uid_t)-1, found->gr_gid) == 0 ||
-	       error_set(err, ERROR_CONFIG,
+	       error_set(err, error_of_errno(errno),
 			 "C1D_SOCKET_GROUP: %.64s cannot be given the socket: %s.", group,
 			 strerror(errno));
 }
@@ -115,8 +128,9 @@ static bool bind_at(int fd, const char *path, const struct sockaddr_un *address,
 	int reason = errno;
 
 	umask(before);
-	return result == 0 || error_set(err, ERROR_CONFIG, "C1D_SOCKET: %.150s cannot be made: %s.",
-					path, strerror(reason));
+	return result == 0 ||
+	       error_set(err, error_of_errno(reason), "C1D_SOCKET: %.150s cannot be made: %s.",
+			 path, strerror(reason));
 }
 
 static bool make(const struct config *config, struct listener *out, struct error *err)
@@ -128,16 +142,17 @@ static bool make(const struct config *config, struct listener *out, struct error
 	if (!address_of(path, &address, err) || !clear_path(path, &address, err))
 		return false;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && bind_at(fd, path, &address, err) &&
-	    set_group(path, config->socket_group, err) &&
+	if (fd < 0)
+		return error_set(err, ERROR_INTERNAL, "The socket cannot be made: %s.",
+				 strerror(errno));
+	if (bind_at(fd, path, &address, err) && set_group(path, config->socket_group, err) &&
 	    (listen(fd, BACKLOG) == 0 ||
-	     error_set(err, ERROR_CONFIG, "listen: %s.", strerror(errno)))) {
+	     error_set(err, ERROR_INTERNAL, "listen: %s.", strerror(errno)))) {
 		*out = (struct listener){ .fd = fd };
 		snprintf(out->path, sizeof out->path, "%s", path);
 		return true;
 	}
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return false;
 }
 

@@ -86,19 +86,25 @@ bool notices_open(struct engine *engine, struct error *err)
 {
 	struct loop_watch *watch = &engine->notices;
 	char path[4096];
+	int reason;
 
 	*watch = (struct loop_watch){ .fd = -1, .ready = on_readable, .owner = engine };
 	if (!path_of(engine, "stop", path, sizeof path))
 		return error_set(err, ERROR_CONFIG, "The path of the spool folder is too long.");
 	engine->stop_folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	engine->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	engine->stop_notice =
-		inotify_add_watch(engine->inotify, path, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
-	if (engine->stop_folder >= 0 && engine->stop_notice >= 0 &&
+	if (engine->stop_folder >= 0)
+		engine->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (engine->inotify >= 0)
+		engine->stop_notice = inotify_add_watch(engine->inotify, path,
+							IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+	if (engine->inotify >= 0 && engine->stop_notice >= 0 &&
 	    loop_watch(engine->loop, watch, engine->inotify, EPOLLIN))
 		return true;
-	log_error("stop folder not watched", LOG_T("path", path), LOG_T("reason", strerror(errno)));
-	return error_set(err, ERROR_CONFIG, "The spool folder cannot be watched; see the log.");
+	reason = errno;
+	log_error("stop folder not watched", LOG_T("path", path),
+		  LOG_T("reason", strerror(reason)));
+	return error_set(err, error_of_errno(reason),
+			 "The spool folder cannot be watched; see the log.");
 }
 
 void notices_close(struct engine *engine)

@@ -46,6 +46,7 @@ struct spool_dir *spool_dir_open(const char *path, const struct spool_limits *li
 				 struct error *err)
 {
 	struct spool_dir *dir = calloc(1, sizeof *dir);
+	int reason;
 
 	if (!dir) {
 		error_set(err, ERROR_INTERNAL, "No memory for the spool.");
@@ -54,9 +55,11 @@ struct spool_dir *spool_dir_open(const char *path, const struct spool_limits *li
 	dir->fd = -1;
 	dir->limits = *limits;
 	if (!open_folder(dir, path)) {
+		reason = errno;
 		log_error("spool folder unusable", LOG_T("path", path),
-			  LOG_T("reason", strerror(errno)));
-		error_set(err, ERROR_CONFIG, "The spool folder cannot be used; see the log.");
+			  LOG_T("reason", strerror(reason)));
+		error_set(err, error_of_errno(reason),
+			  "The spool folder cannot be used; see the log.");
 		spool_dir_free(dir);
 		return NULL;
 	}
