@@ -36,6 +36,9 @@ void buffer_commit(struct buffer *b, size_t n);
 
 void buffer_consume(struct buffer *b, size_t n); /* drops the first n bytes */
 void buffer_reset(struct buffer *b);             /* empty and not failed; keeps its memory */
+/* The same, but gives back memory beyond `keep` bytes: for one that serves again and again, after a
+ * burst. */
+void buffer_shrink(struct buffer *b, size_t keep);
 
 static inline struct slice buffer_slice(const struct buffer *b)
 {

@@ -42,6 +42,9 @@
 	  "Bytes of answers sent to followers.", NULL, NULL, 1, NULL, NULL, 1)                     \
 	X(M_CHUNKS, "c1d_upstream_deltas_total", COUNTER, "Deltas received from the C1 API.",      \
 	  NULL, NULL, 1, NULL, NULL, 1)                                                            \
+	X(M_TOKENS, "c1d_tokens_total", COUNTER,                                                   \
+	  "Tokens that the C1 API counted, of prompts (input) and answers (output).", "kind",      \
+	  metric_token_kinds, METRIC_TOKENS_KINDS, NULL, NULL, 1)                                  \
 	X(M_UPSTREAM_ERRORS, "c1d_upstream_errors_total", COUNTER,                                 \
 	  "Failed calls of the C1 API, by kind.", "kind", metric_upstream_kinds,                   \
 	  METRIC_UPSTREAM_KINDS, NULL, NULL, 1)                                                    \
@@ -63,13 +66,21 @@
 
 #define METRIC_UPSTREAM_KIND_LIST(X)                                                               \
 	X(connect) X(dns) X(tls) X(status) X(timeout) X(cut) X(protocol)
-#define METRIC_STORE_KIND_LIST(X) X(down) X(timeout) X(failed)
+#define METRIC_TOKENS_KIND_LIST(X) X(input) X(output)
+#define METRIC_STORE_KIND_LIST(X)  X(down) X(timeout) X(failed)
 
 enum metric_upstream_kind {
 #define X(name) METRIC_UPSTREAM_##name,
 	METRIC_UPSTREAM_KIND_LIST(X)
 #undef X
 		METRIC_UPSTREAM_KINDS
+};
+
+enum metric_tokens_kind {
+#define X(name) METRIC_TOKENS_##name,
+	METRIC_TOKENS_KIND_LIST(X)
+#undef X
+		METRIC_TOKENS_KINDS
 };
 
 enum metric_store_kind {

@@ -40,9 +40,10 @@ struct shm {
 	_Atomic int64_t adopt_ms;       /* when a saver last looked for answers of dead workers */
 	_Atomic int64_t sweep_ms;       /* when old spool files were last swept */
 	_Atomic int64_t store_probe_ms; /* when a saver last took the duty of probing */
-	/* The last word on the C1 API, for /health. 0 = never asked. */
-	_Atomic bool llm_asked; /* a question has told; until then connections do */
-	_Atomic int64_t llm_last_ok_ms, llm_last_error_ms; /* wall */
+	/* What is known of the C1 API (llm/llm_health.h). */
+	_Atomic bool llm_asked;        /* a question has told; until then connections do */
+	_Atomic uint32_t llm_failures; /* in a row */
+	_Atomic int64_t llm_last_ok_ms, llm_last_error_ms; /* wall; 0: never */
 	struct shm_slot slots[SHM_SLOTS];
 };
 

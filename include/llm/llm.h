@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "config/config.h"
+#include "llm/llm_health.h"
 #include "model/message.h"
 #include "net/net.h"
 
@@ -23,7 +24,7 @@ struct llm_message {
 
 /* The body of the request. ERROR_VALIDATION is not possible: contents are UTF-8 by then. */
 bool llm_request_body(const char *model, const struct llm_message *messages, size_t count,
-		      const char *user, struct buffer *out);
+		      struct buffer *out);
 
 /* How a call ended. error.code is ERROR_NONE when `outcome` is COMPLETE, LENGTH or STOPPED-free;
  * its words may be shown. */
@@ -34,6 +35,7 @@ struct llm_end {
 	char usage[160]; /* JSON object {"input_tokens","output_tokens","total_tokens"} clamped; ""
 			    for none */
 	struct error error;
+	enum llm_verdict verdict; /* what it says of the C1 API's health */
 };
 
 struct llm_events {
@@ -46,9 +48,11 @@ struct llm_events {
 
 struct llm_call;
 
-/* body must live until the end. The engine's thread. */
-struct llm_call *llm_start(struct net_multi *multi, const struct config *config, struct slice body,
-			   const struct llm_events *events, void *ctx, struct error *err);
+/* run_id names the call in the log and must live as long as it. body is taken over, also on
+ * failure, and let go as soon as it has been sent. The engine's thread. */
+struct llm_call *llm_start(struct net_multi *multi, const struct config *config, const char *run_id,
+			   struct buffer *body, const struct llm_events *events, void *ctx,
+			   struct error *err);
 void llm_cancel(struct llm_call *call); /* closes the upstream connection or stream at once; no
 					   further event */
 

@@ -7,16 +7,16 @@
  * A request is sent at most once: when a kept connection turns out to be dead behind it, the
  * transfer fails (NET_CUT) and the caller decides. The connect deadline covers everything before
  * the request is sent: the name server, TCP, TLS, and the wait for another transfer's connection
- * that is to be shared.
+ * that is to be shared. What befalls one transfer (no descriptor, no memory) ends that one alone.
  *
  * One net_multi carries all transfers of one engine, on its loop, on its thread.
  */
 #ifndef NET_NET_H
 #define NET_NET_H
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/loop.h"
-#include "base/slice.h"
 
 /* Once a process, before threads. */
 bool net_init(struct error *err);
@@ -35,14 +35,14 @@ struct net_request {
 	const char *url;
 	const char *const *headers; /* "Name: value", NULL-terminated; copied. Secrets in them are
 				       never logged */
-	struct slice body;          /* POST; taken as it is, must live until `end` */
 	const char *ca_file;        /* NULL: the system's */
 	int64_t connect_ms;
 };
 
-/* Blocking, any thread: one request (a GET when it has no body) and the status of its answer, all
- * within `ms`. The error's detail is curl's word for what went wrong. */
-bool net_ask(const struct net_request *request, int64_t ms, int *status, struct error *err);
+/* Blocking, any thread: one request (a POST with that body, a GET without) and the status of its
+ * answer, all within `ms`. The error's detail is curl's word for what went wrong. */
+bool net_ask(const struct net_request *request, struct slice body, int64_t ms, int *status,
+	     struct error *err);
 
 /* How a transfer failed; the labels of M_UPSTREAM_ERRORS. */
 enum net_failure { NET_OK, NET_CONNECT, NET_DNS, NET_TLS, NET_TIMEOUT, NET_CUT, NET_PROTOCOL };
@@ -67,14 +67,15 @@ struct net_events {
 struct net_multi *net_multi_open(struct loop *loop, size_t connections_max, struct error *err);
 void net_multi_free(struct net_multi *multi); /* cancels what runs, without `end` */
 
+/* POSTs the body, which is taken over, also on failure, and let go as soon as it has been sent. */
 struct net_transfer *net_start(struct net_multi *multi, const struct net_request *request,
-			       const struct net_events *events, void *ctx, struct error *err);
+			       struct buffer *body, const struct net_events *events, void *ctx,
+			       struct error *err);
 /* Closes it at once (HTTP/2: resets the stream, others on the connection go on); no further event.
  */
 void net_cancel(struct net_transfer *transfer);
 
-/* Unless it is over by then, it ends with NET_TIMEOUT in `ms` from now (to 50 ms). A later call
- * moves it. */
+/* Unless it is over by then, it ends with NET_TIMEOUT in `ms` from now. A later call moves it. */
 void net_deadline(struct net_transfer *transfer, int64_t ms);
 
 #endif

@@ -118,3 +118,13 @@ void buffer_reset(struct buffer *b)
 	if (b->data)
 		b->data[0] = '\0';
 }
+
+void buffer_shrink(struct buffer *b, size_t keep)
+{
+	if (b->size > keep) {
+		free(b->data);
+		b->data = NULL;
+		b->size = 0;
+	}
+	buffer_reset(b);
+}

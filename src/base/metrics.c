@@ -27,6 +27,11 @@ static const char *const metric_upstream_kinds[] = {
 	METRIC_UPSTREAM_KIND_LIST(X)
 #undef X
 };
+static const char *const metric_token_kinds[] = {
+#define X(n) #n,
+	METRIC_TOKENS_KIND_LIST(X)
+#undef X
+};
 static const char *const metric_store_kinds[] = {
 #define X(n) #n,
 	METRIC_STORE_KIND_LIST(X)

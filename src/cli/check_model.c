@@ -77,7 +77,6 @@ static int ask(const struct config *config, const char *path, const char *body)
 				  NULL };
 	struct net_request request = { .url = url,
 				       .headers = headers,
-				       .body = slice_of(body),
 				       .ca_file = config->ca_file,
 				       .connect_ms = config->connect_ms };
 	struct error err = { 0 };
@@ -86,7 +85,7 @@ static int ask(const struct config *config, const char *path, const char *body)
 	snprintf(url, sizeof url, "%s%s", config->base_url, path);
 	snprintf(authorization, sizeof authorization, "Authorization: Bearer %s",
 		 config->api_key ? config->api_key : "");
-	if (!net_ask(&request, ANSWER_MS, &status, &err))
+	if (!net_ask(&request, slice_of(body), ANSWER_MS, &status, &err))
 		check_say(
 			CHECK_FAIL, "C1 API",
 			"%s does not answer: %s; look at THESYS_BASE_URL, the name server and the "

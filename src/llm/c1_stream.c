@@ -13,6 +13,7 @@
 #include "c1_text.h"
 
 #define HELD_MAX    (2 << 20) /* a delta is at most half of it: its line is capped */
+#define HELD_KEPT   256       /* of it, while nothing is held */
 #define DECIDE_MAX  4096      /* white space before an answer: from here on it is text */
 #define REPLACEMENT "\xEF\xBF\xBD"
 
@@ -275,6 +276,8 @@ bool c1_stream_feed(struct c1_stream *stream, struct slice delta, struct buffer 
 	done = take_all(stream, text, out);
 	if (has_held) {
 		buffer_consume(&stream->held, done);
+		if (stream->held.len == 0)
+			buffer_shrink(&stream->held, HELD_KEPT);
 		return !out->failed;
 	}
 	return buffer_append(&stream->held, slice_skip(delta, done)) && !out->failed;

@@ -296,6 +296,19 @@ static bool read_usage_member(struct walk *w, struct slice key)
 	return true;
 }
 
+/* Words and numbers that name the error; its message is never looked at. */
+static bool read_error_member(struct walk *w, struct slice key)
+{
+	struct slice *field = slice_is(key, "type")   ? &w->out->error_type
+			      : slice_is(key, "code") ? &w->out->error_code
+						      : NULL;
+	bool escaped;
+
+	if (!field || peek(w, '{') || peek(w, '[') || peek(w, 'n'))
+		return skip_value(w);
+	return peek(w, '"') ? take_string(w, field, &escaped) : take_word(w, field);
+}
+
 static bool read_top_member(struct walk *w, struct slice key)
 {
 	const char *start;
@@ -308,7 +321,8 @@ static bool read_top_member(struct walk *w, struct slice key)
 	}
 	skip_space(w);
 	start = w->at;
-	if (!skip_value(w))
+	if (slice_is(key, "error") && peek(w, '{') ? !take_object(w, read_error_member)
+						   : !skip_value(w))
 		return false;
 	if (slice_is(key, "error") && *start != 'n')
 		w->out->error = (struct slice){ start, (size_t)(w->at - start) };

@@ -15,6 +15,7 @@ struct delta {
 	struct slice content;       /* unescaped; in the frame or in `scratch` */
 	struct slice finish_reason; /* as it stands in the frame; ptr NULL when null or absent */
 	struct slice error;         /* the error's JSON; ptr NULL when null or absent */
+	struct slice error_type, error_code; /* of it, as they stand in the frame; "" when absent */
 	bool has_usage;
 	int64_t input_tokens, output_tokens,
 		total_tokens; /* clamped to 0..2^53; -1: absent or no number */

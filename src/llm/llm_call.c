@@ -3,7 +3,8 @@
  * error.
  *
  *   AWAIT_HEAD --200, an event stream--> STREAM --[DONE]--> DONE
- *        '------anything else----------> REFUSAL (its body is read for the log, at most 4 KiB)
+ *        '------anything else----------> REFUSAL (its body is read for its error's code, at most 4
+ * KiB)
  *
  * The owner may cancel from any of its events, and the call may end in the middle of a body's
  * bytes: while one of the transfer's events is being handled the call stays, and leave() at its end
@@ -11,6 +12,7 @@
  */
 #include "llm/llm.h"
 
+#include "base/id.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "delta.h"
@@ -25,6 +27,8 @@
 #define HEADER_MAX    8192
 #define TEXT_MAX      (8 << 20) /* of one delta, escaped as a card's text */
 #define REFUSAL_MAX   4096
+#define KEPT          1024 /* of a buffer between two deltas */
+#define WORD_MAX      64   /* of an error's name in the log */
 #define BAD_FRAMES    100  /* more of them end the call */
 #define REFUSAL_MS    1000 /* for the rest of an error's body */
 #define AFTER_STOP_MS 3000 /* for usage and [DONE] behind a finish_reason */
@@ -35,6 +39,7 @@ struct llm_call {
 	struct net_transfer *transfer; /* NULL once it is over */
 	const struct llm_events *events;
 	void *ctx;
+	const char *run_id;
 	enum { AWAIT_HEAD, STREAM, DONE, REFUSAL } state;
 	struct sse sse;
 	struct c1_stream c1;
@@ -43,6 +48,8 @@ struct llm_call {
 	int status;
 	int retry_after_s;
 	int bad_frames;
+	int64_t input_tokens, output_tokens; /* what the last usage said */
+	char error_type[WORD_MAX + 1], error_code[WORD_MAX + 1];
 	bool any_text;
 	bool inside;    /* an event of the transfer is being handled */
 	bool cancelled; /* meanwhile */
@@ -53,6 +60,8 @@ struct llm_call {
 
 static void call_free(struct llm_call *call)
 {
+	metrics_add(M_TOKENS, METRIC_TOKENS_input, 0, (uint64_t)call->input_tokens);
+	metrics_add(M_TOKENS, METRIC_TOKENS_output, 0, (uint64_t)call->output_tokens);
 	sse_done(&call->sse);
 	c1_stream_done(&call->c1);
 	buffer_done(&call->scratch);
@@ -83,19 +92,30 @@ static bool give_text(struct llm_call *call)
 	call->any_text = true;
 	call->events->text(call->ctx, buffer_slice(&call->out));
 	if (!call->cancelled)
-		buffer_reset(&call->out);
+		buffer_shrink(&call->out, KEPT);
 	return !call->cancelled;
 }
 
-/* The upstream's words go to the log only, and only those of an error: an answer's text never does.
- */
+/* A name may go to the log; anything else may be what somebody wrote to the model. */
+static void take_word(char word[WORD_MAX + 1], struct slice text)
+{
+	if (text.len > WORD_MAX || !id_valid(text))
+		text = SLICE("");
+	memcpy(word, text.ptr, text.len);
+	word[text.len] = '\0';
+}
+
+static void take_error(struct llm_call *call, const struct delta *delta)
+{
+	take_word(call->error_type, delta->error_type);
+	take_word(call->error_code, delta->error_code);
+}
+
 static void log_ending(const struct llm_call *call)
 {
-	bool has_said = call->state == REFUSAL || call->ending == ENDING_ERROR_OBJECT;
-
-	log_warn("upstream error", LOG_T("kind", llm_ending_word(call->ending)),
-		 LOG_I("status", call->status),
-		 LOG_S("said", has_said ? buffer_slice(&call->scratch) : SLICE("")));
+	log_warn("upstream error", LOG_T("run", call->run_id),
+		 LOG_T("kind", llm_ending_word(call->ending)), LOG_I("status", call->status),
+		 LOG_T("type", call->error_type), LOG_T("code", call->error_code));
 }
 
 /* The owner's last event. */
@@ -161,6 +181,8 @@ static void take_usage(struct llm_call *call, const struct delta *delta)
 		 "{\"input_tokens\":%" PRId64 ",\"output_tokens\":%" PRId64
 		 ",\"total_tokens\":%" PRId64 "}",
 		 input, output, total < 0 ? input + output : total);
+	call->input_tokens = input;
+	call->output_tokens = output;
 }
 
 static void drop_frame(struct llm_call *call)
@@ -170,18 +192,11 @@ static void drop_frame(struct llm_call *call)
 		settle(call, ENDING_PROTOCOL);
 }
 
-static void take_error(struct llm_call *call, struct slice error)
-{
-	error.len = error.len > REFUSAL_MAX ? REFUSAL_MAX : error.len;
-	buffer_reset(&call->scratch);
-	buffer_append(&call->scratch, error);
-	settle(call, ENDING_ERROR_OBJECT);
-}
-
 static void take_delta(struct llm_call *call, const struct delta *delta)
 {
 	if (delta->error.ptr) {
-		take_error(call, delta->error);
+		take_error(call, delta);
+		settle(call, ENDING_ERROR_OBJECT);
 		return;
 	}
 	if (delta->content.len) {
@@ -207,6 +222,7 @@ static bool on_frame(void *ctx, struct slice data)
 		net_deadline(call->transfer, AFTER_DONE_MS);
 	} else if (call->state != DONE && delta_read(data, &call->scratch, &delta)) {
 		take_delta(call, &delta);
+		buffer_shrink(&call->scratch, KEPT);
 	} else if (data.len || call->state == DONE) {
 		drop_frame(call);
 	}
@@ -237,9 +253,15 @@ static void on_head(void *ctx, const struct net_response *response)
 	net_deadline(call->transfer, REFUSAL_MS);
 }
 
-static enum llm_ending refusal(const struct llm_call *call)
+/* All of the refusal's body is here, or as much as is looked at. */
+static void end_refusal(struct llm_call *call)
 {
-	return call->status == 200 ? ENDING_NO_STREAM : llm_ending_of_status(call->status);
+	struct delta delta;
+
+	if (delta_read(buffer_slice(&call->scratch), &call->out, &delta))
+		take_error(call, &delta);
+	buffer_reset(&call->out);
+	settle(call, call->status == 200 ? ENDING_NO_STREAM : llm_ending_of_status(call->status));
 }
 
 static void take_refusal(struct llm_call *call, struct slice bytes)
@@ -250,7 +272,7 @@ static void take_refusal(struct llm_call *call, struct slice bytes)
 		bytes.len = room;
 	buffer_append(&call->scratch, bytes);
 	if (bytes.len == room)
-		settle(call, refusal(call));
+		end_refusal(call);
 }
 
 static void on_body(void *ctx, struct slice bytes)
@@ -276,7 +298,7 @@ static void on_end(void *ctx, enum net_failure failure)
 	enter(call);
 	call->transfer = NULL;
 	if (call->state == REFUSAL)
-		settle(call, refusal(call));
+		end_refusal(call);
 	else if (is_said)
 		settle(call, llm_ending_of_reason(call->end.finish_reason));
 	else
@@ -288,7 +310,7 @@ static const struct net_events transfer_events = { on_head, on_body, on_end };
 
 /* --- the door --- */
 
-static struct llm_call *call_new(const struct llm_events *events, void *ctx)
+static struct llm_call *call_new(const char *run_id, const struct llm_events *events, void *ctx)
 {
 	struct llm_call *call = calloc(1, sizeof *call);
 
@@ -296,6 +318,7 @@ static struct llm_call *call_new(const struct llm_events *events, void *ctx)
 		return NULL;
 	call->events = events;
 	call->ctx = ctx;
+	call->run_id = run_id;
 	call->retry_after_s = -1;
 	sse_init(&call->sse);
 	c1_stream_init(&call->c1);
@@ -324,34 +347,35 @@ static bool write_authorization(const struct config *config, char header[HEADER_
 	return snprintf(header, HEADER_MAX, "Authorization: Bearer %s", key) < HEADER_MAX;
 }
 
-struct llm_call *llm_start(struct net_multi *multi, const struct config *config, struct slice body,
-			   const struct llm_events *events, void *ctx, struct error *err)
+struct llm_call *llm_start(struct net_multi *multi, const struct config *config, const char *run_id,
+			   struct buffer *body, const struct llm_events *events, void *ctx,
+			   struct error *err)
 {
 	char url[URL_MAX], authorization[HEADER_MAX];
 	const char *headers[] = { authorization, "Content-Type: application/json",
 				  "Accept: text/event-stream", "User-Agent: c1d", NULL };
 	struct net_request request = { .url = url,
 				       .headers = config->api_key ? headers : headers + 1,
-				       .body = body,
 				       .ca_file = config->ca_file,
 				       .connect_ms = config->connect_ms };
-	struct llm_call *call;
+	struct llm_call *call = NULL;
 
 	if (!write_url(config, url) || !write_authorization(config, authorization)) {
 		error_set(err, ERROR_UPSTREAM_CONFIG, "The C1 API's address or key is not usable.");
-		return NULL;
+		goto fail;
 	}
-	call = call_new(events, ctx);
+	call = call_new(run_id, events, ctx);
 	if (!call) {
 		error_set(err, ERROR_INTERNAL, "There is no memory for the answer.");
-		return NULL;
+		goto fail;
 	}
-	call->transfer = net_start(multi, &request, &transfer_events, call, err);
-	if (!call->transfer) {
-		call_free(call);
-		return NULL;
-	}
-	return call;
+	call->transfer = net_start(multi, &request, body, &transfer_events, call, err);
+	if (call->transfer)
+		return call;
+	call_free(call);
+fail:
+	buffer_done(body);
+	return NULL;
 }
 
 void llm_cancel(struct llm_call *call)

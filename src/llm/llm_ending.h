@@ -19,7 +19,8 @@ enum llm_ending {
 	ENDING_CUT_TEXT,  /* in mid answer */
 	ENDING_EMPTY,     /* a clean end that says nothing, before any text */
 	ENDING_LIMITED,   /* 429 */
-	ENDING_REFUSED,   /* 400 401 403 404: our key or our request */
+	ENDING_REFUSED,   /* 401 403 404: our key or our model */
+	ENDING_UNFIT,     /* 400 413 422: what was asked, or how we ask */
 	ENDING_STATUS,    /* any other status */
 	ENDING_NO_STREAM, /* 200, but no event stream */
 	ENDING_PROTOCOL,
@@ -32,7 +33,8 @@ enum llm_ending llm_ending_of_status(int status);
 enum llm_ending llm_ending_of_reason(const char *finish_reason);
 enum llm_ending llm_ending_of_failure(enum net_failure failure, bool any_text);
 
-/* Fills outcome and error, and counts the failure. retry_after_s: the upstream's wish, -1 for none.
+/* Fills outcome, error and verdict, and counts the failure. retry_after_s: the upstream's wish, -1
+ * for none.
  */
 void llm_ending_tell(enum llm_ending ending, int retry_after_s, struct llm_end *out);
 

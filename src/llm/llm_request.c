@@ -6,7 +6,7 @@
 #include "base/json.h"
 
 bool llm_request_body(const char *model, const struct llm_message *messages, size_t count,
-		      const char *user, struct buffer *out)
+		      struct buffer *out)
 {
 	struct json_writer w;
 
@@ -23,8 +23,6 @@ bool llm_request_body(const char *model, const struct llm_message *messages, siz
 	}
 	json_close(&w, ']');
 	json_put_bool(&w, "stream", true);
-	if (user)
-		json_put_text(&w, "user", user);
 	json_close(&w, '}');
 	return !out->failed;
 }

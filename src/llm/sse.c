@@ -6,6 +6,7 @@
 
 #define BOM      "\xEF\xBB\xBF"
 #define BOM_OVER 3
+#define KEPT     1024 /* of a buffer that is empty */
 
 void sse_init(struct sse *sse)
 {
@@ -49,7 +50,7 @@ static enum sse_result end_event(struct sse *sse, sse_event event, void *ctx)
 		return SSE_STOPPED; /* the parser may be gone */
 	sse->has_data = false;
 	sse->fed = (struct slice){ NULL, 0 };
-	buffer_reset(&sse->data);
+	buffer_shrink(&sse->data, KEPT);
 	return SSE_OK;
 }
 
@@ -85,7 +86,7 @@ static enum sse_result end_line(struct sse *sse, struct slice rest, sse_event ev
 		return result;
 	if (!keep_fed(sse))
 		return SSE_TOO_LONG;
-	buffer_reset(&sse->line);
+	buffer_shrink(&sse->line, KEPT);
 	return SSE_OK;
 }
 

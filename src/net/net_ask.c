@@ -12,8 +12,8 @@ static size_t pass_over(char *bytes, size_t size, size_t n, void *userdata)
 
 #define SET(option, value) (ok = ok && curl_easy_setopt(easy, (option), (value)) == CURLE_OK)
 
-static bool set_options(CURL *easy, const struct net_request *request, struct curl_slist *headers,
-			int64_t ms)
+static bool set_options(CURL *easy, const struct net_request *request, struct slice body,
+			struct curl_slist *headers, int64_t ms)
 {
 	bool ok = true;
 
@@ -31,9 +31,9 @@ static bool set_options(CURL *easy, const struct net_request *request, struct cu
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	if (request->ca_file)
 		SET(CURLOPT_CAINFO, request->ca_file);
-	if (request->body.len > 0) {
-		SET(CURLOPT_POSTFIELDS, request->body.ptr);
-		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+	if (body.len > 0) {
+		SET(CURLOPT_POSTFIELDS, body.ptr);
+		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
 	}
 	return ok;
 }
@@ -65,14 +65,15 @@ static bool perform(CURL *easy, int *status, struct error *err)
 	return true;
 }
 
-bool net_ask(const struct net_request *request, int64_t ms, int *status, struct error *err)
+bool net_ask(const struct net_request *request, struct slice body, int64_t ms, int *status,
+	     struct error *err)
 {
 	CURL *easy = curl_easy_init();
 	struct curl_slist *headers = NULL;
 	bool ok;
 
 	if (easy && copy_headers(request->headers, &headers) &&
-	    set_options(easy, request, headers, ms))
+	    set_options(easy, request, body, headers, ms))
 		ok = perform(easy, status, err);
 	else
 		ok = error_set(err, ERROR_OVERLOADED, "No memory for a connection.");

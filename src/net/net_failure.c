@@ -1,7 +1,5 @@
-/*
- * net_failure: what curl's result codes mean to the rest of the program.
- */
-#include "net_room.h"
+/* net_failure: see net_failure.h. */
+#include "net_failure.h"
 
 static const struct {
 	CURLcode code;
@@ -29,7 +27,7 @@ static const struct {
 	{ CURLE_ABORTED_BY_CALLBACK, NET_CUT }, /* we refused to send a second time */
 };
 
-enum net_failure net_failure_unconnected(const struct net_transfer *transfer)
+static enum net_failure unconnected(const struct net_transfer *transfer)
 {
 	curl_off_t resolved_us = 0;
 
@@ -40,9 +38,14 @@ enum net_failure net_failure_unconnected(const struct net_transfer *transfer)
 enum net_failure net_failure_of(const struct net_transfer *transfer, CURLcode code)
 {
 	if (code == CURLE_OPERATION_TIMEDOUT)
-		return transfer->was_sent ? NET_TIMEOUT : net_failure_unconnected(transfer);
+		return transfer->was_sent ? NET_TIMEOUT : unconnected(transfer);
 	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
 		if (failures[i].code == code)
 			return failures[i].failure;
 	return NET_PROTOCOL;
+}
+
+enum net_failure net_failure_given_up(const struct net_transfer *transfer)
+{
+	return transfer->was_sent ? NET_CUT : unconnected(transfer);
 }

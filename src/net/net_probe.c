@@ -3,11 +3,6 @@
 
 #include <curl/curl.h>
 
-const char *net_version(bool running)
-{
-	return running ? curl_version_info(CURLVERSION_NOW)->version : LIBCURL_VERSION;
-}
-
 bool net_probe(const char *url, const char *ca_file, int64_t ms, struct error *err)
 {
 	CURL *easy = curl_easy_init();

@@ -1,55 +1,61 @@
-/*
- * net_transfer: one transfer: what curl is told of it, and its head and body as curl brings them.
- */
-#include "net_room.h"
+/* net_transfer: see net_transfer.h. */
+#include "net_transfer.h"
 
-#include "base/clock.h"
+#include "net_retry_after.h"
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/socket.h>
 
-#define RETRY_AFTER_MAX_S 86400
-#define UNACKED_MS        10000 /* a connection whose peer acknowledges nothing for this long is dead */
-#define IDLE_MAX_S        15L /* a kept connection older than this may be closed behind our back */
+#define UNACKED_MS 10000 /* a connection whose peer acknowledges nothing for this long is dead */
+#define IDLE_MAX_S 15L   /* a kept connection older than this may be closed behind our back */
 
-static int clamped_wait(int64_t seconds)
+/* --- deadlines --- */
+
+static int64_t sooner(int64_t a_ms, int64_t b_ms)
 {
-	return seconds < 0 ? 0 : seconds > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : (int)seconds;
+	return b_ms && (!a_ms || b_ms < a_ms) ? b_ms : a_ms;
 }
 
-/* Seconds, or a date. -1 when it is neither. */
-static int retry_after(const char *value)
+/* After any of the deadlines has changed. */
+static void set_timer(struct net_transfer *transfer)
 {
-	char *rest;
-	long long seconds = strtoll(value, &rest, 10);
-	time_t at;
+	int64_t due_ms = sooner(sooner(transfer->connect_by_ms, transfer->detach_at_ms),
+				transfer->end_by_ms);
 
-	if (rest > value && *value != '-' && *rest == '\0')
-		return clamped_wait(seconds);
-	at = curl_getdate(value, NULL);
-	return at < 0 ? -1 : clamped_wait((int64_t)at - clock_wall_ms() / 1000);
+	if (due_ms)
+		loop_set_timer(transfer->loop, &transfer->timer, due_ms);
+	else
+		loop_clear_timer(transfer->loop, &transfer->timer);
 }
 
-static void take_header(struct net_transfer *transfer, struct slice line)
+void net_deadline(struct net_transfer *transfer, int64_t ms)
 {
-	static const char name[] = "retry-after:";
-	char value[64];
-	size_t len;
-
-	if (line.len <= sizeof name - 1 || strncasecmp(line.ptr, name, sizeof name - 1) != 0)
-		return;
-	line = slice_skip(line, sizeof name - 1);
-	while (line.len && (*line.ptr == ' ' || *line.ptr == '\t'))
-		line = slice_skip(line, 1);
-	while (line.len && strchr(" \t\r\n", line.ptr[line.len - 1]))
-		line.len--;
-	len = line.len < sizeof value ? line.len : sizeof value - 1;
-	memcpy(value, line.ptr, len);
-	value[len] = '\0';
-	transfer->retry_after_s = retry_after(value);
+	transfer->end_by_ms = loop_now_ms(transfer->loop) + ms;
+	if (!transfer->cancelled)
+		set_timer(transfer);
 }
+
+/* It has a connection of its own, or is about to. */
+static void stops_waiting(struct net_transfer *transfer)
+{
+	transfer->detach_at_ms = 0;
+	set_timer(transfer);
+}
+
+void net_transfer_detach(struct net_transfer *transfer)
+{
+	int64_t left_ms = transfer->connect_by_ms - loop_now_ms(transfer->loop);
+
+	curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 1L);
+	curl_easy_setopt(transfer->easy, CURLOPT_CONNECTTIMEOUT_MS,
+			 (long)(left_ms > 0 ? left_ms : 1));
+	stops_waiting(transfer);
+}
+
+/* --- the head --- */
 
 static void head_is_whole(struct net_transfer *transfer, long status)
 {
@@ -79,13 +85,15 @@ static size_t on_header(char *line, size_t size, size_t n, void *userdata)
 	if (status == 101)
 		return 0; /* we asked for no other protocol */
 	if (!is_end)
-		take_header(transfer, (struct slice){ line, n });
+		net_retry_after((struct slice){ line, n }, &transfer->retry_after_s);
 	else if (status < 200)
 		transfer->retry_after_s = -1; /* an interim head: the real one follows */
 	else
 		head_is_whole(transfer, status);
 	return transfer->cancelled ? 0 : n;
 }
+
+/* --- the body, the request --- */
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *userdata)
 {
@@ -108,9 +116,28 @@ static int on_send(void *userdata, char *to, char *from, int to_port, int from_p
 	(void)to, (void)from, (void)to_port, (void)from_port;
 	if (transfer->was_sent || transfer->cancelled)
 		return CURL_PREREQFUNC_ABORT;
-	net_transfer_sent(transfer);
+	transfer->was_sent = true;
+	transfer->connect_by_ms = 0;
+	stops_waiting(transfer);
 	return CURL_PREREQFUNC_OK;
 }
+
+/* Curl counts what it has sent. It never looks at the request's body again, for it is never allowed
+ * to send it again; the answer may take minutes. */
+static int on_progress(void *userdata, curl_off_t to_come, curl_off_t come, curl_off_t to_send,
+		       curl_off_t sent)
+{
+	struct net_transfer *transfer = userdata;
+
+	(void)to_come, (void)come, (void)to_send;
+	if (!transfer->was_sent || sent < (curl_off_t)transfer->body.len)
+		return 0;
+	buffer_done(&transfer->body);
+	curl_easy_setopt(transfer->easy, CURLOPT_NOPROGRESS, 1L);
+	return 0;
+}
+
+/* --- the connection --- */
 
 static int on_resolve(void *resolver, void *reserved, void *userdata)
 {
@@ -118,7 +145,7 @@ static int on_resolve(void *resolver, void *reserved, void *userdata)
 
 	(void)resolver, (void)reserved;
 	transfer->resolving = true;
-	transfer->detach_at_ms = 0;
+	stops_waiting(transfer);
 	return 0;
 }
 
@@ -128,10 +155,12 @@ static int on_socket(void *userdata, curl_socket_t fd, curlsocktype purpose)
 	int unacked_ms = UNACKED_MS;
 
 	(void)purpose;
-	transfer->detach_at_ms = 0;
+	stops_waiting(transfer);
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof unacked_ms);
 	return CURL_SOCKOPT_OK;
 }
+
+/* --- options --- */
 
 /* curl_easy_setopt checks types by itself; all its results are one answer here. */
 #define SET(option, value) (ok = ok && curl_easy_setopt(easy, (option), (value)) == CURLE_OK)
@@ -147,6 +176,8 @@ static bool set_fixed_options(CURL *easy, struct net_transfer *transfer)
 	SET(CURLOPT_WRITEDATA, transfer);
 	SET(CURLOPT_PREREQFUNCTION, on_send);
 	SET(CURLOPT_PREREQDATA, transfer);
+	SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+	SET(CURLOPT_XFERINFODATA, transfer);
 	SET(CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
 	SET(CURLOPT_RESOLVER_START_DATA, transfer);
 	SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
@@ -168,13 +199,13 @@ static bool set_fixed_options(CURL *easy, struct net_transfer *transfer)
 	return ok;
 }
 
-struct net_transfer *net_transfer_new(struct net_multi *multi)
+struct net_transfer *net_transfer_new(struct loop *loop)
 {
 	struct net_transfer *transfer = calloc(1, sizeof *transfer);
 
 	if (!transfer)
 		return NULL;
-	transfer->multi = multi;
+	transfer->loop = loop;
 	transfer->easy = curl_easy_init();
 	if (transfer->easy && set_fixed_options(transfer->easy, transfer))
 		return transfer;
@@ -186,9 +217,17 @@ void net_transfer_free(struct net_transfer *transfer)
 {
 	if (!transfer)
 		return;
+	net_transfer_reset(transfer);
 	curl_easy_cleanup(transfer->easy);
-	curl_slist_free_all(transfer->headers);
 	free(transfer);
+}
+
+void net_transfer_reset(struct net_transfer *transfer)
+{
+	loop_clear_timer(transfer->loop, &transfer->timer);
+	curl_slist_free_all(transfer->headers);
+	transfer->headers = NULL;
+	buffer_done(&transfer->body);
 }
 
 static bool add_header(struct net_transfer *transfer, const char *header)
@@ -200,7 +239,8 @@ static bool add_header(struct net_transfer *transfer, const char *header)
 	return longer != NULL;
 }
 
-bool net_transfer_prepare(struct net_transfer *transfer, const struct net_request *request)
+/* Everything that differs from request to request, as options. */
+static bool set_request(struct net_transfer *transfer, const struct net_request *request)
 {
 	CURL *easy = transfer->easy;
 	char *ca_file = NULL; /* the system's */
@@ -211,8 +251,9 @@ bool net_transfer_prepare(struct net_transfer *transfer, const struct net_reques
 		ok = add_header(transfer, *header);
 	SET(CURLOPT_URL, request->url);
 	SET(CURLOPT_HTTPHEADER, transfer->headers);
-	SET(CURLOPT_POSTFIELDS, request->body.ptr);
-	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+	SET(CURLOPT_POSTFIELDS, buffer_slice(&transfer->body).ptr);
+	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)transfer->body.len);
+	SET(CURLOPT_NOPROGRESS, 0L); /* until the body is sent */
 	SET(CURLOPT_HTTP_VERSION,
 	    is_tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_ms);
@@ -220,4 +261,20 @@ bool net_transfer_prepare(struct net_transfer *transfer, const struct net_reques
 	curl_easy_getinfo(easy, CURLINFO_CAINFO, &ca_file);
 	SET(CURLOPT_CAINFO, request->ca_file ? request->ca_file : ca_file);
 	return ok;
+}
+
+bool net_transfer_prepare(struct net_transfer *transfer, const struct net_request *request,
+			  struct buffer *body)
+{
+	int64_t now_ms = loop_now_ms(transfer->loop);
+
+	transfer->body = *body;
+	*body = (struct buffer){ 0 };
+	transfer->retry_after_s = -1;
+	transfer->resolving = transfer->was_sent = transfer->has_head = transfer->cancelled = false;
+	transfer->connect_by_ms = now_ms + request->connect_ms;
+	transfer->detach_at_ms = now_ms + request->connect_ms / 3;
+	transfer->end_by_ms = 0;
+	set_timer(transfer);
+	return set_request(transfer, request);
 }

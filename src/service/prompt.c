@@ -64,7 +64,7 @@ bool prompt_build(struct service *service, const struct turn *turn, struct slice
 	/* JSON needs at most six bytes for one. */
 	buffer_init(out, ((size_t)config->history_max + question.len) * 6 + BODY_SLACK +
 				 strlen(config->system_prompt ? config->system_prompt : "") * 6);
-	if (llm_request_body(arena_copy(arena, model), messages, count, NULL, out))
+	if (llm_request_body(arena_copy(arena, model), messages, count, out))
 		return true;
 	buffer_done(out);
 	return error_set(err, ERROR_OVERLOADED, "No memory for the request.");

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "llm/llm_health.h"
 #include <stdlib.h>
 
 struct service *service_open(const struct config *config, struct shm *shm, struct engine *engine,
@@ -68,6 +69,7 @@ void service_run_left(void *ctx, struct spool *spool)
 void service_health(struct service *service, struct health *out)
 {
 	const struct shm *shm = service->shm;
+	struct llm_health llm = llm_health(shm);
 	int64_t down_since = shm ? atomic_load(&shm->store_down_since_ms) : 0;
 
 	*out = (struct health){
@@ -75,9 +77,9 @@ void service_health(struct service *service, struct health *out)
 		.store_down_since_ms =
 			down_since ? clock_wall_ms() - (clock_mono_ms() - down_since) : 0,
 		.store_kind = store_kind(service->store),
-		.llm_last_ok_ms = shm ? atomic_load(&shm->llm_last_ok_ms) : 0,
-		.llm_last_error_ms = shm ? atomic_load(&shm->llm_last_error_ms) : 0,
+		.llm_known = llm.known,
+		.llm_up = llm.up,
+		.llm_last_ok_ms = llm.last_ok_ms,
+		.llm_last_error_ms = llm.last_error_ms,
 	};
-	out->llm_known = out->llm_last_ok_ms || out->llm_last_error_ms;
-	out->llm_up = out->llm_last_ok_ms >= out->llm_last_error_ms;
 }

@@ -4,18 +4,14 @@
  */
 #include "service_room.h"
 
-#include "base/clock.h"
+#include "llm/llm_health.h"
 #include "net/net.h"
 
 void upstream_look(struct service *service)
 {
 	const struct config *config = service->config;
-	struct shm *shm = service->shm;
-	bool ok;
 
-	if (atomic_load(&shm->llm_asked))
-		return;
-	ok = net_probe(config->base_url, config->ca_file, config->connect_ms, NULL);
-	if (!atomic_load(&shm->llm_asked))
-		atomic_store(ok ? &shm->llm_last_ok_ms : &shm->llm_last_error_ms, clock_wall_ms());
+	if (llm_health_wants_probe(service->shm))
+		llm_health_note_probe(service->shm, net_probe(config->base_url, config->ca_file,
+							      config->connect_ms, NULL));
 }

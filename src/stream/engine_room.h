@@ -51,7 +51,6 @@ struct run {
 	int notice;   /* of a view: inotify's number */
 	enum run_state state;
 	struct spool *spool;
-	struct buffer body;    /* the upstream request */
 	struct llm_call *call; /* NULL once it is over */
 	struct follower *followers;
 	struct buffer fresh; /* text of this round */

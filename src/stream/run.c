@@ -75,23 +75,13 @@ static void on_text(void *ctx, struct slice text)
 		run_finish(run, STATUS_LENGTH, "", "");
 }
 
-static void mark_llm(struct run *run, bool ok)
-{
-	struct shm *shm = run->engine->shm;
-
-	if (!shm)
-		return;
-	atomic_store(&shm->llm_asked, true);
-	atomic_store(ok ? &shm->llm_last_ok_ms : &shm->llm_last_error_ms, clock_wall_ms());
-}
-
 static void on_end(void *ctx, const struct llm_end *end)
 {
 	struct run *run = ctx;
 
 	run->call = NULL; /* gone by itself: nothing to cancel */
 	run->error = end->error;
-	mark_llm(run, end->outcome == STATUS_COMPLETE || end->outcome == STATUS_LENGTH);
+	llm_health_note(run->engine->shm, end->verdict);
 	run_finish(run, end->outcome, end->finish_reason, end->usage);
 }
 
@@ -105,7 +95,6 @@ struct run *run_begin(struct engine *engine, struct run_start *start)
 		return NULL;
 	run->engine = engine;
 	run->spool = start->spool;
-	run->body = start->body;
 	run->leave = start->leave;
 	run->grace_ms = start->grace_ms;
 	run->fresh_at = -1;
@@ -113,7 +102,7 @@ struct run *run_begin(struct engine *engine, struct run_start *start)
 	run->started_ms = run->last_byte_ms = loop_now_ms(engine->loop);
 	buffer_init(&run->fresh, FRESH_MAX);
 	CRASHPOINT("run_begun");
-	run->call = llm_start(engine->multi, engine->config, buffer_slice(&run->body), &run_events,
+	run->call = llm_start(engine->multi, engine->config, run_id(run), &start->body, &run_events,
 			      run, &run->error);
 	if (!run->call)
 		run_finish(run, STATUS_ERROR, "", "");
@@ -126,7 +115,6 @@ void run_free(struct run *run)
 		llm_cancel(run->call);
 	if (run->is_view)
 		notices_forget(run->engine, run->notice);
-	buffer_done(&run->body);
 	buffer_done(&run->fresh);
 	spool_unref(run->spool);
 	free(run);
@@ -202,7 +190,6 @@ void run_finish(struct run *run, enum message_status status, const char *finish_
 	if (run->call)
 		llm_cancel(run->call);
 	run->call = NULL;
-	buffer_done(&run->body);
 	if (!keep_fresh(run))
 		status = STATUS_INTERRUPTED;
 	run->state = run_next(run->state, RUN_END);
@@ -266,7 +253,7 @@ static void give_up(struct run *run, const char *deadline)
 
 	metrics_add(M_UPSTREAM_ERRORS, METRIC_UPSTREAM_timeout, 0, 1);
 	log_warn("upstream too slow", LOG_T("run", run_id(run)), LOG_T("deadline", deadline));
-	mark_llm(run, false);
+	llm_health_note(run->engine->shm, is_total ? LLM_SAYS_NOTHING : LLM_FAILS);
 	error_set(&run->error, ERROR_UPSTREAM_TIMEOUT,
 		  is_total ? "The answer took too long and was cut."
 			   : "The C1 API fell silent; try again.");

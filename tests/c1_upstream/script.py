@@ -86,7 +86,7 @@ def play(chat: Chat, reply: Reply, gates: Any) -> Steps:
     if "redirect" in plan:
         reply.head(plan.get("status", 302), [("location", plan["redirect"])], length=0)
     elif "status" in plan or ("echo_key" in plan and "error_object" not in plan):
-        yield from error_status(plan, reply)
+        yield from error_status(chat, reply)
     elif "html" in plan:
         reply.head(200, [("content-type", "text/html")], length=len(HTML))
         yield HTML
@@ -98,9 +98,9 @@ def play(chat: Chat, reply: Reply, gates: Any) -> Steps:
         yield from whole(chat, reply)
 
 
-def error_status(plan: dict[str, Any], reply: Reply) -> Steps:
-    headers = []
-    words = "a scripted failure at shard-3.internal.example"
+def error_status(chat: Chat, reply: Reply) -> Steps:
+    headers, plan = [], chat.plan
+    words = f"a scripted failure at shard-3.internal.example, asked: {chat.prompt}"  # some do say what was asked
     if "retry_after" in plan:
         value = plan["retry_after"]
         if value.startswith("date+"):
@@ -237,7 +237,7 @@ def text(chat: Chat, frames: answers.Frames, reply: Reply, gates: Any) -> Steps:
             if before:
                 yield frames.text(before)
             point = points.pop(0)
-            yield from befall(point, plan, frames, reply, gates)
+            yield from befall(point, chat, frames, reply, gates)
             if reply.was_cut or point[1] == "error_object":
                 return
         if delta:
@@ -247,7 +247,7 @@ def text(chat: Chat, frames: answers.Frames, reply: Reply, gates: Any) -> Steps:
             yield pace
     for point in points:
         if not reply.was_cut:
-            yield from befall(point, plan, frames, reply, gates)
+            yield from befall(point, chat, frames, reply, gates)
 
 
 def points_of(plan: dict[str, Any], middle: int) -> list[tuple[int, str, str]]:
@@ -263,14 +263,14 @@ def halves(delta: bytes, at: int) -> tuple[bytes, bytes]:
     return delta[:at], delta[at:]
 
 
-def befall(point: tuple[int, str, str], plan: dict[str, Any], frames: answers.Frames, reply: Reply, gates: Any) -> Steps:
+def befall(point: tuple[int, str, str], chat: Chat, frames: answers.Frames, reply: Reply, gates: Any) -> Steps:
     _, name, argument = point
     if name == "gate":
         yield gates.pass_through(argument)
     elif name == "stall_at":
         yield NEVER
     elif name == "error_object":
-        words = f"overloaded: shard-3.internal.example {reply.secret if 'echo_key' in plan else ''}"
+        words = f"overloaded: shard-3.internal.example {reply.secret if 'echo_key' in chat.plan else chat.prompt}"
         yield frames.event({"error": {"message": words, "type": "server_error", "param": None, "code": "overloaded"}})
     else:
         reply.cut({"cut": "fin"}.get(name, name))

@@ -38,7 +38,8 @@ def test_health_tells_the_service_and_what_it_needs(site, store_kind, path):
 
 def test_a_model_that_fails_makes_the_service_degraded_not_down(new_site):
     site = new_site(workers=2)
-    site.chat(quick("fault:status=500"))
+    for _ in range(3):
+        site.chat(quick("fault:status=500"))
     answer = site.get("/health")
     assert (answer.status, answer.json()["status"]) == (200, "degraded")
     llm = answer.json()["services"]["llm_api"]
@@ -46,6 +47,24 @@ def test_a_model_that_fails_makes_the_service_degraded_not_down(new_site):
     assert site.get("/readyz").status == 200
     site.chat(quick())
     assert site.get("/health").json()["status"] == "healthy"
+
+
+def test_r34_one_failure_or_a_clients_own_is_no_outage(new_site):
+    site = new_site(workers=2)
+    site.chat(quick())
+    for fault in ("status=500", "status=400", "finish=content_filter", "status=422", "status=400", "status=503"):
+        site.chat(quick(f"fault:{fault}"))
+        answer = site.get("/health").json()
+        assert (answer["status"], answer["services"]["llm_api"]["status"]) == ("healthy", "up"), fault
+
+
+def test_a_turn_counts_its_tokens(site):
+    before = figures(site)
+    answer = site.chat(quick("fault:text=counted"))
+    usage = next(m["usage"] for m in site.messages(answer.headers["X-Thread-Id"]) if m["role"] == "assistant")
+    assert usage["input_tokens"] > 0 and usage["output_tokens"] > 0
+    for kind in ("input", "output"):
+        grown(site, before, f'c1d_tokens_total{{kind="{kind}"}}', usage[f"{kind}_tokens"])
 
 
 @pytest.mark.parametrize("path, word", [("/livez", "alive"), ("/readyz", "ready")])

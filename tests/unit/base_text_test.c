@@ -39,6 +39,23 @@ static void a_buffer_grows_to_its_cap_and_not_beyond(void **state)
 	buffer_done(&b);
 }
 
+static void r11_a_buffer_gives_back_what_a_burst_took(void **state)
+{
+	struct buffer b;
+
+	(void)state;
+	buffer_init(&b, 1 << 20);
+	assert_non_null(buffer_reserve(&b, 1 << 20));
+	assert_false(buffer_append(&b, SLICE("x")) && buffer_reserve(&b, 1 << 20));
+	buffer_shrink(&b, 1024);
+	assert_int_equal(b.size, 0);
+	assert_true(buffer_append(&b, SLICE("small")));
+	assert_string_equal(b.data, "small");
+	buffer_shrink(&b, 1024);
+	assert_true(b.size > 0 && b.len == 0); /* what is small stays */
+	buffer_done(&b);
+}
+
 static void a_formatted_piece_over_the_cap_changes_nothing(void **state)
 {
 	struct buffer b;
@@ -220,6 +237,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_buffer_grows_to_its_cap_and_not_beyond),
+		cmocka_unit_test(r11_a_buffer_gives_back_what_a_burst_took),
 		cmocka_unit_test(a_formatted_piece_over_the_cap_changes_nothing),
 		cmocka_unit_test(an_arena_gives_zeroed_aligned_pieces_up_to_its_cap),
 		cmocka_unit_test(every_code_point_is_judged_right),

@@ -117,6 +117,15 @@ static void an_end_usage_and_an_error_are_seen(void **state)
 	assert_null(delta.error.ptr);
 	READ("{\"error\":{\"message\":\"m\",\"code\":500} }", &delta);
 	assert_true(slice_is(delta.error, "{\"message\":\"m\",\"code\":500}"));
+	assert_true(slice_is(delta.error_code, "500"));
+	assert_int_equal(delta.error_type.len, 0);
+	READ("{\"error\":{\"type\":\"rate_limit_error\",\"param\":null,\"code\":null,\"message\":"
+	     "{\"type\":\"no\"}}}",
+	     &delta);
+	assert_true(slice_is(delta.error_type, "rate_limit_error"));
+	assert_int_equal(delta.error_code.len, 0);
+	READ("{\"error\":{\"type\":[\"a\"],\"code\":{\"code\":\"b\"}}}", &delta);
+	assert_int_equal(delta.error_type.len + delta.error_code.len, 0);
 	READ("{\"error\":\"broken\"}", &delta);
 	assert_true(slice_is(delta.error, "\"broken\""));
 }

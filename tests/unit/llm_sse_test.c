@@ -169,6 +169,35 @@ static void what_is_too_long_ends_it(void **state)
 	free(line);
 }
 
+static bool ignore(void *ctx, struct slice data)
+{
+	(void)ctx, (void)data;
+	return true;
+}
+
+/* One huge event, cut so that both buffers grow by it; a stream then lives for minutes. */
+static void r11_what_a_burst_took_is_given_back(void **state)
+{
+	size_t len = 1 << 20;
+	char *text = malloc(len);
+	struct sse sse;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, 'x', len);
+	memcpy(text, "data:", 5);
+	sse_init(&sse);
+	assert_int_equal(sse_feed(&sse, (struct slice){ text, len / 2 }, ignore, NULL), SSE_OK);
+	assert_int_equal(sse_feed(&sse, (struct slice){ text + len / 2, len / 2 }, ignore, NULL),
+			 SSE_OK);
+	assert_int_equal(sse_feed(&sse, SLICE("\n"), ignore, NULL), SSE_OK);
+	assert_true(sse.data.size > len / 2);
+	assert_int_equal(sse_feed(&sse, SLICE("\n"), ignore, NULL), SSE_OK);
+	assert_true(sse.line.size + sse.data.size <= 4096);
+	sse_done(&sse);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +209,7 @@ int main(void)
 		cmocka_unit_test(an_event_without_its_blank_line_is_never_told),
 		cmocka_unit_test(a_stop_is_obeyed_at_once),
 		cmocka_unit_test(what_is_too_long_ends_it),
+		cmocka_unit_test(r11_what_a_burst_took_is_given_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,13 @@
+/*
+ * net_failure: what curl's result codes mean to the rest of the program.
+ */
+#ifndef NET_NET_FAILURE_H
+#define NET_NET_FAILURE_H
+
+#include "net_transfer.h"
+
+enum net_failure net_failure_of(const struct net_transfer *transfer, CURLcode code);
+/* Of one that was given up by ourselves, wherever it was. */
+enum net_failure net_failure_given_up(const struct net_transfer *transfer);
+
+#endif

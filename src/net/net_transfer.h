@@ -1,0 +1,43 @@
+/*
+ * net_transfer: one transfer: what curl is told of it, its deadlines, and its head and body as curl
+ * brings them. It knows nothing of the others: net_multi is above it.
+ */
+#ifndef NET_NET_TRANSFER_H
+#define NET_NET_TRANSFER_H
+
+#include "net/net.h"
+#include <curl/curl.h>
+
+struct net_transfer {
+	struct net_multi *multi;           /* its owner's, as is the next line */
+	struct net_transfer *next, **link; /* in one of the multi's lists */
+	struct loop *loop;
+	struct loop_timer timer; /* the next of the deadlines below; `fire` is the owner's */
+	CURL *easy;
+	struct curl_slist *headers;
+	struct buffer body; /* until it has been sent */
+	const struct net_events *events;
+	void *ctx;
+	int64_t connect_by_ms; /* the request must be on its way by then; 0 once it is */
+	int64_t detach_at_ms; /* it stops waiting for another's connection; 0: it has one of its own
+			       */
+	int64_t end_by_ms;    /* net_deadline; 0: none */
+	int retry_after_s;
+	bool resolving; /* a name server was asked */
+	bool was_sent;  /* the request went to a connection */
+	bool has_head;
+	bool cancelled; /* nobody wants to hear of it: curl is told so when it asks */
+};
+
+/* With the options that all have. NULL: no memory. */
+struct net_transfer *net_transfer_new(struct loop *loop);
+void net_transfer_free(struct net_transfer *transfer); /* NULL is fine */
+/* Everything that differs from request to request; takes the body over, always. */
+bool net_transfer_prepare(struct net_transfer *transfer, const struct net_request *request,
+			  struct buffer *body);
+/* It is to wait for no other's connection any more, when it is given to curl again. */
+void net_transfer_detach(struct net_transfer *transfer);
+/* Over, out of curl: its deadlines, headers and body go, the rest may serve again. */
+void net_transfer_reset(struct net_transfer *transfer);
+
+#endif
