@@ -15,7 +15,10 @@
 
 #define SHM_SLOTS    128 /* workers, all generations together */
 #define SHM_COUNTERS 2048
-#define SHM_VERSION  1
+#define SHM_VERSION  2
+
+/* Pages that were never touched take no memory. */
+#define SHM_BOARD_SIZE (40u << 20)
 
 enum shm_slot_state { SHM_SLOT_FREE, SHM_SLOT_STARTING, SHM_SLOT_READY, SHM_SLOT_DRAINING };
 
@@ -45,6 +48,8 @@ struct shm {
 	_Atomic uint32_t llm_failures; /* in a row */
 	_Atomic int64_t llm_last_ok_ms, llm_last_error_ms; /* wall; 0: never */
 	struct shm_slot slots[SHM_SLOTS];
+	/* The live runs of this node: stream/board.h. On pages of its own. */
+	_Alignas(4096) unsigned char board[SHM_BOARD_SIZE];
 };
 
 /* Zeroed. *fd (may be NULL) names it for shm_adopt: it has no close-on-exec, so that the supervisor

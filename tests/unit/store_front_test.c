@@ -21,7 +21,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	snprintf(folder, sizeof folder, "/tmp/c1d-store-XXXXXX");
-	if (!mkdtemp(folder) || !(shm = calloc(1, sizeof *shm)))
+	if (!mkdtemp(folder) || !(shm = shm_map(NULL, NULL)))
 		return -1;
 	snprintf(uri, sizeof uri, "sqlite:%s/away/data/store.db", folder);
 	config = (struct config){ .store_uri = uri };
@@ -33,7 +33,7 @@ static int tear_down(void **state)
 	char command[128];
 
 	(void)state;
-	free(shm);
+	shm_unmap(shm);
 	snprintf(command, sizeof command, "rm -rf %s", folder);
 	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
 }

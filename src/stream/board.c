@@ -1,0 +1,458 @@
+/*
+ * board: entries in a fixed array of shared memory, lowest free number first.
+ *
+ * `heads[i]` is the truth about entry i: generation, owner and phase in one word, changed by
+ * compare-and-swap alone. Who takes a free entry writes its texts in phase FILLING, then publishes
+ * it; who reads copies the texts and looks at the head again, like a reader of a sequence lock. So
+ * there is nothing to repair when a process dies: at worst an entry stays FILLING, and the
+ * supervisor frees it.
+ *
+ * To find one, the hashes of its names are compared, eight bytes an entry side by side, up to the
+ * highest entry ever used: 4,000 live runs cost two microseconds. An index would have to survive a
+ * death in the middle of its change.
+ */
+#include "stream/board.h"
+
+#include "base/clock.h"
+#include <string.h>
+
+#define IDENTITY_SIZE offsetof(struct board_entry, state)
+#define WORDS         ((IDENTITY_SIZE + 7) / 8)
+
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a lock inside of an atomic would not survive a death");
+
+enum phase { PHASE_FREE, PHASE_FILLING, PHASE_LIVE /* + enum board_state */ };
+
+/* --- the words --- */
+
+/* A head: phase in 8 bits, owner's slot + 1 in 8, generation in the rest. */
+static uint64_t head_of(uint64_t generation, int slot, unsigned phase)
+{
+	return generation << 16 | (uint64_t)(slot + 1) << 8 | phase;
+}
+
+static unsigned phase_of(uint64_t head)
+{
+	return head & 0xFF;
+}
+
+static int slot_of(uint64_t head)
+{
+	return (int)(head >> 8 & 0xFF) - 1;
+}
+
+static uint64_t generation_of(uint64_t head)
+{
+	return head >> 16;
+}
+
+/* A claim, to supersede the run: 32 bits of the generation, so that no late word meets another
+ * entry, and who has it: nobody, a try that is under way (each has its own number), or for good. */
+enum { CLAIM_NOBODY, CLAIM_SUPERSEDED, CLAIM_FIRST_TRY };
+
+static uint64_t claim_of(uint64_t generation, uint32_t holder)
+{
+	return generation << 32 | holder;
+}
+
+static bool is_of(uint64_t claim, uint64_t generation)
+{
+	return claim >> 32 == (generation & UINT32_MAX);
+}
+
+_Static_assert(SHM_SLOTS % 64 == 0 && SHM_SLOTS < 255, "slots fit the words");
+
+struct cell {
+	_Atomic uint64_t followers[SHM_SLOTS / 64]; /* a bit a worker */
+	_Atomic uint64_t claim;
+	_Atomic int64_t unfollowed_ms; /* when the last bit went */
+	_Atomic uint64_t identity[WORDS];
+};
+
+struct board {
+	_Atomic uint32_t top;      /* entries in use have numbers below; it only grows */
+	_Atomic uint32_t tries;    /* numbers of tries to supersede */
+	_Atomic int32_t rebuilder; /* 0: nobody yet; slot + 2: at it; REBUILT */
+	_Atomic int64_t spool_bytes;
+	_Atomic uint64_t heads[BOARD_ENTRIES];
+	_Atomic uint64_t runs[BOARD_ENTRIES], threads[BOARD_ENTRIES], users[BOARD_ENTRIES];
+	struct cell cells[BOARD_ENTRIES];
+};
+
+_Static_assert(sizeof(struct board) <= SHM_BOARD_SIZE, "its place in the shared memory");
+
+#define REBUILT (-1)
+
+struct board *board_of(struct shm *shm)
+{
+	return shm ? (struct board *)(void *)shm->board : NULL;
+}
+
+int board_slot(const struct shm *shm, const struct shm_slot *slot)
+{
+	return shm && slot ? (int)(slot - shm->slots) : BOARD_NOBODY;
+}
+
+_Atomic int64_t *board_spool_bytes(struct board *board)
+{
+	return board ? &board->spool_bytes : NULL;
+}
+
+static uint64_t hash_of(const char *text) /* FNV-1a */
+{
+	uint64_t sum = 14695981039346656037u;
+
+	for (; *text; text++)
+		sum = (sum ^ (unsigned char)*text) * 1099511628211u;
+	return sum;
+}
+
+static uint32_t top_of(const struct board *board)
+{
+	return board ? atomic_load(&board->top) : 0;
+}
+
+/* --- one entry --- */
+
+static void write_identity(struct cell *cell, const struct board_entry *entry)
+{
+	uint64_t words[WORDS] = { 0 };
+
+	memcpy(words, entry, IDENTITY_SIZE);
+	for (size_t i = 0; i < WORDS; i++)
+		atomic_store_explicit(&cell->identity[i], words[i], memory_order_release);
+}
+
+static void read_identity(const struct cell *cell, struct board_entry *out)
+{
+	uint64_t words[WORDS];
+
+	for (size_t i = 0; i < WORDS; i++)
+		words[i] = atomic_load_explicit(&cell->identity[i], memory_order_acquire);
+	memcpy(out, words, IDENTITY_SIZE);
+}
+
+static bool has_followers(const struct cell *cell)
+{
+	uint64_t any = 0;
+
+	for (int i = 0; i < SHM_SLOTS / 64; i++)
+		any |= atomic_load(&cell->followers[i]);
+	return any != 0;
+}
+
+/* Entry i as it is at one moment; false: it is none. *head tells which it was. */
+static bool read_entry(const struct board *board, uint32_t i, struct board_entry *out,
+		       uint64_t *head)
+{
+	const struct cell *cell = &board->cells[i];
+
+	do {
+		*head = atomic_load(&board->heads[i]);
+		if (phase_of(*head) < PHASE_LIVE)
+			return false;
+		read_identity(cell, out);
+		out->state = phase_of(*head) - PHASE_LIVE;
+		out->slot = slot_of(*head);
+		out->followed = has_followers(cell) || out->state == BOARD_STARTING;
+		out->unfollowed_ms = out->followed ? 0 : atomic_load(&cell->unfollowed_ms);
+	} while (atomic_load(&board->heads[i]) != *head);
+	return true;
+}
+
+struct place {
+	uint32_t at;
+	uint64_t head;
+	struct board_entry entry;
+};
+
+static bool find(const struct board *board, const char *run_id, struct place *out)
+{
+	uint64_t hash = hash_of(run_id);
+	uint32_t top = top_of(board);
+
+	for (out->at = 0; out->at < top; out->at++)
+		if (atomic_load(&board->runs[out->at]) == hash &&
+		    read_entry(board, out->at, &out->entry, &out->head) &&
+		    strcmp(out->entry.run_id, run_id) == 0)
+			return true;
+	return false;
+}
+
+/* --- coming and going --- */
+
+/* The lowest free entry is ours, FILLING. Its new head; 0: there is none. */
+static uint64_t take_free(struct board *board, int slot, uint32_t *at)
+{
+	for (uint32_t i = 0; i < BOARD_ENTRIES; i++) {
+		uint64_t was = atomic_load(&board->heads[i]);
+		uint64_t head = head_of(generation_of(was) + 1, slot, PHASE_FILLING);
+		uint32_t top = atomic_load(&board->top);
+
+		if (phase_of(was) != PHASE_FREE ||
+		    !atomic_compare_exchange_strong(&board->heads[i], &was, head))
+			continue;
+		while (top <= i && !atomic_compare_exchange_weak(&board->top, &top, i + 1))
+			;
+		*at = i;
+		return head;
+	}
+	return 0;
+}
+
+bool board_add(struct board *board, int slot, const struct board_entry *entry, struct error *err)
+{
+	struct cell *cell;
+	uint64_t head;
+	uint32_t at;
+
+	if (!board)
+		return true;
+	if (!(head = take_free(board, slot, &at)))
+		return error_set(err, ERROR_OVERLOADED,
+				 "Too many answers are being written; try again in a moment.");
+	cell = &board->cells[at];
+	for (int i = 0; i < SHM_SLOTS / 64; i++)
+		atomic_store(&cell->followers[i], 0);
+	atomic_store(&cell->claim, claim_of(generation_of(head), CLAIM_NOBODY));
+	atomic_store(&cell->unfollowed_ms, clock_mono_ms());
+	write_identity(cell, entry);
+	atomic_store(&board->runs[at], hash_of(entry->run_id));
+	atomic_store(&board->threads[at], hash_of(entry->thread_id));
+	atomic_store(&board->users[at], hash_of(entry->user_key));
+	atomic_store(&board->heads[at],
+		     head_of(generation_of(head), slot, PHASE_LIVE + entry->state));
+	return true;
+}
+
+/* To another phase and owner, as long as it is the entry that was found. */
+static void move(struct board *board, struct place *place, int slot, unsigned phase)
+{
+	uint64_t generation = generation_of(place->head);
+
+	while (generation_of(place->head) == generation && phase_of(place->head) >= PHASE_LIVE &&
+	       !atomic_compare_exchange_weak(&board->heads[place->at], &place->head,
+					     head_of(generation, slot, phase)))
+		;
+}
+
+void board_set_state(struct board *board, const char *run_id, enum board_state state)
+{
+	struct place place;
+
+	if (find(board, run_id, &place))
+		move(board, &place, place.entry.slot, PHASE_LIVE + state);
+}
+
+void board_adopt(struct board *board, const char *run_id, int slot)
+{
+	struct place place;
+
+	if (find(board, run_id, &place))
+		move(board, &place, slot, PHASE_LIVE + BOARD_ENDED);
+}
+
+void board_remove(struct board *board, const char *run_id)
+{
+	struct place place;
+
+	if (find(board, run_id, &place))
+		move(board, &place, BOARD_NOBODY, PHASE_FREE);
+}
+
+/* --- followers --- */
+
+/* Who comes to read cancels what others only try. false: it is superseded. */
+static bool stand_in_the_way(struct cell *cell, uint64_t generation)
+{
+	uint64_t claim = atomic_load(&cell->claim);
+
+	while (is_of(claim, generation) && (uint32_t)claim >= CLAIM_FIRST_TRY &&
+	       !atomic_compare_exchange_weak(&cell->claim, &claim,
+					     claim_of(generation, CLAIM_NOBODY)))
+		;
+	return claim != claim_of(generation, CLAIM_SUPERSEDED);
+}
+
+bool board_follow(struct board *board, const char *run_id, int slot, bool yes)
+{
+	uint64_t bit = slot >= 0 ? UINT64_C(1) << slot % 64 : 0;
+	struct place place;
+	struct cell *cell;
+	bool ok = true;
+
+	if (slot < 0 || !find(board, run_id, &place))
+		return true;
+	cell = &board->cells[place.at];
+	if (yes) {
+		atomic_fetch_or(&cell->followers[slot / 64], bit);
+		ok = stand_in_the_way(cell, generation_of(place.head));
+		if (ok && generation_of(atomic_load(&board->heads[place.at])) ==
+				  generation_of(place.head))
+			return true;
+	}
+	/* It leaves, or may not stay, or the entry was another's by then. */
+	atomic_fetch_and(&cell->followers[slot / 64], ~bit);
+	if (!has_followers(cell))
+		atomic_store(&cell->unfollowed_ms, clock_mono_ms());
+	return ok;
+}
+
+/* The try is written down before the followers are looked at, and a follower writes itself down
+ * before it looks at the tries: one of them sees the other. A try is never waited for, so it does
+ * not matter that its process may die. */
+bool board_supersede(struct board *board, const char *run_id)
+{
+	struct place place;
+	uint64_t generation, claim;
+	struct cell *cell;
+
+	if (!find(board, run_id, &place))
+		return true;
+	cell = &board->cells[place.at];
+	generation = generation_of(place.head);
+	claim = atomic_load(&cell->claim);
+	while (is_of(claim, generation) && (uint32_t)claim != CLAIM_SUPERSEDED) {
+		uint32_t number = atomic_fetch_add(&board->tries, 1) % (UINT32_MAX / 2);
+		uint64_t mine = claim_of(generation, CLAIM_FIRST_TRY + number);
+
+		if (place.entry.state == BOARD_STARTING || has_followers(cell))
+			return false;
+		if (!atomic_compare_exchange_strong(&cell->claim, &claim, mine))
+			continue;
+		claim = mine;
+		if (has_followers(cell)) {
+			atomic_compare_exchange_strong(&cell->claim, &claim,
+						       claim_of(generation, CLAIM_NOBODY));
+			return false;
+		}
+		if (atomic_compare_exchange_strong(&cell->claim, &claim,
+						   claim_of(generation, CLAIM_SUPERSEDED)))
+			return true;
+	}
+	return true; /* it is being superseded already, or is gone */
+}
+
+/* --- questions --- */
+
+bool board_find(const struct board *board, const char *run_id, struct board_entry *out)
+{
+	struct place place;
+
+	if (!find(board, run_id, &place))
+		return false;
+	*out = place.entry;
+	return true;
+}
+
+size_t board_of_thread(const struct board *board, const char *thread_id,
+		       struct board_entry *entries, size_t max)
+{
+	uint64_t hash = hash_of(thread_id), head;
+	uint32_t top = top_of(board);
+	struct board_entry entry;
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < top; i++) {
+		if (atomic_load(&board->threads[i]) != hash ||
+		    !read_entry(board, i, &entry, &head) || strcmp(entry.thread_id, thread_id) != 0)
+			continue;
+		if (count++ < max)
+			entries[count - 1] = entry;
+	}
+	return count;
+}
+
+/* Into its place by age; the youngest gives way when there is no more room. */
+static void put_by_age(struct board_entry *entries, size_t held, size_t max,
+		       const struct board_entry *entry)
+{
+	size_t at = held < max ? held : max;
+
+	while (at > 0 && entries[at - 1].created_ms > entry->created_ms) {
+		if (at < max)
+			entries[at] = entries[at - 1];
+		at--;
+	}
+	if (at < max)
+		entries[at] = *entry;
+}
+
+size_t board_unattended(const struct board *board, const char *user_key, int64_t before_ms,
+			struct board_entry *entries, size_t max)
+{
+	uint64_t hash = hash_of(user_key), head;
+	uint32_t top = top_of(board);
+	struct board_entry entry;
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < top; i++) {
+		if (atomic_load(&board->users[i]) != hash || !read_entry(board, i, &entry, &head) ||
+		    strcmp(entry.user_key, user_key) != 0 || entry.state != BOARD_RUNNING ||
+		    entry.followed || entry.unfollowed_ms > before_ms)
+			continue;
+		put_by_age(entries, count++, max, &entry);
+	}
+	return count;
+}
+
+size_t board_orphans(const struct board *board, char (*run_ids)[ID_MAX + 1], size_t max)
+{
+	uint32_t top = top_of(board);
+	struct board_entry entry;
+	uint64_t head;
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < top && count < max; i++)
+		if (phase_of(atomic_load(&board->heads[i])) == PHASE_LIVE + BOARD_ORPHAN &&
+		    read_entry(board, i, &entry, &head) && entry.state == BOARD_ORPHAN)
+			memcpy(run_ids[count++], entry.run_id, sizeof entry.run_id);
+	return count;
+}
+
+/* --- the ends of workers, and the start of a pool --- */
+
+static void orphan(struct board *board, uint32_t i, int slot)
+{
+	uint64_t head = atomic_load(&board->heads[i]);
+	unsigned phase = PHASE_LIVE + BOARD_ORPHAN;
+
+	while (phase_of(head) != PHASE_FREE && slot_of(head) == slot) {
+		phase = phase_of(head) == PHASE_FILLING ? PHASE_FREE : PHASE_LIVE + BOARD_ORPHAN;
+		if (atomic_compare_exchange_weak(&board->heads[i], &head,
+						 head_of(generation_of(head), BOARD_NOBODY, phase)))
+			return;
+	}
+}
+
+void board_forget_slot(struct board *board, int slot)
+{
+	uint32_t top = slot >= 0 ? top_of(board) : 0;
+	int32_t rebuilder = slot + 2;
+
+	for (uint32_t i = 0; i < top; i++) {
+		struct cell *cell = &board->cells[i];
+		uint64_t bit = UINT64_C(1) << slot % 64;
+
+		if (phase_of(atomic_load(&board->heads[i])) == PHASE_FREE)
+			continue;
+		if ((atomic_fetch_and(&cell->followers[slot / 64], ~bit) & bit) &&
+		    !has_followers(cell))
+			atomic_store(&cell->unfollowed_ms, clock_mono_ms());
+		orphan(board, i, slot);
+	}
+	if (board)
+		atomic_compare_exchange_strong(&board->rebuilder, &rebuilder, 0);
+}
+
+bool board_begin_rebuild(struct board *board, int slot)
+{
+	int32_t nobody = 0;
+
+	return board && atomic_compare_exchange_strong(&board->rebuilder, &nobody, slot + 2);
+}
+
+void board_rebuilt(struct board *board)
+{
+	atomic_store(&board->rebuilder, REBUILT);
+}
