@@ -11,6 +11,7 @@
 #ifndef BASE_BUFFER_H
 #define BASE_BUFFER_H
 
+#include "base/budget.h"
 #include "base/slice.h"
 #include <stdarg.h>
 
@@ -18,6 +19,7 @@ struct buffer {
 	char *data;
 	size_t len, size, max;
 	bool failed;
+	struct loan loan; /* whom its memory is drawn from: set behind buffer_init, or nobody */
 };
 
 void buffer_init(struct buffer *b, size_t max);

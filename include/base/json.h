@@ -2,9 +2,9 @@
  * json: reading strictly, writing directly. The only file that knows cJSON is base/json_read.c.
  *
  * Reading: a body is checked before it is parsed (cJSON would cut strings at \u0000, keep duplicate
- * keys, take bad UTF-8 and trailing garbage): well-formed UTF-8, no BOM, depth, number of keys, no
- * key twice in one object, no \u0000, no lone surrogate, no NaN/Infinity/overflowing number,
- * nothing behind the value.
+ * keys, take bad UTF-8 and trailing garbage): well-formed UTF-8, no BOM, depth, number of keys and
+ * of values, no key twice in one object, no \u0000, no lone surrogate, no NaN/Infinity/overflowing
+ * number, nothing behind the value.
  *
  * Writing: into a buffer, no tree. Commas are put by the writer.
  */
@@ -17,6 +17,8 @@
 
 #define JSON_DEPTH_MAX 64
 #define JSON_KEYS_MAX  1024
+#define JSON_VALUES_MAX                                                                            \
+	8192 /* two bytes of text may make a value of the tree, which takes fifty times as many */
 
 struct json; /* one value of a parsed tree; lives until json_free of its root */
 
@@ -36,7 +38,8 @@ const struct json *json_get(const struct json *object,
 struct slice json_text(const struct json *string); /* "" for anything but a string */
 bool json_true(const struct json *value);
 
-/* The value written again, compact. Used for metadata, which is kept as its text. */
+/* The value written again, compact, its numbers as they came. For metadata, which is kept as its
+ * text. */
 bool json_print(const struct json *value, struct buffer *out);
 
 /* --- writing --- */

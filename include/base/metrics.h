@@ -29,6 +29,8 @@ void metrics_attach(struct shm *shm, struct shm_slot *slot);
 void metrics_name_labels(enum metric family, int dimension, const char *const *names, int count);
 
 void metrics_add(enum metric family, int label_a, int label_b, uint64_t n); /* labels not used: 0 */
+/* The word itself of a counter without labels, for those below this file; NULL: not counted. */
+_Atomic uint64_t *metrics_word(enum metric family);
 void metrics_observe_us(enum metric histogram, int label_a, int64_t us);
 
 /* The whole pool as text. openmetrics: with "# EOF". */

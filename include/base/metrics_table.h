@@ -40,6 +40,8 @@
 	  1)                                                                                       \
 	X(M_STREAM_BYTES, "c1d_stream_bytes_total", COUNTER,                                       \
 	  "Bytes of answers sent to followers.", NULL, NULL, 1, NULL, NULL, 1)                     \
+	X(M_MEMORY_REFUSED, "c1d_memory_refused_total", COUNTER,                                   \
+	  "Requests refused because the memory's budget was spent.", NULL, NULL, 1, NULL, NULL, 1) \
 	X(M_CHUNKS, "c1d_upstream_deltas_total", COUNTER, "Deltas received from the C1 API.",      \
 	  NULL, NULL, 1, NULL, NULL, 1)                                                            \
 	X(M_TOKENS, "c1d_tokens_total", COUNTER,                                                   \

@@ -24,10 +24,11 @@ enum shm_slot_state { SHM_SLOT_FREE, SHM_SLOT_STARTING, SHM_SLOT_READY, SHM_SLOT
 
 struct shm_slot {
 	_Atomic int32_t pid;
-	_Atomic int32_t state;     /* enum shm_slot_state */
-	_Atomic int64_t beat_ms;   /* monotonic; the worker's main thread renews it each second */
-	_Atomic int64_t runs;      /* gauge: runs in flight */
-	_Atomic int64_t followers; /* gauge */
+	_Atomic int32_t state;       /* enum shm_slot_state */
+	_Atomic int64_t beat_ms;     /* monotonic; the worker's main thread renews it each second */
+	_Atomic int64_t runs;        /* gauge: runs in flight */
+	_Atomic int64_t followers;   /* gauge */
+	_Atomic int64_t memory_lent; /* gauge: bytes (base/budget.h) */
 	_Atomic int64_t requests_busy;           /* gauge: request threads at work */
 	_Atomic uint64_t counters[SHM_COUNTERS]; /* base/metrics.h gives them meaning */
 };

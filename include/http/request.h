@@ -6,6 +6,7 @@
 #define HTTP_REQUEST_H
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/slice.h"
 #include <stdint.h>
@@ -37,9 +38,10 @@ struct request {
 	struct slice path;   /* the target up to '?', still encoded */
 	struct slice query;  /* behind it, "" without */
 	struct slice headers[HEADER_COUNT]; /* "" when absent */
-	struct slice body;
 	/* The transport reads the body when a handler's route is known: at most max bytes,
-	 * ERROR_TOO_LARGE over it. */
+	 * ERROR_TOO_LARGE over it, ERROR_OVERLOADED when the budget has no room for it. Who has
+	 * read it may let it go (buffer_done) before the request ends. */
+	struct buffer body;
 	bool (*read_body)(struct request *request, size_t max, struct error *err);
 	void *transport;
 	char id[REQUEST_ID_MAX]; /* the web server's when it is well-formed, else ours */
@@ -47,6 +49,7 @@ struct request {
 	bool is_https; /* as far as the web server knows: TLS may have ended before it */
 	int64_t arrived_ms, arrived_us; /* monotonic, the same moment */
 	struct arena *arena;            /* lives as long as the request */
+	struct budget *budget;          /* that large things are drawn from; NULL: no limit */
 };
 
 /* Splits target into path and query. ERROR_BAD_REQUEST unless it is an absolute path of printable

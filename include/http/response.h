@@ -1,6 +1,6 @@
 /*
- * response: what goes out, whatever the transport. Either a whole body, or `stream`: a run's bytes,
- * which the engine will write through the transport's sink.
+ * response: what goes out, whatever the transport. A body, which `more` may go on with piece by
+ * piece; or `stream`: a run's bytes, which the engine will write through the transport's sink.
  *
  * A header's value with a control character in it is refused by response_header, so no client byte
  * can split one.
@@ -18,6 +18,14 @@ struct response {
 	struct buffer headers; /* "Name: value\r\n" each, without the blank line */
 	size_t kept;           /* bytes of headers that stay whatever becomes of the answer */
 	struct buffer body;
+	/* Of an answer too large to be held whole: appends the next piece to out, which is empty;
+	 * false: nothing is left behind it. When out fails the answer is cut, so that its reader
+	 * sees that it is not whole. What ctx points to lives until response_done. */
+	bool (*more)(void *ctx, struct buffer *out);
+	void *more_ctx;
+	/* What the answer is made of, let go by response_done; NULL: nothing. */
+	void (*let_go)(void *ctx);
+	void *let_go_ctx;
 	const char *route;            /* the route's template, for log and metrics; a literal */
 	int route_label;              /* its number in M_REQUESTS */
 	enum error_code error;        /* ERROR_NONE, or why it is not a success: for the log */

@@ -16,9 +16,11 @@ bool c1_unescape(struct buffer *out, struct slice text);
  * itself. */
 bool c1_plain_text(struct buffer *out, struct slice text);
 
-/* User text in the form the client loads: <content thesys="true">escaped</content>, unless it is in
- * C1 form already. */
-bool c1_wrap_user(struct buffer *out, struct slice text);
+/* Is it in C1 form already? User text that is not is loaded by the client as these two around its
+ * escaped text. */
+bool c1_is_content(struct slice text);
+#define C1_USER_OPEN  "<content thesys=\"true\">"
+#define C1_USER_CLOSE "</content>"
 
 /* What is stored: without <thinkitem ephemeral="true">…</thinkitem> elements and without <!--k-->
  * comments. */

@@ -73,8 +73,14 @@ bool service_message_update(struct service *service, const struct caller *caller
 			    const char *thread_id, const char *id, struct message_patch *patch,
 			    struct arena *arena, struct message *out, struct error *err);
 
-/* User text in the form that the C1 client loads. NULL: no memory. */
-const char *service_as_c1(struct arena *arena, struct slice content, size_t *len);
+/* User text in the form that the C1 client loads: its content, escaped when it has to be, between
+ * these two; both "" when it is in that form already. */
+struct c1_form {
+	struct slice open, close;
+	bool escaped;
+};
+struct c1_form service_c1_form(struct slice content);
+bool service_c1_escape(struct buffer *out, struct slice piece); /* cut anywhere */
 /* A card that shows an error in the chat: the stock client shows nothing of a status. */
 bool service_error_card(const struct error *problem, struct buffer *out);
 

@@ -121,8 +121,40 @@ static bool is_json_type(struct slice type)
 	       (type.len == len || strchr("; \t", type.ptr[len]));
 }
 
-static bool read_body(struct call *call, const struct route *route, struct json **root,
-		      struct error *err)
+/* The parsed body. Answers may be made of it, so it lives until they are out. */
+struct tree {
+	struct json *root;
+	struct loan loan;
+};
+
+static void let_go(void *ctx)
+{
+	struct tree *tree = ctx;
+
+	json_free(tree->root);
+	loan_resize(&tree->loan, 0);
+}
+
+/* The text becomes a tree, which has copies of its own, and goes. */
+static bool parse(struct call *call, struct error *err)
+{
+	struct buffer *text = &call->request->body;
+	struct tree *tree = arena_alloc(call->arena, sizeof *tree);
+
+	if (!tree)
+		return budget_refused(err);
+	tree->loan = loan_of(call->request->budget);
+	call->response->let_go = let_go;
+	call->response->let_go_ctx = tree;
+	if (!loan_resize(&tree->loan, text->len))
+		return budget_refused(err);
+	tree->root = json_parse(buffer_slice(text), err);
+	buffer_done(text);
+	call->body = tree->root;
+	return tree->root != NULL;
+}
+
+static bool read_body(struct call *call, const struct route *route, struct error *err)
 {
 	struct request *request = call->request;
 
@@ -131,14 +163,9 @@ static bool read_body(struct call *call, const struct route *route, struct json 
 	if (!is_json_type(request->headers[HEADER_CONTENT_TYPE]))
 		return error_set(err, ERROR_MEDIA_TYPE,
 				 "Send the body with Content-Type: application/json.");
-	if (!request->read_body(request, route->body_max, err))
-		return false;
-	if (!(*root = json_parse(request->body, err)))
-		return false;
-	if (json_type(*root) != JSON_OBJECT)
-		return error_set(err, ERROR_VALIDATION, "The body has to be a JSON object.");
-	call->body = *root;
-	return true;
+	return request->read_body(request, route->body_max, err) && parse(call, err) &&
+	       (json_type(call->body) == JSON_OBJECT ||
+		error_set(err, ERROR_VALIDATION, "The body has to be a JSON object."));
 }
 
 /* --- the caller --- */
@@ -160,16 +187,13 @@ static bool find_caller(struct call *call, const struct route *route, struct err
 
 /* --- the walk --- */
 
-static bool serve(struct call *call, const struct route *route, struct json **root,
-		  struct error *err)
+static bool serve(struct call *call, const struct route *route, struct error *err)
 {
-	return read_body(call, route, root, err) && find_caller(call, route, err) &&
-	       (!call->arena->failed ||
-		error_set(err, ERROR_OVERLOADED, "No memory for this request.")) &&
-	       route->handle(call, err);
+	return read_body(call, route, err) && find_caller(call, route, err) &&
+	       !call->arena->failed && route->handle(call, err);
 }
 
-static bool walk(struct call *call, struct json **root, struct error *err)
+static bool walk(struct call *call, struct error *err)
 {
 	const struct route *route;
 
@@ -178,7 +202,7 @@ static bool walk(struct call *call, struct json **root, struct error *err)
 		return false;
 	if (!(route = find_route(call, err)))
 		return err->code == ERROR_NONE;
-	return cors_admit(call, err) && serve(call, route, root, err);
+	return cors_admit(call, err) && serve(call, route, err);
 }
 
 void api_handle(struct api *api, struct request *request, struct response *response)
@@ -187,16 +211,17 @@ void api_handle(struct api *api, struct request *request, struct response *respo
 		.api = api, .request = request, .response = response, .arena = request->arena
 	};
 	struct error err = { 0 };
-	struct json *root = NULL;
 
-	request->body = SLICE("");
+	response->body.loan = loan_of(request->budget);
 	response->route = ROUTE_UNKNOWN;
 	response->route_label = 0;
-	if (!walk(&call, &root, &err)) {
+	if (!walk(&call, &err)) {
+		/* Whatever the rooms below took it for. */
+		if (request->arena->failed)
+			budget_refused(&err);
 		if (err.code == ERROR_NONE)
 			error_set(&err, ERROR_INTERNAL, "This request could not be served.");
 		response->error = err.code;
 		problem_response(&err, request->id, response);
 	}
-	json_free(root);
 }

@@ -7,6 +7,7 @@
  *   routes.c     the table
  *   fields.c     JSON fields and query parameters, checked and named in errors
  *   render.c     threads, messages and runs as JSON
+ *   pages.c      messages on their way out, never a whole page at once
  *   threads.c messages.c chat.c runs.c health.c openapi.c   a resource each
  */
 #ifndef API_ROOM_H
@@ -84,12 +85,20 @@ bool percent_encode(struct buffer *out, struct slice text);
 
 /* --- render.c --- */
 void render_thread(struct json_writer *w, const struct thread *thread);
-void render_message(struct json_writer *w, const struct message *message);
+/* A message around its content, which is written between the two as the inside of a JSON string. */
+void render_message_open(struct json_writer *w, const struct message *message);
+void render_message_close(struct json_writer *w, const struct message *message);
 void render_run(struct json_writer *w, const struct run_info *run);
 /* Starts a JSON answer and gives its writer. */
 struct json_writer answer_json(struct call *call, int status);
 /* False when the answer did not fit into memory. */
 bool answer_done(const struct call *call, struct error *err);
+
+/* --- pages.c --- */
+/* Answers with messages, rendered as they go out; is_list: as an array, else the one. They and
+ * their list live in the call's arena. */
+bool answer_messages(struct call *call, int status, const struct message_list *list, bool is_list,
+		     bool as_c1, struct error *err);
 
 /* --- cors.c --- */
 /* Finds call->origin, and puts what a listed page needs into the response's kept headers. */

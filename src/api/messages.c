@@ -9,27 +9,6 @@
 
 /* --- list --- */
 
-/* As the C1 client loads it: user text in its form, and nothing that it cannot show. */
-static bool as_c1(struct call *call, struct message_list *list, struct error *err)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < list->count; i++) {
-		struct message message = list->items[i];
-
-		if (message.role != ROLE_USER && message.role != ROLE_ASSISTANT)
-			continue;
-		if (message.role == ROLE_USER)
-			message.content.ptr =
-				service_as_c1(call->arena, message.content, &message.content.len);
-		if (!message.content.ptr)
-			return error_set(err, ERROR_OVERLOADED, "No memory for this page.");
-		list->items[kept++] = message;
-	}
-	list->count = kept;
-	return true;
-}
-
 /* Back in time from the newest, or onwards from `after`. */
 static void link_next(struct call *call, const struct message_page *page,
 		      const struct message_list *list, bool c1)
@@ -46,7 +25,6 @@ bool messages_list(struct call *call, struct error *err)
 	static const char *const forms[] = { "stored", "c1" };
 	struct message_page page = { 0 };
 	struct message_list list;
-	struct json_writer w;
 	int64_t limit;
 	int form = 0;
 
@@ -64,25 +42,22 @@ bool messages_list(struct call *call, struct error *err)
 		return false;
 	if (list.more && list.count > 0)
 		link_next(call, &page, &list, form == 1);
-	if (form == 1 && !as_c1(call, &list, err))
-		return false;
-	w = answer_json(call, 200);
-	json_open(&w, '[');
-	for (size_t i = 0; i < list.count; i++)
-		render_message(&w, &list.items[i]);
-	json_close(&w, ']');
-	return answer_done(call, err);
+	return answer_messages(call, 200, &list, true, form == 1, err);
 }
 
 /* --- one --- */
 
+/* The message is copied: it goes out when its handler has returned. */
 static bool answer_message(struct call *call, int status, const struct message *message,
 			   struct error *err)
 {
-	struct json_writer w = answer_json(call, status);
+	struct message *copy = arena_alloc(call->arena, sizeof *copy);
+	struct message_list list = { copy, 1, false };
 
-	render_message(&w, message);
-	return answer_done(call, err);
+	if (!copy)
+		return budget_refused(err);
+	*copy = *message;
+	return answer_messages(call, status, &list, false, false, err);
 }
 
 bool message_add(struct call *call, struct error *err)

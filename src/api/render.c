@@ -4,8 +4,8 @@
  */
 #include "api_room.h"
 
-#define ANSWER_MAX                                                                                 \
-	(256u * 1024 * 1024) /* a page of the largest messages; memory is the real limit */
+/* A page of threads, each with the largest metadata; messages are not held whole (pages.c). */
+#define ANSWER_MAX (4u << 20)
 
 struct json_writer answer_json(struct call *call, int status)
 {
@@ -19,8 +19,7 @@ struct json_writer answer_json(struct call *call, int status)
 
 bool answer_done(const struct call *call, struct error *err)
 {
-	return !call->response->body.failed ||
-	       error_set(err, ERROR_OVERLOADED, "No memory for this answer.");
+	return !call->response->body.failed || budget_refused(err);
 }
 
 static void put_times(struct json_writer *w, int64_t created_ms, int64_t updated_ms)
@@ -44,13 +43,19 @@ void render_thread(struct json_writer *w, const struct thread *thread)
 	json_close(w, '}');
 }
 
-void render_message(struct json_writer *w, const struct message *message)
+void render_message_open(struct json_writer *w, const struct message *message)
 {
 	json_open(w, '{');
 	json_put_text(w, "id", message->id);
 	json_put_text(w, "thread_id", message->thread_id);
 	json_put_text(w, "role", message_role_text(message->role));
-	json_put_slice(w, "content", message->content);
+	json_key(w, "content");
+	json_raw(w, SLICE("\""));
+}
+
+void render_message_close(struct json_writer *w, const struct message *message)
+{
+	buffer_append_char(w->out, '"');
 	json_put_text(w, "status", message_status_text(message->status));
 	if (message->run_id)
 		json_put_text(w, "run_id", message->run_id);

@@ -30,6 +30,7 @@ void arena_done(struct arena *a)
 		next = block->next;
 		free(block);
 	}
+	loan_resize(&a->loan, 0);
 	*a = (struct arena){ 0 };
 }
 
@@ -42,9 +43,12 @@ static struct arena_block *add_block(struct arena *a, size_t n)
 		size = BLOCK_MAX;
 	if (size < n)
 		size = n;
-	block = malloc(sizeof *block + size);
-	if (!block)
+	block = loan_resize(&a->loan, a->allocated + size) ? malloc(sizeof *block + size) : NULL;
+	if (!block) {
+		loan_resize(&a->loan, a->allocated);
 		return NULL;
+	}
+	a->allocated += size;
 	block->size = size;
 	block->used = 0;
 	block->next = a->blocks;

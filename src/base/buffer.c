@@ -16,6 +16,7 @@ void buffer_done(struct buffer *b)
 	if (!b)
 		return;
 	free(b->data);
+	loan_resize(&b->loan, 0);
 	*b = (struct buffer){ 0 };
 }
 
@@ -38,8 +39,9 @@ static bool grow(struct buffer *b, size_t n)
 		size = b->len + n + 1;
 	if (size > b->max + 1)
 		size = b->max + 1;
-	data = realloc(b->data, size);
+	data = loan_resize(&b->loan, size) ? realloc(b->data, size) : NULL;
 	if (!data) {
+		loan_resize(&b->loan, b->size);
 		b->failed = true;
 		return false;
 	}

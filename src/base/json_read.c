@@ -6,23 +6,73 @@
 
 #include "json_scan.h"
 #include <cjson/cJSON.h>
-#include <stdlib.h>
+#include <string.h>
 
 static const cJSON *item_of(const struct json *value)
 {
 	return (const cJSON *)value;
 }
 
+/* --- numbers --- */
+
+/* The next number of a text that was scanned: the next digit or '-' that is in no string. */
+static struct slice next_number(struct slice *text)
+{
+	bool in_string = false;
+	struct slice number;
+	size_t at = 0, len = 0;
+
+	for (; at < text->len; at++) {
+		char c = text->ptr[at];
+
+		if (in_string && c == '\\')
+			at++;
+		else if (c == '"')
+			in_string = !in_string;
+		else if (!in_string && (c == '-' || (c >= '0' && c <= '9')))
+			break;
+	}
+	*text = slice_skip(*text, at);
+	while (len < text->len && strchr("+-.eE0123456789", text->ptr[len]))
+		len++;
+	number = (struct slice){ text->ptr, len };
+	*text = slice_skip(*text, len);
+	return number;
+}
+
+/* A double holds no whole number from 2^53 on, and prints others differently than they came. So
+ * each number of the tree, which is in the text's order, becomes its own text. */
+static bool keep_numbers(cJSON *item, struct slice *text)
+{
+	struct slice number;
+
+	if (cJSON_IsNumber(item)) {
+		number = next_number(text);
+		if (!(item->valuestring = cJSON_malloc(number.len + 1)))
+			return false;
+		memcpy(item->valuestring, number.ptr, number.len);
+		item->valuestring[number.len] = '\0';
+		item->type = cJSON_Raw;
+	}
+	for (item = item->child; item; item = item->next)
+		if (!keep_numbers(item, text))
+			return false;
+	return true;
+}
+
 struct json *json_parse(struct slice text, struct error *err)
 {
+	struct slice rest = text;
 	cJSON *root;
 
 	if (!json_scan(text, err))
 		return NULL;
 	root = cJSON_ParseWithLength(text.ptr, text.len);
-	if (!root)
-		error_set(err, ERROR_BAD_JSON, "Not valid JSON.");
-	return (struct json *)root;
+	if (root && keep_numbers(root, &rest))
+		return (struct json *)root;
+	cJSON_Delete(root);
+	error_set(err, ERROR_OVERLOADED, "No memory for this body.");
+	return NULL;
 }
 
 void json_free(struct json *root)
@@ -35,7 +85,7 @@ enum json_type json_type(const struct json *value)
 	switch (item_of(value)->type & 0xFF) {
 	case cJSON_True:
 	case cJSON_False: return JSON_BOOL;
-	case cJSON_Number: return JSON_NUMBER;
+	case cJSON_Raw: return JSON_NUMBER;
 	case cJSON_String: return JSON_STRING;
 	case cJSON_Array: return JSON_ARRAY;
 	case cJSON_Object: return JSON_OBJECT;

@@ -19,7 +19,7 @@ struct scan {
 	struct error *err;
 	int depth, objects;
 	struct key *keys; /* JSON_KEYS_MAX of them */
-	size_t key_count;
+	size_t key_count, value_count;
 };
 
 static bool value(struct scan *s);
@@ -274,6 +274,8 @@ static bool value(struct scan *s)
 	white(s);
 	if (s->at == s->end)
 		return bad(s, "it ends too early");
+	if (++s->value_count > JSON_VALUES_MAX)
+		return bad(s, "too many values");
 	switch (*s->at) {
 	case '"': return string(s, &raw, NULL);
 	case 't': return word(s, SLICE("true"));

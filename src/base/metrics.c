@@ -123,6 +123,11 @@ void metrics_add(enum metric family, int label_a, int label_b, uint64_t n)
 		count(word_of(family, label_a, label_b), n);
 }
 
+_Atomic uint64_t *metrics_word(enum metric family)
+{
+	return here ? &here->counters[word_of(family, 0, 0)] : NULL;
+}
+
 void metrics_observe_us(enum metric histogram, int label_a, int64_t us)
 {
 	int word, bucket = 0;
@@ -235,7 +240,7 @@ static void put_gauge(struct buffer *out, const char *name, const char *help, in
 
 static void put_gauges(struct buffer *out, const struct shm *shm)
 {
-	int64_t runs = 0, followers = 0, busy = 0, workers = 0;
+	int64_t runs = 0, followers = 0, busy = 0, workers = 0, lent = 0;
 
 	for (int i = 0; i < SHM_SLOTS; i++) {
 		const struct shm_slot *slot = &shm->slots[i];
@@ -247,11 +252,14 @@ static void put_gauges(struct buffer *out, const struct shm *shm)
 		runs += atomic_load(&slot->runs);
 		followers += atomic_load(&slot->followers);
 		busy += atomic_load(&slot->requests_busy);
+		lent += atomic_load(&slot->memory_lent);
 	}
 	put_gauge(out, "c1d_workers", "Workers that take requests.", workers);
 	put_gauge(out, "c1d_runs_in_flight", "Answers that are being written.", runs);
 	put_gauge(out, "c1d_followers", "Clients that receive an answer.", followers);
 	put_gauge(out, "c1d_request_threads_busy", "Request threads at work.", busy);
+	put_gauge(out, "c1d_memory_lent_bytes",
+		  "Memory of large bodies, pages and prompts, drawn from the budget.", lent);
 	put_gauge(out, "c1d_store_up", "Whether the store can be reached.",
 		  atomic_load(&shm->store_down_since_ms) == 0);
 	put_gauge(out, "c1d_worker_respawns", "Workers started again since the start.",

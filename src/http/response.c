@@ -15,6 +15,8 @@ void response_init(struct response *response)
 
 void response_done(struct response *response)
 {
+	if (response->let_go)
+		response->let_go(response->let_go_ctx);
 	buffer_done(&response->headers);
 	buffer_done(&response->body);
 }
@@ -30,6 +32,7 @@ void response_restart(struct response *response)
 	if (response->headers.data)
 		response->headers.data[response->headers.len = response->kept] = '\0';
 	buffer_reset(&response->body);
+	response->more = NULL;
 }
 
 bool response_header(struct response *response, const char *name, struct slice value)

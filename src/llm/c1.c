@@ -6,9 +6,6 @@
 
 #include "c1_text.h"
 
-#define USER_OPEN  "<content thesys=\"true\">"
-#define USER_CLOSE "</content>"
-
 /* As the web client draws it: tests/samples/errcallout.txt is one. */
 #define ERROR_OPEN                                                                                 \
 	"<content thesys=\"true\">{&quot;component&quot;:{&quot;component&quot;:&quot;Card&quot;," \
@@ -83,7 +80,7 @@ static struct slice skip_blanks(struct slice text)
 	return text;
 }
 
-static bool is_content(struct slice text)
+bool c1_is_content(struct slice text)
 {
 	bool more;
 
@@ -94,20 +91,12 @@ bool c1_plain_text(struct buffer *out, struct slice text)
 {
 	size_t tag_end;
 
-	if (!is_content(text))
+	if (!c1_is_content(text))
 		return buffer_append(out, text);
 	tag_end = find(text, SLICE(">"));
 	text = slice_skip(text, tag_end < text.len ? tag_end + 1 : text.len);
 	text.len = find(text, SLICE("</content"));
 	return c1_unescape(out, text);
-}
-
-bool c1_wrap_user(struct buffer *out, struct slice text)
-{
-	if (is_content(text))
-		return buffer_append(out, text);
-	return buffer_append(out, SLICE(USER_OPEN)) && c1_escape(out, text) &&
-	       buffer_append(out, SLICE(USER_CLOSE));
 }
 
 /* The length of what stands at text's '<' and is not stored; 0: it is stored. */

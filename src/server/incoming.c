@@ -9,7 +9,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ARENA_MAX (128u << 20)
+/* A page and what comes with it, or what a store hands back of a body; the budget bounds the sum.
+ */
+#define ARENA_MAX (48u << 20)
+#define CHUNK     16384
 #define DRAIN_MAX (16u << 20) /* above what the shipped web server files let through */
 
 static const char *const header_params[HEADER_COUNT] = {
@@ -62,7 +65,6 @@ static bool take_params(struct incoming *in)
 	request->read_body = read_body;
 	request->transport = in;
 	request->arena = &in->arena;
-	request->body = SLICE("");
 	return request->method.len > 0 && !in->arena.failed;
 }
 
@@ -75,10 +77,12 @@ static void set_read_deadline(int fd, int64_t ms)
 
 /* libfcgi closes the descriptor itself when it fails (-EBADF is then what is left), but not when it
  * gives a request that stalled behind its first record: that one has no method. */
-bool incoming_read(struct incoming *in, int fd, int64_t read_ms)
+bool incoming_read(struct incoming *in, int fd, int64_t read_ms, struct budget *budget)
 {
 	memset(in, 0, sizeof *in);
 	arena_init(&in->arena, ARENA_MAX);
+	in->arena.loan = loan_of(budget);
+	in->request.budget = budget;
 	in->request.arrived_us = clock_mono_us();
 	in->request.arrived_ms = in->request.arrived_us / 1000;
 	set_read_deadline(fd, read_ms);
@@ -117,56 +121,57 @@ static bool too_large(size_t max, struct error *err)
 	return error_set(err, ERROR_TOO_LARGE, "The body may have up to %zu KiB here.", max / 1024);
 }
 
-/* Until the end, at most one byte more than allowed. */
-static bool read_some(struct incoming *in, struct buffer *body, size_t max)
+static bool ended_early(struct error *err)
 {
-	char chunk[16384];
+	return error_set(err, ERROR_BAD_REQUEST, "The body ended early.");
+}
 
-	while (body->len <= max) {
-		int n = FCGX_GetStr(chunk, (int)sizeof chunk, in->fcgi.in);
+/* Straight into its place: all of it at once where its length was announced, and always one byte
+ * more, which only one that is too long has. */
+static bool read_all(struct incoming *in, struct buffer *body, int64_t announced, struct error *err)
+{
+	size_t step = announced >= 0 ? (size_t)announced + 1 : CHUNK;
 
-		if (n > 0 && !buffer_append(body, (struct slice){ chunk, (size_t)n }))
-			return true; /* over the cap of the buffer, which is one more than allowed
-				      */
-		if (n < (int)sizeof chunk) {
-			in->at_end = true;
-			return FCGX_GetError(in->fcgi.in) == 0;
-		}
+	while (!in->at_end) {
+		size_t n = step < body->max - body->len ? step : body->max - body->len;
+		char *into = n > 0 ? buffer_reserve(body, n) : NULL;
+		int got;
+
+		if (n == 0)
+			return true; /* too long */
+		if (!into)
+			return budget_refused(err);
+		got = FCGX_GetStr(into, (int)n, in->fcgi.in);
+		buffer_commit(body, got > 0 ? (size_t)got : 0);
+		in->at_end = got < (int)n;
 	}
-	return true;
+	return FCGX_GetError(in->fcgi.in) == 0 || ended_early(err);
 }
 
 static bool read_body(struct request *request, size_t max, struct error *err)
 {
 	struct incoming *in = request->transport;
-	struct buffer body;
+	struct buffer *body = &request->body;
 	int64_t announced;
-	bool ok;
-	char *copy;
 
 	if (!announced_length(in, &announced))
 		return error_set(err, ERROR_BAD_REQUEST, "Content-Length is no number.");
 	if (announced > (int64_t)max)
 		return too_large(max, err);
-	buffer_init(&body, max + 1);
-	ok = read_some(in, &body, max);
-	if (body.failed || body.len > max)
-		ok = too_large(max, err);
-	else if (!ok || (announced >= 0 && (int64_t)body.len != announced))
-		ok = error_set(err, ERROR_BAD_REQUEST, "The body ended early.");
-	else if (!(copy = arena_copy(&in->arena, buffer_slice(&body))))
-		ok = error_set(err, ERROR_OVERLOADED, "No memory for this request.");
-	else
-		request->body = (struct slice){ copy, body.len };
-	buffer_done(&body);
-	return ok;
+	buffer_init(body, max + 1);
+	body->loan = loan_of(request->budget);
+	if (!read_all(in, body, announced, err))
+		return false;
+	if (body->len > max)
+		return too_large(max, err);
+	return announced < 0 || (int64_t)body->len == announced || ended_early(err);
 }
 
 /* --- the end --- */
 
 static void drain(struct incoming *in)
 {
-	char chunk[16384];
+	char chunk[CHUNK];
 	size_t total = 0;
 	int n;
 
@@ -190,5 +195,6 @@ int incoming_release(struct incoming *in, uint16_t *request_id)
 
 void incoming_done(struct incoming *in)
 {
+	buffer_done(&in->request.body);
 	arena_done(&in->arena);
 }

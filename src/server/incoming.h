@@ -20,12 +20,12 @@ bool incoming_init(struct error *err);
 
 /* Reads the parameters; takes the descriptor either way. false: nothing usable came; the descriptor
  * is closed. */
-bool incoming_read(struct incoming *in, int fd, int64_t read_ms);
+bool incoming_read(struct incoming *in, int fd, int64_t read_ms, struct budget *budget);
 
 /* After the handler: reads what is left of the body (closing a socket with unread bytes resets it
  * under the answer), frees libfcgi's part and hands out the descriptor and the request's number. */
 int incoming_release(struct incoming *in, uint16_t *request_id);
 
-void incoming_done(struct incoming *in); /* the arena */
+void incoming_done(struct incoming *in); /* the arena and the body */
 
 #endif

@@ -42,6 +42,7 @@ static struct shm_slot *free_slot(struct shm *shm)
 		atomic_store(&slot->runs, 0);
 		atomic_store(&slot->followers, 0);
 		atomic_store(&slot->requests_busy, 0);
+		atomic_store(&slot->memory_lent, 0);
 		atomic_store(&slot->beat_ms, clock_mono_ms());
 		atomic_store(&slot->state, SHM_SLOT_STARTING);
 		return slot;

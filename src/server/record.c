@@ -76,7 +76,7 @@ bool record_head(struct buffer *out, int status, struct slice headers)
 	return buffer_append(out, SLICE("\r\n"));
 }
 
-/* --- a whole answer --- */
+/* --- a short answer --- */
 
 /* What is left of an iovec list after n bytes went out. */
 static void advance(struct msghdr *message, size_t n)
@@ -133,8 +133,8 @@ static size_t next_records(struct slice rest[2], uint16_t request_id,
 	return 2 * records;
 }
 
-bool record_write_answer(int fd, uint16_t request_id, struct slice head, struct slice body,
-			 int64_t deadline_ms)
+bool record_write(int fd, uint16_t request_id, struct slice head, struct slice body, bool is_last,
+		  int64_t deadline_ms)
 {
 	unsigned char headers[RECORDS_A_WRITE][RECORD_HEADER], end[RECORD_END];
 	struct iovec parts[RECORDS_A_WRITE * 2 + 1];
@@ -144,7 +144,7 @@ bool record_write_answer(int fd, uint16_t request_id, struct slice head, struct 
 	do {
 		size_t count = next_records(rest, request_id, headers, parts);
 
-		if (rest[0].len + rest[1].len == 0)
+		if (is_last && rest[0].len + rest[1].len == 0)
 			parts[count++] = (struct iovec){ end, RECORD_END };
 		if (!send_all(fd, parts, count, deadline_ms))
 			return false;

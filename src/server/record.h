@@ -18,9 +18,10 @@ void record_end(unsigned char out[RECORD_END], uint16_t request_id);
 /* "Status: 200 OK\r\n", the header lines, a blank line. */
 bool record_head(struct buffer *out, int status, struct slice headers);
 
-/* A whole answer, blocking; each write waits at most as long as SO_SNDTIMEO says, all of them until
+/* A piece of an answer, its head in the first one (else ""), the request's end behind the last one.
+ * Blocking; each write waits at most as long as SO_SNDTIMEO says, all of them until
  * the deadline (monotonic). false: the peer has gone or takes nothing. */
-bool record_write_answer(int fd, uint16_t request_id, struct slice head, struct slice body,
-			 int64_t deadline_ms);
+bool record_write(int fd, uint16_t request_id, struct slice head, struct slice body, bool is_last,
+		  int64_t deadline_ms);
 
 #endif

@@ -45,22 +45,46 @@ static void set_write_deadline(int fd, int64_t ms)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
-static void write_answer(const struct request_work *work, int fd, uint16_t request_id,
-			 const struct response *response, const struct access *access)
+/* The body as it stands, then piece by piece what the response goes on with. Gives its length; *ok
+ * false: the client has gone or takes nothing. A body that fails is cut: without the request's end
+ * the web server sees that it is not whole. */
+static int64_t write_body(int fd, uint16_t request_id, struct slice head, struct response *response,
+			  bool *ok)
 {
-	int64_t deadline_ms = clock_mono_ms() + ANSWER_MS;
+	int64_t deadline_ms = clock_mono_ms() + ANSWER_MS, bytes = 0;
+	struct buffer *body = &response->body;
+
+	for (;;) {
+		bool is_last = !response->more && !body->failed;
+
+		bytes += (int64_t)body->len;
+		*ok = record_write(fd, request_id, head, buffer_slice(body), is_last, deadline_ms);
+		if (!*ok || is_last || body->failed)
+			return bytes;
+		head = SLICE("");
+		buffer_reset(body);
+		if (!response->more(response->more_ctx, body))
+			response->more = NULL;
+	}
+}
+
+static void write_answer(const struct request_work *work, int fd, uint16_t request_id,
+			 struct response *response, const struct access *access)
+{
 	const char *outcome = response->error ? error_word(response->error) : "ok";
 	struct buffer head;
+	int64_t bytes;
+	bool ok;
 
 	buffer_init(&head, HEAD_MAX);
 	record_head(&head, response->status, buffer_slice(&response->headers));
 	set_write_deadline(fd, work->config->write_ms);
-	if (!record_write_answer(fd, request_id, buffer_slice(&head), buffer_slice(&response->body),
-				 deadline_ms))
-		outcome = "client_gone";
+	bytes = write_body(fd, request_id, buffer_slice(&head), response, &ok);
+	if (!ok || response->body.failed)
+		outcome = ok ? "no_memory" : "client_gone";
 	buffer_done(&head);
 	close(fd);
-	access_answer(access, response->status, (int64_t)response->body.len, outcome);
+	access_answer(access, response->status, bytes, outcome);
 }
 
 static void hand_over(const struct request_work *work, int fd, uint16_t request_id,
@@ -97,7 +121,7 @@ static void serve(struct request_thread *thread, int fd)
 	uint16_t request_id;
 
 	set_reading(thread, fd);
-	if (!incoming_read(&in, fd, work->config->read_ms)) {
+	if (!incoming_read(&in, fd, work->config->read_ms, work->budget)) {
 		set_reading(thread, -1);
 		metrics_add(M_BAD_PEERS, 0, 0, 1);
 		log_notice("connection without a usable request");

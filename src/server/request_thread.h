@@ -17,6 +17,7 @@ struct request_work {
 	void *app_state;
 	struct engine_hooks hooks;
 	struct engine *engine;
+	struct budget *budget; /* that large requests draw from */
 	struct shm_slot *slot;
 	int listener; /* non-blocking */
 };

@@ -4,6 +4,7 @@
  */
 #include "worker.h"
 
+#include "base/budget.h"
 #include "base/clock.h"
 #include "base/crashpoint.h"
 #include "base/log.h"
@@ -31,11 +32,20 @@
 struct worker {
 	const struct worker_place *place;
 	struct engine *engine;
+	struct budget *budget;
+	uint64_t refused; /* by it, as far as was told */
 	void *app_state;
 	struct request_threads *threads;
 };
 
 /* --- starting --- */
+
+static uint64_t refusals(void)
+{
+	const _Atomic uint64_t *counter = metrics_word(M_MEMORY_REFUSED);
+
+	return counter ? atomic_load(counter) : 0;
+}
 
 static bool open_parts(struct worker *w, struct error *err)
 {
@@ -47,14 +57,18 @@ static bool open_parts(struct worker *w, struct error *err)
 				     .listener = place->listener };
 
 	if (!incoming_init(err) ||
+	    !(w->budget = budget_open(place->config->memory_max, &place->slot->memory_lent,
+				      metrics_word(M_MEMORY_REFUSED), err)) ||
 	    !(w->engine = engine_open(place->config, place->shm, place->slot, err)) ||
 	    !(w->app_state = place->app->open(place->config, place->shm, w->engine, err)))
 		return false;
+	w->refused = refusals();
 	hooks.ctx = w->app_state;
 	if (!engine_start(w->engine, &hooks, err) || !place->app->start(w->app_state, err))
 		return false;
 	work.app_state = w->app_state;
 	work.engine = w->engine;
+	work.budget = w->budget;
 	work.hooks = hooks;
 	return (w->threads = request_threads_start(&work, err)) != NULL;
 }
@@ -91,13 +105,27 @@ static void beat_while_well(const struct worker *w)
 		beat(w);
 }
 
-static int run_until_told(const struct worker *w)
+/* Once a beat, however many. */
+static void tell_refusals(struct worker *w)
+{
+	uint64_t refused = refusals();
+
+	if (refused > w->refused)
+		log_warn("memory budget is spent: large requests were refused",
+			 LOG_I("count", (int64_t)(refused - w->refused)),
+			 LOG_I("lent", atomic_load(&w->place->slot->memory_lent)),
+			 LOG_I("max", w->place->config->memory_max));
+	w->refused = refused;
+}
+
+static int run_until_told(struct worker *w)
 {
 	int told = 0;
 
 	while (!told) {
 		request_threads_hurry(w->threads, REQUEST_READ_MS);
 		beat_while_well(w);
+		tell_refusals(w);
 		told = wait_signal(BEAT_MS);
 		/* The supervisor is gone and its death signal came before we asked for one. */
 		if (!told && getppid() != w->place->supervisor)
@@ -145,6 +173,7 @@ static void close_parts(struct worker *w)
 		w->place->app->close(w->app_state);
 	}
 	engine_free(w->engine);
+	budget_free(w->budget);
 }
 
 /* When memory runs out a worker shall go, which is replaced, and not the supervisor. */

@@ -73,16 +73,18 @@ bool service_message_list(struct service *service, const struct caller *caller,
 	return true;
 }
 
-const char *service_as_c1(struct arena *arena, struct slice content, size_t *len)
+struct c1_form service_c1_form(struct slice content)
 {
-	struct buffer wrapped;
-	const char *copy;
+	struct c1_form form = { .escaped = !c1_is_content(content) };
 
-	buffer_init(&wrapped, content.len * 6 + 64);
-	copy = c1_wrap_user(&wrapped, content) ? arena_copy(arena, buffer_slice(&wrapped)) : NULL;
-	*len = wrapped.len;
-	buffer_done(&wrapped);
-	return copy;
+	form.open = form.escaped ? SLICE(C1_USER_OPEN) : SLICE("");
+	form.close = form.escaped ? SLICE(C1_USER_CLOSE) : SLICE("");
+	return form;
+}
+
+bool service_c1_escape(struct buffer *out, struct slice piece)
+{
+	return c1_escape(out, piece);
 }
 
 bool service_error_card(const struct error *problem, struct buffer *out)

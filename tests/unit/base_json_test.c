@@ -129,6 +129,51 @@ static void values_are_read(void **state)
 	json_free(root);
 }
 
+static void r25_numbers_are_printed_as_they_came(void **state)
+{
+	static const char *const texts[] = {
+		"9007199254740993",
+		"[9007199254740991,-0,1.0,1.50,1e2,1E+2,2e-7,0.1]",
+		"{\"a1\":\"2 \\\"3\\\" \\\\\",\"b\":{\"4\":5,\"c\":[6,\"7\",8]},\"d\":9}",
+		"[123456789012345678901234567890,\"-1\",[[-2.5]],{}]",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		struct json *root = json_parse(slice_of(texts[i]), NULL);
+		struct buffer out;
+
+		assert_non_null(root);
+		buffer_init(&out, 4096);
+		assert_true(json_print(root, &out));
+		assert_string_equal(out.data, texts[i]);
+		buffer_done(&out);
+		json_free(root);
+	}
+}
+
+static void r11_values_have_a_bound(void **state)
+{
+	static char text[2 * JSON_VALUES_MAX + 8];
+	struct error err = { 0 };
+	struct json *root;
+
+	(void)state;
+	memset(text, '0', sizeof text);
+	text[0] = '[';
+	for (size_t i = 2; i < 2 * (JSON_VALUES_MAX - 1); i += 2)
+		text[i] = ',';
+	text[2 * (JSON_VALUES_MAX - 1)] = ']';
+	root = json_parse((struct slice){ text, 2 * (JSON_VALUES_MAX - 1) + 1 }, &err);
+	assert_non_null(root);
+	assert_int_equal(json_type(root), JSON_ARRAY);
+	json_free(root);
+	text[2 * (JSON_VALUES_MAX - 1)] = ',';
+	text[2 * JSON_VALUES_MAX] = ']';
+	assert_null(json_parse((struct slice){ text, 2 * JSON_VALUES_MAX + 1 }, &err));
+	assert_int_equal(err.code, ERROR_BAD_JSON);
+}
+
 static void what_is_written_is_read_again(void **state)
 {
 	const char hostile[] = "\"\\/\b\f\n\r\t\x01\x1f\x7f <\xE2\x80\xA8> \xF0\x9F\x98\x80";
@@ -171,6 +216,8 @@ int main(void)
 		cmocka_unit_test(a_key_that_occurs_twice_is_refused),
 		cmocka_unit_test(depth_and_keys_have_a_bound),
 		cmocka_unit_test(values_are_read),
+		cmocka_unit_test(r25_numbers_are_printed_as_they_came),
+		cmocka_unit_test(r11_values_have_a_bound),
 		cmocka_unit_test(what_is_written_is_read_again),
 	};
 

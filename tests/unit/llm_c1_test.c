@@ -194,6 +194,14 @@ static void the_five_entities_go_both_ways(void **state)
 	expect(c1_escape, "", "");
 }
 
+static bool wrap(struct buffer *out, struct slice text)
+{
+	if (c1_is_content(text))
+		return buffer_append(out, text);
+	return buffer_append(out, SLICE(C1_USER_OPEN)) && c1_escape(out, text) &&
+	       buffer_append(out, SLICE(C1_USER_CLOSE));
+}
+
 static void a_user_message_is_read_and_wrapped(void **state)
 {
 	static const char wrapped[] = "<content thesys=\"true\">Show &lt;Q4&gt;</content>"
@@ -204,10 +212,9 @@ static void a_user_message_is_read_and_wrapped(void **state)
 	expect(c1_plain_text, "a<b && c>d", "a<b && c>d");
 	expect(c1_plain_text, "<content thesys=\"true\">cut &amp;", "cut &");
 	expect(c1_plain_text, "<content", "<content");
-	expect(c1_wrap_user, "a<b && c>d",
-	       "<content thesys=\"true\">a&lt;b &amp;&amp; c&gt;d</content>");
-	expect(c1_wrap_user, wrapped, wrapped);
-	expect(c1_wrap_user, "<contents>", "<content thesys=\"true\">&lt;contents&gt;</content>");
+	expect(wrap, "a<b && c>d", "<content thesys=\"true\">a&lt;b &amp;&amp; c&gt;d</content>");
+	expect(wrap, wrapped, wrapped);
+	expect(wrap, "<contents>", "<content thesys=\"true\">&lt;contents&gt;</content>");
 }
 
 static void what_is_stored_has_no_passing_thoughts(void **state)
