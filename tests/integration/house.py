@@ -283,6 +283,7 @@ http {{
     server {{
         listen 127.0.0.1:{port} backlog=4096{listen};
         server_name localhost;
+        {server}
         include {root}/nginx/c1d.conf;
     }}
 }}
@@ -293,7 +294,7 @@ class Site:
     """nginx with the shipped files, c1d behind it, and a client."""
 
     def __init__(self, scratch, upstream, settings, program=None, workers=2, nginx=True, start=True,
-                 listen=""):
+                 listen="", server=""):
         self.folder = Path(tempfile.mkdtemp(prefix="site-", dir=scratch))
         self.folder.chmod(0o755)
         self.upstream = upstream
@@ -311,6 +312,7 @@ class Site:
             self.settings["THESYS_BASE_URL"] = upstream.base_url
         self.settings.update(settings)
         self.listen = f" {listen}" if listen else ""  # more words for nginx's listen
+        self.server = server  # more lines in nginx's server
         self.c1d = self.nginx = None
         if nginx:
             self.start_nginx()
@@ -338,7 +340,7 @@ class Site:
         user = "user root;" if os.geteuid() == 0 else ""
         conf = self.folder / "nginx.conf"
         conf.write_text(NGINX_CONF.format(folder=self.folder, port=self.port, root=ROOT, user=user,
-                                          listen=self.listen))
+                                          listen=self.listen, server=self.server))
         self.nginx = Process([NGINX, "-p", str(self.folder), "-e", "stderr", "-c", str(conf)], self.folder,
                              "nginx-stderr")
         wait_for(self.nginx_listens, "nginx listens")

@@ -1,0 +1,182 @@
+"""The README's page, as somebody pastes it: its lines are taken from the README, bundled, and visited in Chromium through
+nginx and c1d. One build, one visit; each test looks at one thing that was seen."""
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from house import DEADLINE_S, ROOT, Process, Site, free_port, wait_for
+
+PLACE = ROOT / "tests/page"
+MODULES = PLACE / "node_modules"
+BUILT = ROOT / "build/page"
+BUILD_S, VISIT_S = 500, 400
+pytestmark = pytest.mark.xdist_group("page")  # one build
+
+
+def lines_of(language, first):
+    """The README's block of this language that begins with `first`."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
+    found = [block for block in blocks if block.startswith(first)]
+    assert len(found) == 1, f"the README has {len(found)} such blocks"
+    return found[0]
+
+
+def modules():
+    """What the page is made of, as the lock file has it; installed once."""
+    wanted = hashlib.sha256((PLACE / "package-lock.json").read_bytes()).hexdigest()
+    mark = MODULES / ".c1d"
+    if mark.exists() and mark.read_text() == wanted:
+        return
+    done = subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=PLACE, capture_output=True, text=True, timeout=BUILD_S,
+                          check=False, stdin=subprocess.DEVNULL)
+    if done.returncode != 0 and re.search(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH", done.stderr):
+        pytest.skip(f"npm's registry cannot be reached: {done.stderr.splitlines()[0]}")
+    assert done.returncode == 0, done.stderr
+    mark.write_text(wanted)
+
+
+def lay_out(folder, backend="http://127.0.0.1:8080"):
+    """A project as `npm create vite` makes it, with the README's lines in it."""
+    (folder / "src").mkdir(parents=True)
+    (folder / "public").mkdir()
+    (folder / "package.json").write_text('{"private":true,"type":"module"}\n')
+    (folder / "public/vite.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>\n')
+    shutil.copy(PLACE / "index.html", folder)
+    shutil.copy(PLACE / "main.jsx", folder / "src")
+    (folder / "src/App.jsx").write_text(lines_of("jsx", "import { C1Chat"))
+    config = lines_of("js", "import react")
+    assert "http://127.0.0.1:8080" in config
+    (folder / "vite.config.js").write_text(config.replace("http://127.0.0.1:8080", backend))
+    (folder / "node_modules").symlink_to(MODULES)
+
+
+@pytest.fixture(scope="session")
+def tools():
+    for tool in ("node", "npm", "chromium"):
+        if not shutil.which(tool):
+            pytest.skip(f"{tool} is not installed: sh tests/deps test")
+    BUILT.mkdir(parents=True, exist_ok=True)
+    with open(BUILT / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        modules()
+        yield
+
+
+@pytest.fixture(scope="session")
+def bundle(tools):
+    """The folder of the built page. Kept from one run to the next while nothing in it has changed."""
+    parts = [lines_of("jsx", "import { C1Chat").encode(), lines_of("js", "import react").encode()]
+    parts += [(PLACE / name).read_bytes() for name in ("package-lock.json", "index.html", "main.jsx")]
+    folder = BUILT / hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+    if not (folder / "dist/index.html").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        lay_out(folder)
+        done = subprocess.run(["node", "node_modules/vite/bin/vite.js", "build", "--minify", "false", "--logLevel", "warn"],
+                              cwd=folder, capture_output=True, text=True, timeout=BUILD_S, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "dist"
+
+
+@pytest.fixture(scope="module")
+def page(bundle, scratch, upstream):
+    """nginx with the page and the shipped locations, c1d behind it."""
+    served = scratch / "page"
+    shutil.copytree(bundle, served)  # where nginx may read
+    house = Site(scratch, upstream, {},
+                 server=f"root {served}; index index.html; include /etc/nginx/mime.types;")
+    yield house
+    house.stop()
+
+
+@pytest.fixture(scope="module")
+def visit(page):
+    """What a person saw. Pictures of each station lie in build/page/pictures."""
+    pictures = BUILT / "pictures"
+    shutil.rmtree(pictures, ignore_errors=True)
+    pictures.mkdir()
+    done = subprocess.run(["node", str(PLACE / "visit.mjs"), page.url + "/", str(pictures)], cwd=PLACE, text=True,
+                          capture_output=True, timeout=VISIT_S, check=False,
+                          env={**os.environ, "CHROMIUM": shutil.which("chromium")})
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def requests_of(visit, method, pattern):
+    return [request for request in visit["requests"]
+            if request["method"] == method and re.fullmatch(pattern, request["path"])]
+
+
+def test_t1_nothing_goes_wrong_and_nothing_is_asked_of_others(visit):
+    assert visit["errors"] == [], (visit["errors"], visit.get("text"))
+    assert {request["status"] for request in visit["requests"]} <= {200, 201}
+    assert visit["stations"]["opened"] == {"width": 1280, "height": 800}  # the whole window
+
+
+def test_t1_the_first_answer_shows_a_card_and_its_thread_in_the_list(visit):
+    assert visit["stations"]["first answer"]
+    assert visit["stations"]["second thread"]
+    assert len(requests_of(visit, "POST", "/api/threads")) == 2
+
+
+def test_t1_what_was_typed_into_a_form_is_there_after_a_reload(visit):
+    assert visit["stations"]["form filled in"] == 200
+    assert visit["stations"]["reloaded"] == "Ada"
+
+
+def test_t1_a_thread_is_deleted(visit, page):
+    assert visit["stations"]["deleted"]
+    assert [thread["title"] for thread in page.get("/api/threads").json()] == ["Show me a form"]
+
+
+def test_t2_a_failure_is_shown(visit):
+    assert visit["stations"]["failed"]
+
+
+def test_t3_the_stop_button_stops_the_model(visit, page, upstream):
+    stopped = visit["stations"]["stopped"]
+    assert (stopped["status"], stopped["upstream_closed"]) == ("stopped", True)
+    assert upstream.wait_stats(early_closes=1)
+    thread = page.get("/api/threads").json()[0]["id"]
+    assert page.messages(thread)[-1]["status"] == "stopped"
+
+
+def test_t3_who_only_goes_away_may_come_back(visit):
+    """on_disconnect is set by the address, since the client's body cannot."""
+    chats = {request["path"] for request in visit["requests"] if request["path"].startswith("/api/chat")}
+    assert chats == {"/api/chat?errors=card&keepalive=15&on_disconnect=grace:20"}
+
+
+def test_t1_the_dev_servers_proxy_leads_to_c1d(tools, page, scratch):
+    """npm run dev: the same lines, and the API under the dev server's own address."""
+    folder, port = scratch / "dev", free_port()
+    lay_out(folder, page.url)
+    server = Process(["node", str(MODULES / "vite/bin/vite.js"), str(folder), "--host", "127.0.0.1", "--port", str(port),
+                      "--strictPort", "--logLevel", "info"], scratch, "vite")
+    try:
+        wait_for(lambda: "Local:" in server.text() or not server.alive(), "the dev server is ready", DEADLINE_S * 4)
+        here = f"http://127.0.0.1:{port}"
+        done = subprocess.run(["curl", "-sS", f"{here}/api/threads", "-H", "Content-Type: application/json", "-d",
+                               '{"title":"through the proxy"}', "-H", f"Origin: {here}"], capture_output=True, text=True,
+                              check=False, timeout=DEADLINE_S)
+        assert json.loads(done.stdout)["title"] == "through the proxy", (done, server.text())
+    finally:
+        server.stop()
+
+
+def test_t1_the_readme_names_the_packages_that_were_tried():
+    wanted = json.loads((PLACE / "package.json").read_text())["dependencies"]
+    install = re.search(r"^npm install .*(?:\\\n.*)*", (ROOT / "README.md").read_text(), re.M)[0]
+    assert set(re.findall(r"(@\S+)@(\S+)", install)) == {(name, version) for name, version in wanted.items()
+                                                        if not name.startswith("react")}
+
+
+def test_t1_the_lock_file_names_no_place():
+    assert "resolved" not in json.loads((PLACE / "package-lock.json").read_text())["packages"]["node_modules/react"]
+    assert Path(PLACE / ".npmrc").read_text().splitlines()[0] == "omit-lockfile-registry-resolved=true"

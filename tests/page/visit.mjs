@@ -1,0 +1,108 @@
+// A visit to the page that was built from the README's lines, in Chromium, as a person makes it:
+//
+//     node visit.mjs URL FOLDER
+//
+// Prints one JSON object: what was seen at each station, in order; the requests of the page, with their status; what went
+// wrong, if anything. FOLDER gets a picture of each station. Nothing is waited for but what the page is to show.
+import { chromium } from "playwright-core";
+
+const [url, folder] = process.argv.slice(2);
+const seen = { stations: {}, requests: [], errors: [] };
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync"],
+});
+const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+page.setDefaultTimeout(30000);
+
+page.on("response", response => {
+  const request = response.request(), path = request.url().replace(url, "/");
+  if (path.startsWith("/api/"))
+    seen.requests.push({ method: request.method(), path, status: response.status(), body: request.postData() });
+});
+page.on("request", request => {
+  if (!request.url().startsWith(url) && !/^(data|blob):/.test(request.url()))
+    seen.errors.push(`elsewhere: ${request.url()}`);
+});
+page.on("pageerror", error => {
+  if (error.message !== "signal is aborted without reason") // the client's own word when it hangs up
+    seen.errors.push(error.message);
+});
+
+const composer = page.getByPlaceholder("Type your message...");
+const button = page.locator("[class*=thread-composer] button").last(); // sends, or stops what runs
+const sidebar = page.locator("[class*=sidebar]").first();
+const isIdle = () => button.locator(".lucide-arrow-up").waitFor();
+
+async function ask(text) {
+  await composer.fill(text);
+  await composer.press("Enter");
+}
+
+async function station(name, visit) {
+  seen.stations[name] = (await visit()) ?? true;
+  await page.screenshot({ path: `${folder}/${Object.keys(seen.stations).length}-${name}.png` });
+}
+
+try {
+  await station("opened", async () => {
+    await page.goto(url);
+    await composer.waitFor();
+    const box = await page.locator("[class*=shell-container]").first().boundingBox();
+    return { width: box.width, height: box.height };
+  });
+  await station("first answer", async () => {
+    await ask("Show me a form");
+    await page.getByText("Please fill in the form.").waitFor();
+    await isIdle();
+    await sidebar.getByText("Show me a form").waitFor();
+  });
+  await station("form filled in", async () => {
+    const saved = page.waitForResponse(response => response.request().method() === "PUT");
+    await page.getByRole("textbox").first().fill("Ada");
+    await page.getByRole("textbox").first().blur();
+    return (await saved).status();
+  });
+  await station("second thread", async () => {
+    await page.getByText("New Chat").click();
+    await ask("Show me a table");
+    await page.getByText("Quarterly sales").waitFor();
+    await isIdle();
+    await sidebar.getByText("Show me a table").waitFor();
+  });
+  await station("reloaded", async () => {
+    await page.reload();
+    await sidebar.getByText("Show me a table").waitFor();
+    await sidebar.getByText("Show me a form").click();
+    await page.getByText("Please fill in the form.").waitFor();
+    return page.getByRole("textbox").first().inputValue();
+  });
+  await station("failed", async () => {
+    await ask("fault:status=500");
+    await page.getByText("The C1 API failed", { exact: true }).waitFor();
+    await isIdle();
+  });
+  await station("stopped", async () => {
+    await ask("fault:endless;pace=20");
+    await button.locator(".lucide-square").waitFor();
+    await page.getByText(/x{40}/).waitFor();
+    const stop = page.waitForResponse(response => response.url().endsWith("/stop"));
+    await button.click();
+    await isIdle();
+    return (await stop).json();
+  });
+  await station("deleted", async () => {
+    const row = sidebar.locator(".crayon-shell-thread-button").filter({ hasText: "Show me a table" });
+    await row.hover();
+    await row.locator("button").last().click();
+    await page.getByText("Delete").click();
+    await row.waitFor({ state: "detached" });
+  });
+} catch (error) {
+  seen.errors.push(String(error));
+  await page.screenshot({ path: `${folder}/failed.png` });
+  seen.text = (await page.locator("body").innerText()).slice(-2000);
+}
+await browser.close();
+console.log(JSON.stringify(seen));
