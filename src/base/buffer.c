@@ -125,6 +125,7 @@ void buffer_shrink(struct buffer *b, size_t keep)
 {
 	if (b->size > keep) {
 		free(b->data);
+		loan_resize(&b->loan, 0);
 		b->data = NULL;
 		b->size = 0;
 	}

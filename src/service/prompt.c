@@ -64,10 +64,11 @@ bool prompt_build(struct service *service, const struct turn *turn, struct slice
 	/* JSON needs at most six bytes for one. */
 	buffer_init(out, ((size_t)config->history_max + question.len) * 6 + BODY_SLACK +
 				 strlen(config->system_prompt ? config->system_prompt : "") * 6);
+	out->loan = loan_of(arena->loan.budget); /* until it is sent */
 	if (llm_request_body(arena_copy(arena, model), messages, count, out))
 		return true;
 	buffer_done(out);
-	return error_set(err, ERROR_OVERLOADED, "No memory for the request.");
+	return budget_refused(err);
 }
 
 bool prompt_model_allowed(const struct config *config, struct slice model)
