@@ -90,7 +90,8 @@ void engine_free(struct engine *engine);
  * ticket over uses the place; a turn that fails before gives it back. */
 bool engine_take_room(struct engine *engine, struct error *err);
 void engine_give_room(struct engine *engine);
-/* Takes both, always. */
+/* Takes both, always. sink NULL: none could be made; the ticket is dropped, and its room given
+ * back. */
 void engine_hand_over(struct engine *engine, struct stream_ticket *ticket, struct sink *sink);
 /* The store has the answer (or never will take it): its followers' bodies may close now. */
 void engine_saved(struct engine *engine, const char *run_id);

@@ -1,19 +1,18 @@
 /* incoming: see incoming.h. */
 #include "incoming.h"
 
-#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /* A page and what comes with it, or what a store hands back of a body; the budget bounds the sum.
  */
-#define ARENA_MAX (48u << 20)
-#define CHUNK     16384
-#define DRAIN_MAX (16u << 20) /* above what the shipped web server files let through */
+#define ARENA_MAX  (48u << 20)
+#define CHUNK      16384
+#define PARAMS_MAX 65536       /* bytes of all parameters: twice what nginx takes of headers */
+#define DRAIN_MAX  (16u << 20) /* above what the shipped web server files let through */
 
 static const char *const header_params[HEADER_COUNT] = {
 #define X(id, param) [HEADER_##id] = param,
@@ -21,19 +20,72 @@ static const char *const header_params[HEADER_COUNT] = {
 #undef X
 };
 
-bool incoming_init(struct error *err)
+/* --- parameters --- */
+
+/* One or four bytes (FastCGI 1.0, 3.4). */
+static bool take_length(struct slice *rest, size_t *out)
 {
-	return FCGX_Init() == 0 || error_set(err, ERROR_INTERNAL, "libfcgi could not be started.");
+	const unsigned char *p = (const unsigned char *)rest->ptr;
+	size_t size = rest->len > 0 && p[0] & 0x80 ? 4 : 1;
+
+	if (rest->len < size)
+		return false;
+	*out = size == 1 ? p[0]
+			 : (size_t)(p[0] & 0x7F) << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 |
+				   p[3];
+	*rest = slice_skip(*rest, size);
+	return true;
 }
 
-/* --- parameters --- */
+/* The next pair; false at the end, or when it declares more than there is. */
+static bool take_pair(struct slice *rest, struct slice *name, struct slice *value)
+{
+	struct slice at = *rest;
+
+	if (!take_length(&at, &name->len) || !take_length(&at, &value->len) || name->len > at.len ||
+	    value->len > at.len - name->len)
+		return false;
+	name->ptr = at.ptr;
+	value->ptr = at.ptr + name->len;
+	*rest = slice_skip(at, name->len + value->len);
+	return true;
+}
+
+/* As libfcgi keeps them: "NAME=value" each, then NULL. */
+static bool keep_params(struct incoming *in, struct slice all)
+{
+	struct slice rest = all, name, value;
+	size_t count = 0;
+
+	while (take_pair(&rest, &name, &value))
+		count++;
+	if (rest.len > 0 || !(in->params = arena_alloc(&in->arena, (count + 1) * sizeof(char *))))
+		return false;
+	for (size_t i = 0; i < count && take_pair(&all, &name, &value); i++)
+		in->params[i] =
+			arena_printf(&in->arena, "%.*s=%.*s", SLICE_ARG(name), SLICE_ARG(value));
+	return !in->arena.failed;
+}
+
+static bool read_params(struct incoming *in)
+{
+	struct buffer all;
+	struct slice piece;
+	bool ok;
+
+	buffer_init(&all, PARAMS_MAX);
+	while ((piece = record_in_next(&in->records)).len > 0 && buffer_append(&all, piece))
+		;
+	ok = in->records.state == RECORD_IN_ENDED && keep_params(in, buffer_slice(&all));
+	buffer_done(&all);
+	return ok;
+}
 
 static struct slice param(struct incoming *in, const char *name)
 {
-	const char *value = FCGX_GetParam(name, in->fcgi.envp);
-	char *copy = value ? arena_text(&in->arena, value) : NULL;
+	const char *value = FCGX_GetParam(name, in->params);
 
-	return copy ? slice_of(copy) : SLICE("");
+	return value ? slice_of(value) : SLICE("");
 }
 
 /* The web server's, when it can stand in a log and a body as it is. */
@@ -75,28 +127,32 @@ static void set_read_deadline(int fd, int64_t ms)
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 }
 
-/* libfcgi closes the descriptor itself when it fails (-EBADF is then what is left), but not when it
- * gives a request that stalled behind its first record: that one has no method. */
+/* What libfcgi's reader calls when it has no bytes left. */
+static void fill_body(FCGX_Stream *body)
+{
+	struct incoming *in = body->data;
+	struct slice piece = record_in_next(&in->records);
+
+	body->rdNext = body->stopUnget = (unsigned char *)(uintptr_t)piece.ptr;
+	body->stop = body->wrNext = body->rdNext + piece.len;
+	body->isClosed = piece.len == 0;
+	if (in->records.state == RECORD_IN_FAILED)
+		body->FCGI_errno = FCGX_PROTOCOL_ERROR;
+}
+
 bool incoming_read(struct incoming *in, int fd, int64_t read_ms, struct budget *budget)
 {
-	memset(in, 0, sizeof *in);
+	memset(&in->request, 0, sizeof in->request);
 	arena_init(&in->arena, ARENA_MAX);
 	in->arena.loan = loan_of(budget);
 	in->request.budget = budget;
 	in->request.arrived_us = clock_mono_us();
 	in->request.arrived_ms = in->request.arrived_us / 1000;
 	set_read_deadline(fd, read_ms);
-	FCGX_InitRequest(&in->fcgi, -1, 0);
-	in->fcgi.ipcFd = fd;
-	in->fcgi.keepConnection = 1;
-	if (FCGX_Accept_r(&in->fcgi) == 0) {
-		if (take_params(in))
-			return true;
-		fd = in->fcgi.ipcFd;
-		FCGX_Free(&in->fcgi, 0);
-		in->fcgi.ipcFd = -1;
-		if (fd >= 0)
-			close(fd);
+	in->body = (FCGX_Stream){ .isReader = 1, .fillBuffProc = fill_body, .data = in };
+	if (record_in_begin(&in->records, fd) && read_params(in) && take_params(in)) {
+		record_in_body(&in->records);
+		return true;
 	}
 	arena_done(&in->arena);
 	return false;
@@ -106,7 +162,7 @@ bool incoming_read(struct incoming *in, int fd, int64_t read_ms, struct budget *
 
 static bool announced_length(struct incoming *in, int64_t *out)
 {
-	const char *text = FCGX_GetParam("CONTENT_LENGTH", in->fcgi.envp);
+	const char *text = FCGX_GetParam("CONTENT_LENGTH", in->params);
 	char *end = NULL;
 
 	*out = -1;
@@ -132,7 +188,7 @@ static bool read_all(struct incoming *in, struct buffer *body, int64_t announced
 {
 	size_t step = announced >= 0 ? (size_t)announced + 1 : CHUNK;
 
-	while (!in->at_end) {
+	for (;;) {
 		size_t n = step < body->max - body->len ? step : body->max - body->len;
 		char *into = n > 0 ? buffer_reserve(body, n) : NULL;
 		int got;
@@ -141,11 +197,11 @@ static bool read_all(struct incoming *in, struct buffer *body, int64_t announced
 			return true; /* too long */
 		if (!into)
 			return budget_refused(err);
-		got = FCGX_GetStr(into, (int)n, in->fcgi.in);
-		buffer_commit(body, got > 0 ? (size_t)got : 0);
-		in->at_end = got < (int)n;
+		got = FCGX_GetStr(into, (int)n, &in->body);
+		buffer_commit(body, (size_t)got);
+		if (got < (int)n)
+			return FCGX_GetError(&in->body) == 0 || ended_early(err);
 	}
-	return FCGX_GetError(in->fcgi.in) == 0 || ended_early(err);
 }
 
 static bool read_body(struct request *request, size_t max, struct error *err)
@@ -158,6 +214,7 @@ static bool read_body(struct request *request, size_t max, struct error *err)
 		return error_set(err, ERROR_BAD_REQUEST, "Content-Length is no number.");
 	if (announced > (int64_t)max)
 		return too_large(max, err);
+	record_in_extend(&in->records);
 	buffer_init(body, max + 1);
 	body->loan = loan_of(request->budget);
 	if (!read_all(in, body, announced, err))
@@ -169,28 +226,15 @@ static bool read_body(struct request *request, size_t max, struct error *err)
 
 /* --- the end --- */
 
-static void drain(struct incoming *in)
+uint16_t incoming_release(struct incoming *in)
 {
-	char chunk[CHUNK];
 	size_t total = 0;
-	int n;
+	struct slice piece;
 
-	while (!in->at_end && total < DRAIN_MAX) {
-		n = FCGX_GetStr(chunk, (int)sizeof chunk, in->fcgi.in);
-		total += n > 0 ? (size_t)n : 0;
-		in->at_end = n < (int)sizeof chunk;
-	}
-}
-
-int incoming_release(struct incoming *in, uint16_t *request_id)
-{
-	int fd = in->fcgi.ipcFd;
-
-	drain(in);
-	*request_id = (uint16_t)in->fcgi.requestId;
-	FCGX_Free(&in->fcgi, 0);
-	in->fcgi.ipcFd = -1;
-	return fd;
+	record_in_extend(&in->records);
+	while (total < DRAIN_MAX && (piece = record_in_next(&in->records)).len > 0)
+		total += piece.len;
+	return in->records.request_id;
 }
 
 void incoming_done(struct incoming *in)

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-enum { TYPE_END_REQUEST = 3, TYPE_STDOUT = 6 };
+enum { TYPE_END_REQUEST = 3, TYPE_STDOUT = 6, TYPE_VALUES_RESULT = 10, TYPE_UNKNOWN = 11 };
 
 #define RECORDS_A_WRITE 8
 
@@ -32,6 +32,25 @@ void record_end(unsigned char out[RECORD_END], uint16_t request_id)
 	header(out, TYPE_STDOUT, request_id, 0);
 	header(out + RECORD_HEADER, TYPE_END_REQUEST, request_id, 8);
 	memset(out + 2 * RECORD_HEADER, 0, 8); /* appStatus 0, FCGI_REQUEST_COMPLETE */
+}
+
+size_t record_values(unsigned char *out, size_t size, const char *pair)
+{
+	size_t len = strlen(pair);
+
+	if (len > size - RECORD_HEADER)
+		return 0;
+	header(out, TYPE_VALUES_RESULT, 0, len);
+	memcpy(out + RECORD_HEADER, pair, len);
+	return RECORD_HEADER + len;
+}
+
+size_t record_unknown(unsigned char *out, unsigned char type)
+{
+	header(out, TYPE_UNKNOWN, 0, 8);
+	memset(out + RECORD_HEADER, 0, 8);
+	out[RECORD_HEADER] = type;
+	return RECORD_HEADER + 8;
 }
 
 static const char *reason_of(int status)

@@ -30,9 +30,8 @@ struct request_threads {
 	struct request_thread {
 		struct request_threads *all;
 		pthread_t thread;
+		int epoll;
 		_Atomic int64_t busy_since_ms; /* 0: it waits */
-		pthread_mutex_t lock;          /* guards fd */
-		int fd;                        /* that it reads a request from; -1 */
 	} threads[];
 };
 
@@ -94,35 +93,22 @@ static void hand_over(const struct request_work *work, int fd, uint16_t request_
 
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	sink = record_sink_new(fd, request_id, access);
-	if (sink) {
-		engine_hand_over(work->engine, response->stream, sink);
-		return;
+	if (!sink) {
+		close(fd);
+		access_answer(access, 499, 0, "no_memory");
 	}
-	close(fd);
-	stream_ticket_drop(response->stream, &work->hooks);
-	access_answer(access, 499, 0, "no_memory");
+	engine_hand_over(work->engine, response->stream, sink);
 }
 
-/* What the main thread may shut: each read has a deadline, but a peer that drips could make their
- * sum endless. */
-static void set_reading(struct request_thread *thread, int fd)
+static void serve(const struct request_work *work, int fd)
 {
-	pthread_mutex_lock(&thread->lock);
-	thread->fd = fd;
-	pthread_mutex_unlock(&thread->lock);
-}
-
-static void serve(struct request_thread *thread, int fd)
-{
-	const struct request_work *work = &thread->all->work;
 	struct incoming in;
 	struct response response;
 	struct access access;
 	uint16_t request_id;
 
-	set_reading(thread, fd);
 	if (!incoming_read(&in, fd, work->config->read_ms, work->budget)) {
-		set_reading(thread, -1);
+		close(fd);
 		metrics_add(M_BAD_PEERS, 0, 0, 1);
 		log_notice("connection without a usable request");
 		return;
@@ -130,8 +116,7 @@ static void serve(struct request_thread *thread, int fd)
 	response_init(&response);
 	work->app->handle(work->app_state, &in.request, &response);
 	access_fill(&access, &in.request, response.route, response.route_label);
-	fd = incoming_release(&in, &request_id);
-	set_reading(thread, -1);
+	request_id = incoming_release(&in);
 	if (response.stream)
 		hand_over(work, fd, request_id, &response, &access);
 	else
@@ -164,7 +149,7 @@ static void accept_one(struct request_thread *thread)
 	if (fd >= 0) {
 		atomic_fetch_add(&work->slot->requests_busy, 1);
 		atomic_store(&thread->busy_since_ms, clock_mono_ms());
-		serve(thread, fd);
+		serve(work, fd);
 		atomic_store(&thread->busy_since_ms, 0);
 		atomic_fetch_sub(&work->slot->requests_busy, 1);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -172,6 +157,7 @@ static void accept_one(struct request_thread *thread)
 	}
 }
 
+/* -1 with errno. */
 static int open_epoll(const struct request_threads *threads)
 {
 	struct epoll_event listener = { .events = EPOLLIN | EPOLLEXCLUSIVE };
@@ -190,14 +176,9 @@ static void *thread_main(void *arg)
 {
 	struct request_thread *thread = arg;
 	struct epoll_event events[2];
-	int epoll = open_epoll(thread->all);
 
-	if (epoll < 0) {
-		log_error("request thread cannot wait", LOG_T("reason", strerror(errno)));
-		return NULL;
-	}
 	for (;;) {
-		int n = epoll_wait(epoll, events, 2, -1);
+		int n = epoll_wait(thread->epoll, events, 2, -1);
 		bool stop = false;
 
 		for (int i = 0; i < n; i++)
@@ -207,27 +188,37 @@ static void *thread_main(void *arg)
 		if (n > 0)
 			accept_one(thread);
 	}
-	close(epoll);
 	return NULL;
 }
 
 /* --- life --- */
 
+static bool start_one(struct request_threads *threads, const pthread_attr_t *attributes)
+{
+	struct request_thread *thread = &threads->threads[threads->count];
+
+	thread->all = threads;
+	thread->epoll = open_epoll(threads);
+	if (thread->epoll < 0)
+		return false;
+	errno = pthread_create(&thread->thread, attributes, thread_main, thread);
+	if (errno != 0) {
+		close(thread->epoll);
+		return false;
+	}
+	threads->count++;
+	return true;
+}
+
+/* All or none: a worker that says it is ready has all its threads. */
 static bool start_all(struct request_threads *threads, int wanted)
 {
 	pthread_attr_t attributes;
 
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	for (; threads->count < wanted; threads->count++) {
-		struct request_thread *thread = &threads->threads[threads->count];
-
-		thread->all = threads;
-		thread->fd = -1;
-		pthread_mutex_init(&thread->lock, NULL);
-		if (pthread_create(&thread->thread, &attributes, thread_main, thread) != 0)
-			break;
-	}
+	while (threads->count < wanted && start_one(threads, &attributes))
+		;
 	pthread_attr_destroy(&attributes);
 	return threads->count == wanted;
 }
@@ -246,24 +237,10 @@ struct request_threads *request_threads_start(const struct request_work *work, s
 	threads->work = *work;
 	if (start_all(threads, (int)wanted))
 		return threads;
-	error_set(err, ERROR_INTERNAL, "The request threads could not be started.");
+	error_set(err, ERROR_INTERNAL, "The request threads could not be started: %s.",
+		  strerror(errno));
 	request_threads_stop(threads);
 	return NULL;
-}
-
-void request_threads_hurry(struct request_threads *threads, int64_t longest_ms)
-{
-	int64_t now_ms = clock_mono_ms();
-
-	for (int i = 0; i < threads->count; i++) {
-		struct request_thread *thread = &threads->threads[i];
-		int64_t since_ms = atomic_load(&thread->busy_since_ms);
-
-		pthread_mutex_lock(&thread->lock);
-		if (since_ms && now_ms - since_ms >= longest_ms && thread->fd >= 0)
-			shutdown(thread->fd, SHUT_RD);
-		pthread_mutex_unlock(&thread->lock);
-	}
 }
 
 int64_t request_threads_busy_ms(const struct request_threads *threads)
@@ -287,8 +264,12 @@ void request_threads_stop(struct request_threads *threads)
 		return;
 	if (write(threads->stop, &one, sizeof one) != sizeof one)
 		log_error("request threads not told to stop");
-	while (threads->count > 0)
-		pthread_join(threads->threads[--threads->count].thread, NULL);
+	while (threads->count > 0) {
+		struct request_thread *thread = &threads->threads[--threads->count];
+
+		pthread_join(thread->thread, NULL);
+		close(thread->epoll);
+	}
 	close(threads->stop);
 	free(threads);
 }

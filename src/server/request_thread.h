@@ -22,9 +22,8 @@ struct request_work {
 	int listener; /* non-blocking */
 };
 
+/* ERROR_INTERNAL unless each of them can wait for connections. */
 struct request_threads *request_threads_start(const struct request_work *work, struct error *err);
-/* Requests that are still being read after so long end there. */
-void request_threads_hurry(struct request_threads *threads, int64_t longest_ms);
 /* How long the longest request under way takes already. */
 int64_t request_threads_busy_ms(const struct request_threads *threads);
 /* No further connection is accepted; requests under way are answered; then the threads are gone. */

@@ -9,7 +9,6 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "incoming.h"
 #include "request_thread.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -19,10 +18,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define ARENAS          2 /* of malloc: one a thread would keep what each once needed */
-#define BEAT_MS         1000
-#define ENGINE_HUNG_MS  5000
-#define REQUEST_READ_MS 30000 /* for all of a request; the web server hands it over whole */
+#define ARENAS         2 /* of malloc: one a thread would keep what each once needed */
+#define BEAT_MS        1000
+#define ENGINE_HUNG_MS 5000
 #define REQUEST_HUNG_MS                                                                            \
 	180000 /* every wait of a request has a deadline; their sum is far below                   \
 		*/
@@ -56,8 +54,7 @@ static bool open_parts(struct worker *w, struct error *err)
 				     .slot = place->slot,
 				     .listener = place->listener };
 
-	if (!incoming_init(err) ||
-	    !(w->budget = budget_open(place->config->memory_max, &place->slot->memory_lent,
+	if (!(w->budget = budget_open(place->config->memory_max, &place->slot->memory_lent,
 				      metrics_word(M_MEMORY_REFUSED), err)) ||
 	    !(w->engine = engine_open(place->config, place->shm, place->slot, err)) ||
 	    !(w->app_state = place->app->open(place->config, place->shm, w->engine, err)))
@@ -123,7 +120,6 @@ static int run_until_told(struct worker *w)
 	int told = 0;
 
 	while (!told) {
-		request_threads_hurry(w->threads, REQUEST_READ_MS);
 		beat_while_well(w);
 		tell_refusals(w);
 		told = wait_signal(BEAT_MS);

@@ -110,7 +110,8 @@ static void refuse_ticket(struct engine *engine, struct stream_ticket *ticket, s
 					      .outcome = "error",
 					      .run_id = stream_ticket_run(ticket) };
 
-	sink->ops->close(sink, &summary);
+	if (sink)
+		sink->ops->close(sink, &summary);
 	if (ticket->start.spool)
 		atomic_fetch_sub(&engine->run_count, 1);
 	stream_ticket_drop(ticket, &engine->hooks);
@@ -118,7 +119,7 @@ static void refuse_ticket(struct engine *engine, struct stream_ticket *ticket, s
 
 static void do_ticket(struct engine *engine, struct stream_ticket *ticket, struct sink *sink)
 {
-	struct run *run = run_of_ticket(engine, ticket);
+	struct run *run = sink ? run_of_ticket(engine, ticket) : NULL;
 
 	if (!run) {
 		refuse_ticket(engine, ticket, sink);

@@ -2,6 +2,7 @@
  * started again. Each opening is tried with 0, 1, 2 ... descriptors to be had, so that every step
  * of it fails once. */
 #include "../../src/server/listener.h"
+#include "../../src/server/request_thread.h"
 #include "../../src/service/service_room.h"
 
 #include "base/loop.h"
@@ -135,6 +136,31 @@ static void r3_want_of_descriptors_is_no_wrong_setting(void **state)
 	}
 }
 
+/* Two threads: descriptors for the bell that stops them and for one's epoll are there, not for the
+ * other's. */
+static void r30_a_request_thread_that_cannot_wait_fails_the_start(void **state)
+{
+	static const struct config_host host = { .inherited_listener = -1, .inherited_shm = -1 };
+	struct listener listener = { .fd = -1 };
+	struct request_work work = { .config = &config };
+	struct request_threads *threads;
+	struct error err = { 0 };
+
+	(void)state;
+	config.threads = 2;
+	assert_true(listener_open(&config, &host, &listener, NULL));
+	work.listener = listener.fd;
+	leave_descriptors(2);
+	threads = request_threads_start(&work, &err);
+	leave_all();
+	assert_null(threads);
+	assert_int_equal(err.code, ERROR_INTERNAL);
+	threads = request_threads_start(&work, &err);
+	assert_non_null(threads);
+	request_threads_stop(threads);
+	listener_close(&listener);
+}
+
 static void r3_a_place_that_is_not_there_is_a_wrong_setting(void **state)
 {
 	struct error err = { 0 };
@@ -166,6 +192,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(r3_want_of_descriptors_is_no_wrong_setting),
+		TEST(r30_a_request_thread_that_cannot_wait_fails_the_start),
 		TEST(r3_a_place_that_is_not_there_is_a_wrong_setting),
 		TEST(r3_what_may_pass_is_told_from_what_is_written_so),
 	};
