@@ -20,8 +20,7 @@ struct config {
 #define X(field, name, kind, ...) SETTING_TYPE_##kind field;
 	SETTINGS(X)
 #undef X
-	char *store_uri;   /* chosen from C1D_STORE, MONGODB_URI, DATABASE_URL, FIREBASE_*, else
-			      sqlite in the state folder */
+	char *store_uri;   /* C1D_STORE, else MONGODB_URI, else sqlite in the state folder */
 	char *spool_path;  /* C1D_SPOOL_DIR, else spool/ in the state folder */
 	char *config_path; /* the file that was read; NULL without one */
 	void *memory;      /* what the strings point to */
@@ -42,6 +41,7 @@ struct config_host {
 	const char *notify_socket; /* NOTIFY_SOCKET or NULL */
 	int64_t watchdog_ms;       /* WATCHDOG_USEC / 1000 when it is for us, else 0 */
 	bool journal;              /* JOURNAL_STREAM names our stderr */
+	int64_t credentials_ms;    /* wall, when the newest credential was handed over; 0: none */
 	int inherited_listener,
 		inherited_shm; /* of a supervisor that executed itself anew; -1: none */
 };

@@ -25,13 +25,8 @@
 	X(models, "C1D_MODELS", TEXT, NULL, 0, 0, "further models that a request may name, separated by spaces") \
 	X(ca_file, "THESYS_CA_FILE", TEXT, NULL, 0, 0, "CA bundle for a private C1 endpoint; the system's unless set") \
 	X(system_prompt, "C1D_SYSTEM_PROMPT", TEXT, NULL, 0, 0, "system message put before every conversation") \
-	X(store, "C1D_STORE", TEXT, NULL, 0, 0, "store as a URI: mongodb://... or sqlite:PATH; wins over the next four") \
-	X(mongodb_uri, "MONGODB_URI", SECRET, NULL, 0, 0, "MongoDB, chosen when C1D_STORE is not set") \
-	X(database_url, "DATABASE_URL", SECRET, NULL, 0, 0, "SQL database, chosen after MONGODB_URI") \
-	X(redis_url, "REDIS_URL", SECRET, NULL, 0, 0, "Redis; never chooses the store") \
-	X(firebase_project, "FIREBASE_PROJECT_ID", TEXT, NULL, 0, 0, "Firebase project") \
-	X(firebase_email, "FIREBASE_CLIENT_EMAIL", TEXT, NULL, 0, 0, "Firebase service account") \
-	X(firebase_key, "FIREBASE_PRIVATE_KEY", SECRET, NULL, 0, 0, "Firebase key; chooses Firestore as the last of the URIs") \
+	X(store, "C1D_STORE", TEXT, NULL, 0, 0, "store as a URI: mongodb://... or sqlite:PATH; wins over MONGODB_URI") \
+	X(mongodb_uri, "MONGODB_URI", SECRET, NULL, 0, 0, "MongoDB, chosen when C1D_STORE is not set (or the credential mongodb-uri)") \
 	X(state_dir, "C1D_STATE_DIR", TEXT, "/var/lib/c1d", 0, 0, "folder of the node's name, the spool and the SQLite store") \
 	X(spool_dir, "C1D_SPOOL_DIR", TEXT, NULL, 0, 0, "folder of answers in flight, on a local disk; spool/ in the state folder unless set") \
 	X(spool_reserve, "C1D_SPOOL_RESERVE", BYTES, "64m", 0, 1LL << 50, "free bytes below which new turns are refused") \

@@ -76,7 +76,7 @@ static void set_log_up(const struct config *config)
 			format = formats[i].value;
 	log_setup((enum log_level)level, (enum log_format)format, config_host().journal);
 	log_redact(config->api_key);
-	log_redact(config->firebase_key);
+	log_redact(config->mongodb_uri);
 }
 
 bool command_settings(int argc, char **argv, struct config *out, int *exit_code)

@@ -3,6 +3,8 @@
  * neither API nor store.
  */
 #include "api/api.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "commands.h"
 #include "server/server.h"
 #include "service/service.h"
@@ -70,6 +72,19 @@ static void app_stop(void *app, int64_t deadline_ms)
 	service_stop(((struct app *)app)->service, deadline_ms);
 }
 
+/* systemd hands credentials over at a start; until version 260 it does not at a reload. Who has
+ * just changed one looks here. */
+static void say_credentials(void)
+{
+	const struct config_host host = config_host();
+	char since[CLOCK_TEXT_SIZE];
+
+	if (host.inherited_listener >= 0 && host.credentials_ms > 0)
+		log_notice(
+			"credentials are those that systemd handed over; a restart gets newer ones",
+			LOG_T("handed_over", clock_format(host.credentials_ms, since)));
+}
+
 int command_serve(int argc, char **argv)
 {
 	struct server_app app = {
@@ -88,6 +103,7 @@ int command_serve(int argc, char **argv)
 	if (!command_settings(argc, argv, &config, &code))
 		return code;
 	if (store_check_uri(config.store_uri, &err)) {
+		say_credentials();
 		code = server_run(&config, &app);
 	} else {
 		fprintf(stderr, "c1d: the store's address is wrong: %s\n", err.detail);

@@ -99,16 +99,11 @@ static void read_credentials(struct load *load)
 static void choose_store(struct load *load)
 {
 	struct config *config = &load->config;
-	const char *uri = config->store         ? config->store
-			  : config->mongodb_uri ? config->mongodb_uri
-						: config->database_url;
 
-	if (!uri && config->firebase_key)
-		uri = arena_printf(load->arena, "firestore:%s",
-				   config->firebase_project ? config->firebase_project : "");
-	if (!uri)
-		uri = arena_printf(load->arena, "sqlite:%s/c1d.db", config->state_dir);
-	config->store_uri = (char *)uri;
+	config->store_uri = config->store         ? config->store
+			    : config->mongodb_uri ? config->mongodb_uri
+						  : arena_printf(load->arena, "sqlite:%s/c1d.db",
+								 config->state_dir);
 	config->spool_path = config->spool_dir
 				     ? config->spool_dir
 				     : arena_printf(load->arena, "%s/spool", config->state_dir);

@@ -2,6 +2,7 @@
  * sd_watchdog_enabled(3), systemd.exec(5). */
 #include "config/config.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -23,6 +24,29 @@ static bool stderr_is_journal(void)
 
 	return text && sscanf(text, "%llu:%llu", &device, &inode) == 2 &&
 	       fstat(STDERR_FILENO, &here) == 0 && here.st_dev == device && here.st_ino == inode;
+}
+
+/* systemd copies them at the start of the service, so their age tells whether a reload got new
+ * ones.
+ */
+static int64_t newest_credential_ms(void)
+{
+	const char *path = getenv("CREDENTIALS_DIRECTORY");
+	DIR *folder = path ? opendir(path) : NULL;
+	struct dirent *entry;
+	int64_t newest_ms = 0;
+	struct stat is;
+
+	while (folder && (entry = readdir(folder)))
+		if (fstatat(dirfd(folder), entry->d_name, &is, 0) == 0 && S_ISREG(is.st_mode)) {
+			int64_t ms =
+				(int64_t)is.st_mtim.tv_sec * 1000 + is.st_mtim.tv_nsec / 1000000;
+
+			newest_ms = ms > newest_ms ? ms : newest_ms;
+		}
+	if (folder)
+		closedir(folder);
+	return newest_ms;
 }
 
 #define INHERITED "C1D_INHERITED" /* "pid:listener:shm" */
@@ -51,6 +75,7 @@ struct config_host config_host(void)
 	const char *fds = getenv("LISTEN_FDS"), *watchdog = getenv("WATCHDOG_USEC");
 	struct config_host host = { .notify_socket = getenv("NOTIFY_SOCKET"),
 				    .journal = stderr_is_journal(),
+				    .credentials_ms = newest_credential_ms(),
 				    .inherited_listener = -1,
 				    .inherited_shm = -1 };
 

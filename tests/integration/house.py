@@ -321,7 +321,7 @@ class Site:
 
     # --- processes ---
     def environment(self):
-        ours = ("C1D_", "THESYS_", "MONGODB_", "DATABASE_", "REDIS_", "FIREBASE_")
+        ours = ("C1D_", "THESYS_", "MONGODB_")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
         return {**kept, **self.settings}
 

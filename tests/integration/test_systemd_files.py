@@ -106,7 +106,7 @@ def test_what_the_program_and_systemd_agreed_on():
     service = directives("c1d.service")
     assert service["Type"] == ["notify"] and service["WatchdogSec"] == ["30"]
     assert service["TimeoutStopSec"] == ["20"] and service["KillMode"] == ["mixed"]
-    assert service["RestartPreventExitStatus"] == ["77 78"]
+    assert service["RestartPreventExitStatus"] == ["78"]
     assert service["ExecReload"] == ["/usr/local/bin/c1d check -t", "/bin/kill -HUP $MAINPID"]
     assert "ExecStartPre" not in service
 
