@@ -2,11 +2,13 @@
 #include "api_room.h"
 
 #include "base/id.h"
+#include "http/etag.h"
 #include <stdlib.h>
 
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX     100
 #define QUERY_MAX     200  /* bytes of a search */
+#define VERSIONS_MAX  16   /* of a header */
 #define TITLE_MAX     1000 /* bytes of a title that is set, not made */
 
 /* --- list --- */
@@ -90,12 +92,17 @@ bool threads_list(struct call *call, struct error *err)
 
 /* --- one --- */
 
+static void put_version(struct call *call, const struct thread *thread)
+{
+	response_headerf(call->response, "ETag", "\"%lld\"", (long long)thread->rev);
+}
+
 static bool answer_thread(struct call *call, int status, const struct thread *thread,
 			  struct error *err)
 {
 	struct json_writer w = answer_json(call, status);
 
-	response_headerf(call->response, "ETag", "\"%lld\"", (long long)thread->rev);
+	put_version(call, thread);
 	render_thread(&w, thread);
 	return answer_done(call, err);
 }
@@ -131,62 +138,56 @@ bool threads_create(struct call *call, struct error *err)
 	return answer_thread(call, 201, &thread, err);
 }
 
-/* If-None-Match: '*' or a list of entity tags, compared weakly: a web server that compresses makes
- * ours weak. Ours have no comma in them. */
-static bool has_seen(struct slice seen, const char *tag)
+/* Does the header name this version, or any? */
+static bool names_version(struct slice header, int64_t rev)
 {
-	if (slice_is(seen, "*"))
-		return true;
-	while (seen.len > 0) {
-		const char *comma = memchr(seen.ptr, ',', seen.len);
-		struct slice one = { seen.ptr, comma ? (size_t)(comma - seen.ptr) : seen.len };
+	int64_t versions[VERSIONS_MAX];
+	int count = etag_versions(header, versions, VERSIONS_MAX);
 
-		seen = slice_skip(seen, comma ? one.len + 1 : one.len);
-		while (one.len > 0 && (one.ptr[0] == ' ' || one.ptr[0] == '\t'))
-			one = slice_skip(one, 1);
-		while (one.len > 0 && (one.ptr[one.len - 1] == ' ' || one.ptr[one.len - 1] == '\t'))
-			one.len--;
-		if (slice_starts(one, SLICE("W/")))
-			one = slice_skip(one, 2);
-		if (slice_is(one, tag))
+	for (int i = 0; i < count; i++)
+		if (versions[i] == rev)
 			return true;
-	}
-	return false;
+	return count == ETAG_ANY;
 }
 
 bool thread_get(struct call *call, struct error *err)
 {
 	struct slice seen = call->request->headers[HEADER_IF_NONE_MATCH];
 	struct thread thread;
-	const char *tag;
 
 	if (!service_thread_get(call->api->service, &call->caller, call->ids[0], call->arena,
 				&thread, err))
 		return false;
-	tag = arena_printf(call->arena, "\"%lld\"", (long long)thread.rev);
-	if (tag && has_seen(seen, tag)) {
-		response_header(call->response, "ETag", slice_of(tag));
-		call->response->status = 304;
-		return true;
-	}
-	return answer_thread(call, 200, &thread, err);
+	if (!names_version(seen, thread.rev))
+		return answer_thread(call, 200, &thread, err);
+	put_version(call, &thread);
+	call->response->status = 304;
+	return true;
 }
 
-/* If-Match: one entity tag of ours, or '*'. */
+/* The version that If-Match wants to be the thread's, -1 when any will do. Of several the one that
+ * it has is meant; the store looks once more while it writes. */
 static bool read_if_match(const struct call *call, int64_t *rev, struct error *err)
 {
-	struct slice given = call->request->headers[HEADER_IF_MATCH];
-	const char *text = arena_copy(call->arena, given);
-	char *end = NULL;
+	struct slice wanted = call->request->headers[HEADER_IF_MATCH];
+	int64_t versions[VERSIONS_MAX];
+	int count = etag_versions(wanted, versions, VERSIONS_MAX);
+	struct thread thread;
 
 	*rev = -1;
-	if (given.len == 0 || slice_is(given, "*"))
+	if (wanted.len == 0 || count == ETAG_ANY)
 		return true;
-	if (text && text[0] == '"')
-		*rev = strtoll(text + 1, &end, 10);
-	if (!end || end == text + 1 || strcmp(end, "\"") != 0)
+	if (count == 0)
 		return error_set(err, ERROR_PRECONDITION,
 				 "If-Match names no version of this conversation.");
+	*rev = versions[0];
+	if (count == 1)
+		return true;
+	if (!service_thread_get(call->api->service, &call->caller, call->ids[0], call->arena,
+				&thread, err))
+		return false;
+	if (names_version(wanted, thread.rev))
+		*rev = thread.rev;
 	return true;
 }
 

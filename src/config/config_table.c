@@ -1,6 +1,7 @@
 /* config_table: the table of settings as data: names, near misses, values. */
 #include "config_room.h"
 
+#include "base/nearest.h"
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,54 +24,13 @@ const struct setting *setting_find(struct slice name)
 	return NULL;
 }
 
-/* --- the nearest name --- */
-
-#define NAME_MAX_BYTES 64
-#define NEAR           4 /* edits */
-
-static size_t least(size_t a, size_t b, size_t c)
-{
-	size_t m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* Levenshtein's distance, any case. */
-static size_t distance(struct slice a, const char *b)
-{
-	size_t row[NAME_MAX_BYTES + 1], len = strlen(b);
-
-	for (size_t j = 0; j <= len; j++)
-		row[j] = j;
-	for (size_t i = 0; i < a.len; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < len; j++) {
-			size_t above = row[j + 1];
-			bool same = ((a.ptr[i] ^ b[j]) & ~0x20) == 0;
-
-			row[j + 1] = least(above + 1, row[j] + 1, diagonal + !same);
-			diagonal = above;
-		}
-	}
-	return row[len];
-}
-
 const char *setting_nearest(struct slice name)
 {
-	const char *nearest = NULL;
-	size_t best = NEAR + 1;
+	struct nearest nearest = nearest_to(name);
 
-	for (size_t i = 0; i < setting_count && name.len <= NAME_MAX_BYTES; i++) {
-		size_t d = distance(name, settings[i].name);
-
-		if (d < best) {
-			best = d;
-			nearest = settings[i].name;
-		}
-	}
-	return nearest;
+	for (size_t i = 0; i < setting_count; i++)
+		nearest_offer(&nearest, settings[i].name);
+	return nearest.name;
 }
 
 /* --- values --- */

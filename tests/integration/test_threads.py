@@ -135,6 +135,44 @@ def test_a_version_that_is_gone_is_not_overwritten(site):
     assert site.get(path).json()["title"] == "any"
 
 
+@pytest.mark.parametrize("form", ["W/{}", '"0-other", {}', '{}, "7777"', '"7777",W/{}', "\t{} ,"])
+def test_r23_if_match_takes_what_browsers_and_proxies_send(site, form):
+    path = "/api/threads/" + make(site, title="before")["id"]
+    first = site.get(path).headers["ETag"]
+    answer = site.patch(path, {"title": "after"}, {"If-Match": form.format(first)})
+    assert (answer.status, answer.json()["title"]) == (200, "after")
+    problem(site.patch(path, {"title": "late"}, {"If-Match": form.format(first)}), 412, "precondition_failed")
+
+
+@pytest.mark.parametrize("tag", ['"-1"', '"+0"', '"00"', '" 0"', "0", '"0', "-1", '""', '"1e0"', "W/0", '"7777", "8888"'])
+def test_r23_what_is_no_version_of_ours_overwrites_nothing(site, tag):
+    path = "/api/threads/" + make(site, title="kept")["id"]
+    for method in ("PATCH", "PUT"):
+        answer = site.json(method, path, {"title": "lost"}, {"If-Match": tag})
+        problem(answer, 412, "precondition_failed")
+    assert site.get(path).json()["title"] == "kept"
+    assert site.get(path, {"If-None-Match": tag}).status == 200
+
+
+def test_r23_a_compressed_answers_own_tag_is_taken_back(scratch, upstream, new_site):
+    """gzip makes our tag weak, and that is what the browser has."""
+    site = new_site(workers=1, start=False, nginx=False)
+    import house
+    conf, house.NGINX_CONF = house.NGINX_CONF, house.NGINX_CONF.replace(
+        "access_log off;", "access_log off; gzip on; gzip_min_length 0; gzip_types application/json;")
+    try:
+        site.start_nginx()
+    finally:
+        house.NGINX_CONF = conf
+    site.start()
+    path = "/api/threads/" + make(site, title="before" * 40)["id"]
+    answer = site.get(path, {"Accept-Encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip" and answer.headers["ETag"].startswith("W/")
+    assert site.get(path, {"If-None-Match": answer.headers["ETag"]}).status == 304
+    assert site.patch(path, {"title": "after"}, {"If-Match": answer.headers["ETag"]}).status == 200
+    problem(site.patch(path, {"title": "late"}, {"If-Match": answer.headers["ETag"]}), 412, "precondition_failed")
+
+
 @pytest.mark.parametrize("fields, field", [
     ({"title": 7}, "title"), ({"title": ""}, "title"), ({"title": "x" * 1001}, "title"), ({"archived": "yes"}, "archived"),
     ({"metadata": [1]}, "metadata"), ({"metadata": {"x": "y" * 17000}}, "metadata")])
