@@ -1,5 +1,6 @@
 """The shipped nginx files: nginx takes them as an ordinary user, and does with them what c1d counts on. Behind nginx
 stands a FastCGI peer that only tells what it was told, so that what is seen here is nginx's doing alone."""
+import http.client
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from house import DEADLINE_S, NGINX, ROOT, Answer, Site, Stream, free_port
+from house import DEADLINE_S, NGINX, ROOT, Answer, Process, Site, Stream, free_port, wait_for
 
 FILES = ROOT / "nginx"
 
@@ -79,7 +80,7 @@ class Peer(threading.Thread):
                 say(b"Content-Type: application/json\r\nX-Accel-Buffering: no\r\n\r\n" if "stream" in body.decode()
                     else b"Content-Type: application/json\r\n\r\n")
                 say(json.dumps({"told": told, "body": body[:1000].decode()}).encode())
-                if "gate" in told["QUERY_STRING"]:
+                if "gate" in told.get("QUERY_STRING", ""):
                     self.gate.wait(DEADLINE_S)
                     say(b" " * 100)
             connection.sendall(struct.pack(">BBHHBB", 1, 3, 1, 8, 0, 0) + bytes(8))
@@ -108,6 +109,15 @@ def told(answer):
 
 
 # --- what nginx says about the files ---
+def on_a_free_port(upstream):
+    """Moves the port of /metrics; returns it."""
+    port = free_port()
+    text = upstream.read_text()
+    assert "listen 127.0.0.1:9181;" in text
+    upstream.write_text(text.replace("listen 127.0.0.1:9181;", f"listen 127.0.0.1:{port};"))
+    return port
+
+
 @pytest.fixture
 def check(scratch):
     """`nginx -t` of a text that belongs into http, as an ordinary user; returns what nginx said. With copies of the
@@ -116,6 +126,7 @@ def check(scratch):
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
     for file in FILES.glob("*.conf"):
         shutil.copy(file, folder)
+    on_a_free_port(folder / "c1d-upstream.conf")
     if nobody:
         os.chown(folder, 65534, 65534)
 
@@ -162,7 +173,7 @@ def test_nginx_takes_the_whole_site(check):
     text = text.replace("/var/log/nginx", str(folder)).replace("/usr/local/share/c1d/nginx", str(folder))
     # An ordinary user has no port below 1024, and a container may have no IPv6.
     text = re.sub(r"^ *listen \[::\].*\n", "", text, flags=re.M)
-    text = re.sub(r"listen (80|443|127.0.0.1:9181)\b", lambda _: f"listen 127.0.0.1:{free_port()}", text)
+    text = re.sub(r"listen (80|443)\b", lambda _: f"listen 127.0.0.1:{free_port()}", text)
     assert check(text) == (0, [])
 
 
@@ -292,7 +303,82 @@ def test_a_body_of_12_mib_arrives_whole(site, peer):
     assert len(peer.seen[0][1]) == 12 << 20
 
 
-def test_the_request_id_in_an_error_is_the_one_in_nginxs_log():
-    """site.conf's log line names it; c1d's log has the same word from HTTP_X_REQUEST_ID."""
-    assert "request_id=$request_id" in (FILES / "site.conf").read_text()
-    assert re.search(r"fastcgi_param HTTP_X_REQUEST_ID +\$request_id;", (FILES / "c1d.conf").read_text())
+# --- the two lines of the README ---
+TWO_LINES = """\
+daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+{user}
+events {{ }}
+http {{
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    include {folder}/c1d-upstream.conf;
+    server {{
+        listen 127.0.0.1:{port};
+        access_log {folder}/access.log c1d;
+        include {root}/nginx/c1d.conf;
+    }}
+}}
+"""
+
+
+class TwoLines:
+    """nginx as the README has it: the two includes and the line for the log."""
+
+    def __init__(self, scratch):
+        self.folder = Path(tempfile.mkdtemp(prefix="two-lines-", dir=scratch))
+        self.folder.chmod(0o755)
+        upstream = self.folder / "c1d-upstream.conf"
+        upstream.write_text((FILES / "c1d-upstream.conf").read_text()
+                            .replace("unix:/run/c1d-socket/c1d.sock", f"unix:{self.folder}/c1d.sock"))
+        self.port, self.metrics_port = free_port(), on_a_free_port(upstream)
+        self.peer = Peer(self.folder / "c1d.sock")
+        conf = self.folder / "nginx.conf"
+        conf.write_text(TWO_LINES.format(folder=self.folder, port=self.port, root=ROOT,
+                                         user="user root;" if os.geteuid() == 0 else ""))
+        self.nginx = Process([NGINX, "-p", str(self.folder), "-e", "stderr", "-c", str(conf)], self.folder, "nginx")
+        wait_for(self.listens, "nginx listens")
+
+    def listens(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.metrics_port)) == 0
+
+    def get(self, port, path):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+        return response.status, body
+
+    def log(self):
+        return (self.folder / "access.log").read_text()
+
+    def stop(self):
+        self.nginx.stop()
+        self.peer.listener.close()
+
+
+@pytest.fixture(scope="module")
+def two_lines(scratch):
+    house = TwoLines(scratch)
+    yield house
+    house.stop()
+
+
+def test_t9_the_request_id_is_in_nginxs_log_and_c1d_is_told_the_same(two_lines):
+    _, body = two_lines.get(two_lines.port, "/api/threads")
+    told_id = json.loads(body)["told"]["HTTP_X_REQUEST_ID"]
+    assert wait_for(lambda: f"request_id={told_id} " in two_lines.log(), "the line is written")
+    status, body = two_lines.get(two_lines.port, "/api/die")
+    assert status == 503
+    assert wait_for(lambda: f"request_id={json.loads(body)['request_id']} " in two_lines.log(), "the line is written")
+
+
+def test_t9_metrics_are_for_this_machine_and_not_for_visitors(two_lines):
+    status, body = two_lines.get(two_lines.metrics_port, "/metrics")
+    assert (status, json.loads(body)["told"]["REQUEST_URI"]) == (200, "/metrics")
+    assert two_lines.get(two_lines.port, "/metrics")[0] == 404
+    for path in ("/", "/api/threads", "/health"):
+        assert two_lines.get(two_lines.metrics_port, path)[0] == 404
+    listens = re.findall(r"listen +(\S+);", (FILES / "c1d-upstream.conf").read_text())
+    assert listens == ["127.0.0.1:9181"]
