@@ -1,10 +1,11 @@
 /*
  * log: one line an event on stderr. JSON when piped, readable on a terminal, with <N> priority
- * prefixes when the journal reads (JOURNAL_STREAM is ours). Any thread; one write(2) a line, never
- * blocks on memory.
+ * prefixes when the journal reads (JOURNAL_STREAM is ours). Any thread; nothing waits for a reader:
+ * what stderr does not take at once is kept (256 KiB a process) and tried again, and beyond that
+ * lines are dropped, counted (c1d_log_lines_dropped_total) and told of when there is room again.
  *
- * Values are escaped and cut at 512 bytes, so no client byte can forge a line. Keys are literals of
- * ours. Secrets given to log_redact never leave: every line is filtered for them.
+ * Values are escaped (controls, bytes that are no UTF-8) and cut at 512 bytes, so no client byte
+ * can forge a line. Keys are literals of ours. Secrets given to log_redact never leave.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -28,7 +29,12 @@ struct log_field {
 
 void log_setup(enum log_level level, enum log_format format, bool under_journal);
 void log_identity(const char *process); /* "supervisor", "worker 2": shown in each line */
-void log_redact(const char *secret);    /* at most 8, each of 8 characters or more; copied */
+/* At most 24, each of 6 characters or more; copied. The password in a URI counts by itself, too.
+ * Before threads. */
+void log_redact(const char *secret);
+/* What stderr did not take yet is offered again; now and then, from whoever goes round anyway. At a
+ * normal exit it happens by itself. */
+void log_flush(void);
 
 /* event is a short stable phrase of ours; fields follow. log_info("worker started", LOG_I("pid",
  * pid)). */

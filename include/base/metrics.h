@@ -20,9 +20,9 @@ enum metric {
 		METRIC_COUNT
 };
 
-/* Where this process counts. Called once, before threads; slot may be NULL (tests, supervisor):
- * then nothing is counted. */
-void metrics_attach(struct shm *shm, struct shm_slot *slot);
+/* Where this process counts. Called once, before threads; slot may be NULL (tests): then nothing is
+ * counted. */
+void metrics_attach(struct shm_slot *slot);
 
 /* Names of a label's values that only a room above knows (routes). names must outlive the process's
  * use. */

@@ -63,6 +63,8 @@
 	  "Spool files that could not be made or written.", NULL, NULL, 1, NULL, NULL, 1)          \
 	X(M_CLIENTS_GONE, "c1d_clients_gone_total", COUNTER,                                       \
 	  "Followers that left before the end.", NULL, NULL, 1, NULL, NULL, 1)                     \
+	X(M_LOG_DROPPED, "c1d_log_lines_dropped_total", COUNTER,                                   \
+	  "Log lines that nobody read in time.", NULL, NULL, 1, NULL, NULL, 1)                     \
 	X(M_BAD_PEERS, "c1d_fastcgi_rejected_total", COUNTER,                                      \
 	  "FastCGI connections without a usable request.", NULL, NULL, 1, NULL, NULL, 1)
 

@@ -48,6 +48,7 @@ struct shm {
 	_Atomic bool llm_asked;        /* a question has told; until then connections do */
 	_Atomic uint32_t llm_failures; /* in a row */
 	_Atomic int64_t llm_last_ok_ms, llm_last_error_ms; /* wall; 0: never */
+	struct shm_slot supervisor;                        /* of it only the counters */
 	struct shm_slot slots[SHM_SLOTS];
 	/* The live runs of this node: stream/board.h. On pages of its own. */
 	_Alignas(4096) unsigned char board[SHM_BOARD_SIZE];

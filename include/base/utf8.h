@@ -11,6 +11,9 @@
  * NULL). */
 bool utf8_valid(struct slice text, size_t *bad_at);
 
+/* Bytes of the character that text (not empty) begins with; 0 when it is malformed or cut. */
+size_t utf8_length(struct slice text);
+
 /* The longest length <= max at which text (well-formed so far) is not cut inside a character. */
 size_t utf8_cut(struct slice text, size_t max);
 

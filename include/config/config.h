@@ -31,6 +31,10 @@ struct config {
 bool config_load(const char *path, struct config *out, struct buffer *report, struct error *err);
 void config_done(struct config *config);
 
+/* Each setting that may not be shown and is set, and the store's address when it holds a password.
+ */
+void config_each_secret(const struct config *config, void (*each)(const char *secret));
+
 /* Every setting with its default and one line of help: for `c1d help settings` (text) and the
  * README (markdown). */
 bool config_help(bool markdown, struct buffer *out);

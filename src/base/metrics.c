@@ -89,9 +89,8 @@ static void lay_out(void)
 		first_word[i + 1] = first_word[i] + sizes[i] * width((enum metric)i);
 }
 
-void metrics_attach(struct shm *shm, struct shm_slot *slot)
+void metrics_attach(struct shm_slot *slot)
 {
-	(void)shm;
 	pthread_once(&laid_out, lay_out);
 	here = first_word[METRIC_COUNT] <= SHM_COUNTERS ? slot : NULL;
 }
@@ -153,7 +152,7 @@ int metric_status_label(int status)
 
 static uint64_t sum_of(const struct shm *shm, int word)
 {
-	uint64_t sum = 0;
+	uint64_t sum = atomic_load_explicit(&shm->supervisor.counters[word], memory_order_relaxed);
 
 	for (int i = 0; i < SHM_SLOTS; i++)
 		sum += atomic_load_explicit(&shm->slots[i].counters[word], memory_order_relaxed);

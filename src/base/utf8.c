@@ -71,6 +71,13 @@ bool utf8_valid(struct slice text, size_t *bad_at)
 	return true;
 }
 
+size_t utf8_length(struct slice text)
+{
+	int len = character((const unsigned char *)text.ptr, text.len);
+
+	return len > 0 ? (size_t)len : 0;
+}
+
 size_t utf8_cut(struct slice text, size_t max)
 {
 	if (text.len <= max)

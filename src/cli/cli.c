@@ -75,8 +75,7 @@ static void set_log_up(const struct config *config)
 		if (strcmp(config->log_format, formats[i].word) == 0)
 			format = formats[i].value;
 	log_setup((enum log_level)level, (enum log_format)format, config_host().journal);
-	log_redact(config->api_key);
-	log_redact(config->mongodb_uri);
+	config_each_secret(config, log_redact);
 }
 
 bool command_settings(int argc, char **argv, struct config *out, int *exit_code)

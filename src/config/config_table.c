@@ -125,3 +125,16 @@ void setting_store(struct load *load, const struct setting *setting, const char 
 		}
 	}
 }
+
+void config_each_secret(const struct config *config, void (*each)(const char *secret))
+{
+	for (size_t i = 0; i < setting_count; i++) {
+		const char *const *field =
+			(const char *const *)((const char *)config + settings[i].offset);
+
+		if (settings[i].kind == SECRET && *field)
+			each(*field);
+	}
+	if (config->store_uri && strchr(config->store_uri, '@'))
+		each(config->store_uri);
+}

@@ -16,15 +16,28 @@ void access_fill(struct access *out, const struct request *request, const char *
 	snprintf(out->method, sizeof out->method, "%.*s", SLICE_ARG(request->method));
 }
 
+/* What monitors ask every few seconds is worth a line only when it goes wrong. */
+static enum log_level level_of(const struct access *access, int status)
+{
+	static const char *const asked_by_monitors[] = { "/metrics", "/livez", "/readyz", "/health",
+							 "/api/health" };
+
+	for (size_t i = 0; i < sizeof asked_by_monitors / sizeof *asked_by_monitors; i++)
+		if (status < 400 && strcmp(access->route, asked_by_monitors[i]) == 0)
+			return LOG_DEBUG;
+	return LOG_INFO;
+}
+
 void access_answer(const struct access *access, int status, int64_t bytes, const char *outcome)
 {
 	int64_t us = clock_mono_us() - access->arrived_us, ms = us / 1000;
 
 	metrics_add(M_REQUESTS, access->route_label, metric_status_label(status), 1);
 	metrics_observe_us(M_REQUEST_SECONDS, 0, us);
-	log_info("request", LOG_T("id", access->id), LOG_T("method", access->method),
-		 LOG_T("route", access->route), LOG_I("status", status), LOG_I("ms", ms),
-		 LOG_I("bytes", bytes), LOG_T("outcome", outcome));
+	LOG_AT(level_of(access, status), "request", LOG_T("id", access->id),
+	       LOG_T("method", access->method), LOG_T("route", access->route),
+	       LOG_I("status", status), LOG_I("ms", ms), LOG_I("bytes", bytes),
+	       LOG_T("outcome", outcome));
 }
 
 void access_stream(const struct access *access, const struct sink_summary *summary)

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "notify.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -33,8 +34,10 @@ static void block_signals(sigset_t *set)
 static int wait_signal(const sigset_t *set)
 {
 	const struct timespec limit = { .tv_nsec = LOOK_MS * 1000000 };
-	int number = sigtimedwait(set, NULL, &limit);
+	int number;
 
+	log_flush();
+	number = sigtimedwait(set, NULL, &limit);
 	return number > 0 ? number : 0;
 }
 
@@ -43,12 +46,15 @@ static int wait_signal(const sigset_t *set)
 static bool open_memory(struct pool *pool, struct error *err)
 {
 	pool->shm_fd = pool->host.inherited_shm;
-	if (pool->shm_fd >= 0 && (pool->shm = shm_adopt(pool->shm_fd)))
-		return true;
-	pool->shm = shm_map(&pool->shm_fd, err);
-	if (pool->shm)
+	if (pool->shm_fd >= 0)
+		pool->shm = shm_adopt(pool->shm_fd);
+	if (!pool->shm) {
+		if (!(pool->shm = shm_map(&pool->shm_fd, err)))
+			return false;
 		atomic_store(&pool->shm->started_wall_ms, clock_wall_ms());
-	return pool->shm != NULL;
+	}
+	metrics_attach(&pool->shm->supervisor);
+	return true;
 }
 
 static bool open_pool(struct pool *pool, struct error *err)

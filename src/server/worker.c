@@ -82,6 +82,7 @@ static int wait_signal(int64_t ms)
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGTERM);
 	sigaddset(&wanted, SIGQUIT);
+	log_flush();
 	signal_number = sigtimedwait(&wanted, NULL, &limit);
 	return signal_number > 0 ? signal_number : 0;
 }
@@ -198,7 +199,7 @@ int worker_main(const struct worker_place *place)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	prctl(PR_SET_NAME, "c1d-worker");
 	offer_to_the_oom_killer();
-	metrics_attach(place->shm, place->slot);
+	metrics_attach(place->slot);
 	CRASHPOINT_FOLDER(place->config->state_dir);
 	ok = open_parts(&w, &err);
 	if (ok) {

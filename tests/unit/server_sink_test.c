@@ -361,7 +361,7 @@ static int open_metrics(void **state)
 	shm = shm_map(NULL, NULL);
 	if (!shm)
 		return -1;
-	metrics_attach(shm, &shm->slots[0]);
+	metrics_attach(&shm->slots[0]);
 	return 0;
 }
 
