@@ -39,6 +39,7 @@
 	X(threads, "C1D_THREADS", COUNT, "16", 1, 256, "request threads a worker") \
 	X(runs_max, "C1D_RUNS_MAX", COUNT, "4000", 1, 100000, "runs in flight a worker; more are refused with 503") \
 	X(unattended_max, "C1D_UNATTENDED_MAX", COUNT, "3", 0, 1000, "runs of one user that may go on with nobody following") \
+	X(unattended_ms, "C1D_UNATTENDED_MS", MS, "30000", 0, 3600000, "how long nobody may follow a run before it counts among those") \
 	X(memory_max, "C1D_MEMORY_MAX", BYTES, "256m", 64 << 20, 1LL << 40, "memory a worker for large bodies, pages and prompts; over it requests wait, then get 503") \
 	X(connect_ms, "C1D_CONNECT_MS", MS, "3000", 10, 60000, "longest wait for a connection to the C1 API") \
 	X(first_byte_ms, "C1D_FIRST_BYTE_MS", MS, "30000", 10, 600000, "longest wait for the model's first byte") \

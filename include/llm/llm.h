@@ -32,8 +32,8 @@ struct llm_end {
 	enum message_status outcome; /* COMPLETE, LENGTH, ERROR (failed before the first text, error
 					object, filter), INTERRUPTED */
 	char finish_reason[32]; /* the upstream's, verbatim (checked: printable); "" for none */
-	char usage[160]; /* JSON object {"input_tokens","output_tokens","total_tokens"} clamped; ""
-			    for none */
+	struct usage usage;     /* all three or none */
+	bool asked; /* the model may have got the question: asking again may cost twice */
 	struct error error;
 	enum llm_verdict verdict; /* what it says of the C1 API's health */
 };

@@ -34,6 +34,16 @@ enum message_status {
 		STATUS_COUNT
 };
 
+/* Tokens as the upstream counted them; -1: it did not say. */
+struct usage {
+	int64_t input, output, total;
+};
+#define USAGE_UNKNOWN ((struct usage){ -1, -1, -1 })
+#define USAGE_TEXT    160
+
+/* As a JSON object's text; NULL when nothing is known. */
+const char *usage_text(const struct usage *usage, char out[USAGE_TEXT]);
+
 struct message {
 	const char *id, *thread_id;
 	int64_t seq; /* order within the thread */

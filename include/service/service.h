@@ -21,8 +21,6 @@ bool service_start(struct service *service, struct error *err); /* savers */
 void service_stop(struct service *service, int64_t deadline_ms);
 /* engine_hooks.ended with ctx = the service. */
 void service_run_ended(void *service, struct spool *spool);
-/* engine_hooks.left, the same way. */
-void service_run_left(void *service, struct spool *spool);
 
 /* --- threads --- */
 struct thread_draft {

@@ -45,6 +45,7 @@ struct board_entry {
 };
 
 struct board;
+struct spool_dir; /* stream/spool.h */
 
 struct board *board_of(struct shm *shm); /* NULL of NULL */
 /* The number of a worker's slot; BOARD_NOBODY of NULL. */
@@ -83,6 +84,8 @@ void board_forget_slot(struct board *board, int slot);
  * call board_rebuilt. Should it die in between, another gets the task. */
 bool board_begin_rebuild(struct board *board, int slot);
 void board_rebuilt(struct board *board);
+/* All of that, of this folder: each worker at its start, the first one does it. */
+void board_rebuild(struct board *board, int slot, struct spool_dir *dir);
 
 /* The bytes of the spool folder, kept by all workers together. NULL of NULL. */
 _Atomic int64_t *board_spool_bytes(struct board *board);

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/shm.h"
 #include "config/config.h"
+#include "stream/board.h"
 #include "stream/sink.h"
 #include "stream/spool.h"
 
@@ -21,9 +22,6 @@ struct engine_hooks {
 	/* A run has ended and its spool says how. The saver saves it, marks the spool saved, and
 	 * calls engine_saved. The reference to the spool is the callee's. */
 	void (*ended)(void *ctx, struct spool *spool);
-	/* The last follower of a run that goes on has left (here; others may follow it elsewhere).
-	 * The reference is the callee's. */
-	void (*left)(void *ctx, struct spool *spool);
 	void *ctx;
 };
 
@@ -69,7 +67,7 @@ const char *stream_ticket_run(const struct stream_ticket *ticket);
  * fine. */
 void stream_ticket_drop(struct stream_ticket *ticket, const struct engine_hooks *hooks);
 
-/* shm and slot may be NULL (tests): nothing is counted then. */
+/* shm and slot may be NULL (tests): nothing is counted then, and there is no board. */
 struct engine *engine_open(const struct config *config, struct shm *shm, struct shm_slot *slot,
 			   struct error *err);
 bool engine_start(struct engine *engine, const struct engine_hooks *hooks,
@@ -86,6 +84,9 @@ void engine_stop(struct engine *engine,
 void engine_free(struct engine *engine);
 
 /* --- any thread --- */
+/* The live runs of this node, and this worker's slot on it. */
+struct board *engine_board(const struct engine *engine);
+int engine_board_slot(const struct engine *engine);
 /* Takes the place of one more run, before anything of it is made; ERROR_OVERLOADED. Handing its
  * ticket over uses the place; a turn that fails before gives it back. */
 bool engine_take_room(struct engine *engine, struct error *err);

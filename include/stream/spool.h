@@ -5,11 +5,16 @@
  *   0 ........ SPOOL_HEADER ........ SPOOL_HEADER + length
  *    header                 answer
  *
- * A file is made under a temporary name, locked, its header written, then renamed into place: who
+ *   <run>                  live: being written, or not saved yet
+ *   done/<minute>/<run>    saved, and kept a while for resumes; the minute is in the run's id
+ *   stop/<run>             a wish that its owner end it
+ *   .<run>                 being made
+ *
+ * A file is made under its hidden name, locked, its header written, then renamed into place: who
  * sees it sees it locked. Byte 0 is locked for writing by the owner for as long as the run is not
- * saved (F_OFD_SETLK: the kernel drops it with the last descriptor, also at a kill); byte 1 is
- * locked for reading by whoever follows. Order of writes: bytes, then length and status (one word),
- * then saved.
+ * saved (F_OFD_SETLK: the kernel drops it with the last descriptor, also at a kill). While it
+ * streams the file's size is the answer's length, so a piece costs one write; the end writes
+ * length and status as one word; then saved.
  *
  * A spool belongs to the engine and a saver together: reference-counted; each call from one of them
  * at a time.
@@ -21,22 +26,37 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "model/message.h"
+#include <stdatomic.h>
 #include <stdint.h>
 
-#define SPOOL_HEADER 4096
+#define SPOOL_HEADER    4096
+#define SPOOL_MODEL_MAX 256
 
 /* What the header says. Ids are checked by the time they come here, and NUL-terminated. */
 struct spool_record {
 	char run_id[ID_MAX + 1], thread_id[ID_MAX + 1], message_id[ID_MAX + 1], node[ID_MAX + 1];
 	char user_id[516];                              /* 128 characters of up to 4 bytes */
+	char user_key[ID_UUID_SIZE];                    /* hash of whom limits count */
 	char key[ID_UUID_SIZE], question[ID_UUID_SIZE]; /* hashes: of its Idempotency-Key ("" for
 							   none), of what was asked */
+	char model[SPOOL_MODEL_MAX + 1];                /* that is asked; "" is unknown */
 	int64_t created_ms, ended_ms;                   /* wall; ended 0 while it runs */
 	int64_t length;
 	enum message_status status;
-	char finish_reason[32], usage[160];
+	char finish_reason[32];
+	struct usage usage;
 	char error_word[48]; /* of base/error.h; "" for none */
+	bool asked;          /* the model may have seen the question: asking again may cost twice */
 	bool saved;
+};
+
+/* How it ended; a zeroed one but for the status is fine, except for usage. */
+struct spool_ending {
+	enum message_status status;             /* not STREAMING */
+	const char *finish_reason, *error_word; /* NULL: none */
+	struct usage usage;
+	bool asked;
+	int64_t now_ms; /* wall */
 };
 
 struct spool_dir;
@@ -47,16 +67,18 @@ struct spool_limits {
 	int64_t total;   /* cap of the folder */
 };
 
-/* Makes the folder (0700) and stop/ in it. Any thread may use it. */
+/* Makes the folder (0700) and what has to be in it. Any thread may use it. `used` counts the
+ * folder's bytes for all that share it, and outlives it; NULL: a counter of its own. */
 struct spool_dir *spool_dir_open(const char *path, const struct spool_limits *limits,
-				 struct error *err);
+				 _Atomic int64_t *used, struct error *err);
 void spool_dir_free(struct spool_dir *dir);
 
 /* ERROR_SPOOL when there is no room or the folder cannot be written, ERROR_CONFLICT when the run
  * exists. */
 struct spool *spool_create(struct spool_dir *dir, const struct spool_record *record,
 			   struct error *err);
-/* To read another's; ERROR_NOT_FOUND, ERROR_CORRUPT. */
+/* To read another's, live or kept. ERROR_NOT_FOUND: there is surely none; ERROR_OVERLOADED: it
+ * cannot be told now; ERROR_CORRUPT. */
 struct spool *spool_open(struct spool_dir *dir, const char *run_id, struct error *err);
 struct spool *spool_ref(struct spool *spool);
 void spool_unref(struct spool *spool); /* NULL is fine; the last one closes the file */
@@ -66,10 +88,12 @@ const struct spool_record *spool_record(const struct spool *spool);
 bool spool_refresh(struct spool *spool, struct error *err);
 
 bool spool_append(struct spool *spool, struct slice bytes, struct error *err);
-/* Says how it ended. status is not STREAMING. */
-bool spool_end(struct spool *spool, enum message_status status, const char *finish_reason,
-	       const char *usage, const char *error_word, int64_t now_ms, struct error *err);
-bool spool_mark_saved(struct spool *spool, struct error *err);
+/* The upstream is about to get the question. */
+bool spool_mark_asked(struct spool *spool, struct error *err);
+/* Even when it fails the record says how it ended. */
+bool spool_end(struct spool *spool, const struct spool_ending *ending, struct error *err);
+/* The store has it: the file moves to done/. */
+bool spool_mark_saved(struct spool_dir *dir, struct spool *spool, struct error *err);
 /* Durable on disk: savers only, and only when the store refuses an ended answer. */
 bool spool_sync(struct spool *spool, struct error *err);
 
@@ -78,30 +102,28 @@ int64_t spool_read(const struct spool *spool, int64_t offset, char *out, size_t 
 /* The whole answer, cut at the last whole character. */
 bool spool_read_all(const struct spool *spool, struct buffer *out);
 
-/* Followed by somebody, on any worker? */
-bool spool_set_followed(struct spool *spool, bool followed);
-bool spool_is_followed(const struct spool *spool);
-
 /* Asks the run's owner, whichever worker that is, to end it as `stopped`. Its header says when it
  * is done. */
 bool spool_ask_stop(struct spool_dir *dir, const char *run_id, struct error *err);
 
-/* Every sound file of the folder. */
-void spool_each(struct spool_dir *dir, void (*visit)(void *ctx, const struct spool_record *record),
-		void *ctx);
+/* An answer that nobody owns and nobody saved, locked for the caller, who gets the reference; one
+ * without an end is ended as `interrupted`, its tail cut to what surely reached the disk.
+ * ERROR_NOT_FOUND: there is none, or it is saved. ERROR_RUN_ACTIVE: its owner lives.
+ * ERROR_OVERLOADED: it cannot be told now. */
+struct spool *spool_adopt(struct spool_dir *dir, const char *run_id, int64_t now_ms,
+			  struct error *err);
 
-/* Every answer that nobody owns and nobody saved: its worker died. Each is locked for the caller,
- * who gets the reference; one without an end is ended as `interrupted`, its tail cut to what surely
- * reached the disk. */
-void spool_adopt_each(struct spool_dir *dir, int64_t now_ms,
-		      void (*adopt)(void *ctx, struct spool *spool), void *ctx);
-
-/* One of them by its run. NULL: there is none, it is saved, or its owner lives. */
-struct spool *spool_adopt(struct spool_dir *dir, const char *run_id, int64_t now_ms);
-
+/* Live or kept; one that is not there is fine. */
 void spool_remove(struct spool_dir *dir, const char *run_id);
-/* Removes saved files that ended before the given time, and what crashes left beside them. Returns
- * how many stay. */
-size_t spool_sweep(struct spool_dir *dir, int64_t ended_before_ms);
+/* Removes kept answers that were saved before the given time (wall), at most `budget` of them, and
+ * wishes that nobody took. True: there are more. */
+bool spool_sweep(struct spool_dir *dir, int64_t saved_before_ms, size_t budget);
+
+/* At the start of a pool: calls `visit` with every live file, moves saved ones to done/, removes
+ * what never got its name, counts the folder's bytes. Reads the folder: never while requests wait
+ * for it. */
+void spool_survey(struct spool_dir *dir,
+		  void (*visit)(void *ctx, const struct spool_record *record, bool is_owned),
+		  void *ctx);
 
 #endif

@@ -57,11 +57,6 @@ static void app_run_ended(void *app, struct spool *spool)
 	service_run_ended(((struct app *)app)->service, spool);
 }
 
-static void app_run_left(void *app, struct spool *spool)
-{
-	service_run_left(((struct app *)app)->service, spool);
-}
-
 static bool app_start(void *app, struct error *err)
 {
 	return service_start(((struct app *)app)->service, err);
@@ -90,7 +85,7 @@ int command_serve(int argc, char **argv)
 	struct server_app app = {
 		.open = app_open,
 		.handle = app_handle,
-		.hooks = { .ended = app_run_ended, .left = app_run_left },
+		.hooks = { .ended = app_run_ended },
 		.start = app_start,
 		.stop = app_stop,
 		.close = app_close,

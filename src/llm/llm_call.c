@@ -19,7 +19,6 @@
 #include "llm/c1.h"
 #include "llm_ending.h"
 #include "sse.h"
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -124,6 +123,8 @@ static void tell_end(struct llm_call *call)
 	bool is_good;
 
 	llm_ending_tell(call->ending, call->retry_after_s, &call->end);
+	if (call->status / 100 == 4) /* refused at the door */
+		call->end.asked = false;
 	is_good = call->end.error.code == ERROR_NONE;
 	if (!is_good)
 		log_ending(call);
@@ -177,10 +178,7 @@ static void take_usage(struct llm_call *call, const struct delta *delta)
 		return;
 	input = input < 0 ? 0 : input;
 	output = output < 0 ? 0 : output;
-	snprintf(call->end.usage, sizeof call->end.usage,
-		 "{\"input_tokens\":%" PRId64 ",\"output_tokens\":%" PRId64
-		 ",\"total_tokens\":%" PRId64 "}",
-		 input, output, total < 0 ? input + output : total);
+	call->end.usage = (struct usage){ input, output, total < 0 ? input + output : total };
 	call->input_tokens = input;
 	call->output_tokens = output;
 }
@@ -319,6 +317,7 @@ static struct llm_call *call_new(const char *run_id, const struct llm_events *ev
 	call->events = events;
 	call->ctx = ctx;
 	call->run_id = run_id;
+	call->end.usage = USAGE_UNKNOWN;
 	call->retry_after_s = -1;
 	sse_init(&call->sse);
 	c1_stream_init(&call->c1);

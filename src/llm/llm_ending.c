@@ -109,6 +109,7 @@ void llm_ending_tell(enum llm_ending ending, int retry_after_s, struct llm_end *
 {
 	out->outcome = endings[ending].outcome;
 	out->verdict = endings[ending].verdict;
+	out->asked = ending != ENDING_CONNECT && ending != ENDING_DNS && ending != ENDING_TLS;
 	if (endings[ending].code != ERROR_NONE)
 		error_set(&out->error, endings[ending].code, "%s", endings[ending].detail);
 	if (endings[ending].kind != NOT_COUNTED)

@@ -33,8 +33,8 @@ enum llm_ending llm_ending_of_status(int status);
 enum llm_ending llm_ending_of_reason(const char *finish_reason);
 enum llm_ending llm_ending_of_failure(enum net_failure failure, bool any_text);
 
-/* Fills outcome, error and verdict, and counts the failure. retry_after_s: the upstream's wish, -1
- * for none.
+/* Fills outcome, error, verdict and asked, and counts the failure. retry_after_s: the upstream's
+ * wish, -1 for none.
  */
 void llm_ending_tell(enum llm_ending ending, int retry_after_s, struct llm_end *out);
 

@@ -1,5 +1,8 @@
-/* message: the words of roles and statuses. */
+/* message: the words of roles and statuses, and usage as text. */
 #include "model/message.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 static const char *const roles[ROLE_COUNT] = {
 #define X(id, text) [ROLE_##id] = text,
@@ -40,4 +43,15 @@ bool message_status_parse(struct slice text, enum message_status *out)
 			return true;
 		}
 	return false;
+}
+
+const char *usage_text(const struct usage *usage, char out[USAGE_TEXT])
+{
+	if (usage->input < 0 && usage->output < 0 && usage->total < 0)
+		return NULL;
+	snprintf(out, USAGE_TEXT,
+		 "{\"input_tokens\":%" PRId64 ",\"output_tokens\":%" PRId64
+		 ",\"total_tokens\":%" PRId64 "}",
+		 usage->input, usage->output, usage->total);
+	return out;
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "stream/board.h"
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -50,8 +51,9 @@ static struct shm_slot *free_slot(struct shm *shm)
 	return NULL;
 }
 
-static void free_the_slot(struct shm_slot *slot)
+static void free_the_slot(struct shm *shm, struct shm_slot *slot)
 {
+	board_forget_slot(board_of(shm), board_slot(shm, slot));
 	atomic_store(&slot->runs, 0);
 	atomic_store(&slot->followers, 0);
 	atomic_store(&slot->requests_busy, 0);
@@ -78,7 +80,7 @@ static void start(struct pool *pool, int number, int64_t now_ms)
 	place->started_ms = now_ms;
 	if (pid < 0) {
 		log_error("worker not forked", LOG_T("reason", strerror(errno)));
-		free_the_slot(place->slot);
+		free_the_slot(pool->shm, place->slot);
 		place->start_at_ms = now_ms + 1000;
 		return;
 	}
@@ -123,7 +125,7 @@ static void say_end(pid_t pid, int status)
 
 static void empty_place(struct pool *pool, struct place *place, int status, int64_t now_ms)
 {
-	free_the_slot(place->slot);
+	free_the_slot(pool->shm, place->slot);
 	place->pid = 0;
 	place->slot = NULL;
 	place->quick_deaths =
@@ -140,7 +142,7 @@ static void forget_old(struct pool *pool, pid_t pid)
 			pool->old[i--] = pool->old[--pool->old_count];
 	for (int i = 0; i < SHM_SLOTS; i++)
 		if (atomic_load(&pool->shm->slots[i].pid) == pid)
-			free_the_slot(&pool->shm->slots[i]);
+			free_the_slot(pool->shm, &pool->shm->slots[i]);
 }
 
 void pool_reap(struct pool *pool, int64_t now_ms)

@@ -10,10 +10,13 @@
 
 #include "base/clock.h"
 #include <pthread.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 
-#define KEPT_MS (15 * 60 * 1000) /* a saved answer stays in the spool so long, for resumes */
+#define ORPHANS_AT_ONCE 256
+#define SWEEP_AT_ONCE   256
+#define KEPT_MS         (15 * 60 * 1000) /* a saved answer stays in the spool so long, for resumes */
 
 enum lane_name { LANE_PROBE, LANE_STORE, LANE_SPOOL, LANE_MODEL, LANES };
 
@@ -37,26 +40,37 @@ static void probe_store(struct service *service)
 		savers_store_is_back(service->savers);
 }
 
-static void adopt_one(void *ctx, struct spool *spool)
+/* One whose owner lives after all is looked at again the next time; one without a file is over. */
+static void adopt_one(struct service *service, const char *run_id)
 {
-	struct service *service = ctx;
+	struct error err = { 0 };
+	struct spool *spool = spool_adopt(service->spools, run_id, clock_wall_ms(), &err);
 
-	savers_add(service->savers, spool);
+	if (spool) {
+		board_adopt(service->board, run_id, service->slot);
+		savers_add(service->savers, spool);
+	} else if (err.code == ERROR_NOT_FOUND || err.code == ERROR_CORRUPT) {
+		board_remove(service->board, run_id);
+	}
 }
 
 static void adopt_orphans(struct service *service)
 {
-	spool_adopt_each(service->spools, clock_wall_ms(), adopt_one, service);
+	static char run_ids[ORPHANS_AT_ONCE][ID_MAX + 1]; /* one thread of the worker does this */
+	size_t count = board_orphans(service->board, run_ids, ORPHANS_AT_ONCE);
+
+	for (size_t i = 0; i < count; i++)
+		adopt_one(service, run_ids[i]);
 }
 
 static void sweep_spool(struct service *service)
 {
-	spool_sweep(service->spools, clock_wall_ms() - KEPT_MS);
+	while (spool_sweep(service->spools, clock_wall_ms() - KEPT_MS, SWEEP_AT_ONCE))
+		sched_yield();
 }
 
 static const struct duty table[] = {
 	{ LANE_PROBE, 500, 0, false, probe_store },
-	{ LANE_SPOOL, 250, 0, false, unattended_look },
 	{ LANE_SPOOL, 2000, offsetof(struct shm, adopt_ms), false, adopt_orphans },
 	{ LANE_SPOOL, 60 * 1000, offsetof(struct shm, sweep_ms), false, sweep_spool },
 	{ LANE_STORE, 5000, offsetof(struct shm, beat_ms), true, nodes_beat },

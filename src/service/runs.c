@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "service_room.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #define STOP_WAIT_MS 5000
@@ -16,6 +15,7 @@
 static bool info_of(const struct spool_record *record, struct arena *arena, struct run_info *out,
 		    struct error *err)
 {
+	char usage[USAGE_TEXT];
 	struct run_info info = {
 		.id = arena_text(arena, record->run_id),
 		.thread_id = arena_text(arena, record->thread_id),
@@ -26,7 +26,7 @@ static bool info_of(const struct spool_record *record, struct arena *arena, stru
 		.ended_ms = record->ended_ms,
 		.finish_reason =
 			record->finish_reason[0] ? arena_text(arena, record->finish_reason) : NULL,
-		.usage = record->usage[0] ? arena_text(arena, record->usage) : NULL,
+		.usage = usage_text(&record->usage, usage) ? arena_text(arena, usage) : NULL,
 		.saved = record->saved,
 	};
 
@@ -86,56 +86,53 @@ bool service_run_get(struct service *service, const struct caller *caller, const
 
 /* --- of a thread --- */
 
-struct gather {
-	const char *thread_id;
-	bool active;
-	struct arena *arena;
-	struct run_list *list;
-	size_t room;
-};
+#define RUNS_MAX   32 /* of one list */
+#define ACTIVE_MAX 4  /* runs that one thread may have at once, with one that is just going */
 
-static void gather_one(void *ctx, const struct spool_record *record)
+/* One run goes into the list, when its file is there and it is of the kind that is wanted. */
+static void list_one(struct service *service, const char *run_id, bool active, struct arena *arena,
+		     struct run_list *list)
 {
-	struct gather *gather = ctx;
-	struct run_list *list = gather->list;
+	struct spool *spool = spool_open(service->spools, run_id, NULL);
 
-	if (strcmp(record->thread_id, gather->thread_id) != 0 ||
-	    (gather->active && record->status != STATUS_STREAMING))
-		return;
-	if (list->count == gather->room) {
-		size_t room = gather->room ? gather->room * 2 : 8;
-		struct run_info *items = arena_alloc(gather->arena, room * sizeof *items);
-
-		if (!items)
-			return;
-		if (list->count)
-			memcpy(items, list->items, list->count * sizeof *items);
-		list->items = items;
-		gather->room = room;
-	}
-	if (info_of(record, gather->arena, &list->items[list->count], NULL))
+	if (spool && (!active || spool_record(spool)->status == STATUS_STREAMING) &&
+	    info_of(spool_record(spool), arena, &list->items[list->count], NULL))
 		list->count++;
+	spool_unref(spool);
 }
 
-static int newest_first(const void *a, const void *b)
+/* Those that run are on the board; those that ended lately are answers of the thread. */
+static bool list_all(struct service *service, const char *thread_id, struct arena *arena,
+		     struct run_list *list, struct error *err)
 {
-	return strcmp(((const struct run_info *)b)->id, ((const struct run_info *)a)->id);
+	struct message_filter filter = { .thread_id = thread_id, .limit = RUNS_MAX };
+	struct message_list messages;
+
+	if (!store_message_list(service->store, &filter, arena, &messages, err))
+		return false;
+	for (size_t i = messages.count; i-- > 0;)
+		if (messages.items[i].run_id)
+			list_one(service, messages.items[i].run_id, false, arena, list);
+	return true;
 }
 
 bool service_run_list(struct service *service, const struct caller *caller, const char *thread_id,
 		      bool active, struct arena *arena, struct run_list *out, struct error *err)
 {
-	struct run_list list = { 0 };
-	struct gather gather = { thread_id, active, arena, &list, 0 };
+	struct run_list list = { .items = arena_alloc(arena, RUNS_MAX * sizeof *list.items) };
+	struct board_entry entries[ACTIVE_MAX];
 	struct thread thread;
+	size_t count;
 
+	if (!list.items)
+		return error_set(err, ERROR_OVERLOADED, "No memory.");
 	if (!service_thread_get(service, caller, thread_id, arena, &thread, err))
 		return false;
-	spool_each(service->spools, gather_one, &gather);
-	if (arena->failed)
-		return error_set(err, ERROR_OVERLOADED, "No memory.");
-	if (list.count > 1)
-		qsort(list.items, list.count, sizeof *list.items, newest_first);
+	if (!active && !list_all(service, thread_id, arena, &list, err))
+		return false;
+	count = active ? board_of_thread(service->board, thread_id, entries, ACTIVE_MAX) : 0;
+	for (size_t i = 0; i < count && i < ACTIVE_MAX; i++)
+		list_one(service, entries[i].run_id, true, arena, &list);
 	*out = list;
 	return true;
 }

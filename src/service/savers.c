@@ -57,6 +57,7 @@ static bool stored_text(const struct spool *spool, struct buffer *raw, struct bu
 static bool save_text(struct service *service, const struct spool_record *record, struct slice text,
 		      struct error *err)
 {
+	char usage[USAGE_TEXT];
 	struct finish finish = {
 		.thread_id = record->thread_id,
 		.message_id = record->message_id,
@@ -64,7 +65,7 @@ static bool save_text(struct service *service, const struct spool_record *record
 		.status = record->status,
 		.content = text,
 		.finish_reason = record->finish_reason[0] ? record->finish_reason : NULL,
-		.usage = record->usage[0] ? record->usage : NULL,
+		.usage = usage_text(&record->usage, usage),
 		.now_ms = record->ended_ms,
 	};
 	bool applied = false;
@@ -92,11 +93,13 @@ bool savers_save_now(struct service *service, struct spool *spool, struct error 
 	ok = ok && save_text(service, record, buffer_slice(&text), err);
 	buffer_done(&raw);
 	buffer_done(&text);
-	if (ok && !spool_mark_saved(spool, NULL))
+	if (ok && !spool_mark_saved(service->spools, spool, NULL))
 		log_warn("spool not marked saved", LOG_T("run", record->run_id));
 	CRASHPOINT("save_marked");
-	if (ok)
+	if (ok) {
+		board_remove(service->board, record->run_id);
 		engine_saved(service->engine, record->run_id);
+	}
 	return ok;
 }
 

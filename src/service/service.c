@@ -20,14 +20,18 @@ struct service *service_open(const struct config *config, struct shm *shm, struc
 	service->config = config;
 	service->shm = shm;
 	service->engine = engine;
+	service->board = engine_board(engine);
+	service->slot = engine_board_slot(engine);
 	if (!node_name(config->state_dir, service->node, err) ||
-	    !(service->spools = spool_dir_open(config->spool_path, &limits, err)) ||
+	    !(service->spools = spool_dir_open(config->spool_path, &limits,
+					       board_spool_bytes(service->board), err)) ||
 	    !(service->store = store_open(config, shm, err)) ||
 	    !(service->savers = savers_open(service, err)) ||
 	    !(service->duties = duties_open(service, err))) {
 		service_close(service);
 		return NULL;
 	}
+	board_rebuild(service->board, service->slot, service->spools);
 	return service;
 }
 
@@ -58,12 +62,6 @@ void service_run_ended(void *ctx, struct spool *spool)
 	struct service *service = ctx;
 
 	savers_add(service->savers, spool);
-}
-
-void service_run_left(void *ctx, struct spool *spool)
-{
-	(void)ctx;
-	unattended_add(spool);
 }
 
 void service_health(struct service *service, struct health *out)

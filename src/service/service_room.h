@@ -22,6 +22,8 @@ struct service {
 	const struct config *config;
 	struct shm *shm;
 	struct engine *engine;
+	struct board *board;
+	int slot; /* this worker on the board */
 	struct store *store;
 	struct spool_dir *spools;
 	struct savers *savers;
@@ -63,12 +65,6 @@ void nodes_beat(struct service *service);
 /* Whether the C1 API can be reached, for as long as no question has told. Blocks for seconds at
  * worst. */
 void upstream_look(struct service *service);
-
-/* --- unattended.c --- */
-/* The last follower of this run has left. Takes the reference; any thread. */
-void unattended_add(struct spool *spool);
-/* Stops the oldest runs that nobody follows of users who have more than C1D_UNATTENDED_MAX. */
-void unattended_look(struct service *service);
 
 /* --- turn.c --- */
 /* A turn on its way: what every step of it needs. */

@@ -62,9 +62,31 @@ static bool check(const struct turn_work *work, struct error *err)
 
 /* --- the spool file --- */
 
+static struct slice model_of(const struct turn_work *work)
+{
+	return work->request->model.len > 0 ? work->request->model
+					    : slice_of(work->service->config->model);
+}
+
+/* Before its file is there, so that no file of a live run is unknown to it. */
+static bool put_on_board(struct service *service, const struct spool_record *record,
+			 struct error *err)
+{
+	struct board_entry entry = { .created_ms = record->created_ms, .state = BOARD_STARTING };
+
+	memcpy(entry.run_id, record->run_id, sizeof entry.run_id);
+	memcpy(entry.thread_id, record->thread_id, sizeof entry.thread_id);
+	memcpy(entry.message_id, record->message_id, sizeof entry.message_id);
+	memcpy(entry.user_key, record->user_key, sizeof entry.user_key);
+	memcpy(entry.key, record->key, sizeof entry.key);
+	memcpy(entry.question, record->question, sizeof entry.question);
+	return board_add(service->board, service->slot, &entry, err);
+}
+
 static struct spool *make_spool(const struct turn_work *work, struct error *err)
 {
 	struct spool_record record = { .created_ms = clock_wall_ms() };
+	const struct slice counted_as = slice_of(work->caller->counted_as);
 	const struct turn *turn = &work->turn;
 	struct spool *spool;
 
@@ -73,12 +95,15 @@ static struct spool *make_spool(const struct turn_work *work, struct error *err)
 	snprintf(record.message_id, sizeof record.message_id, "%s", turn->response_id);
 	snprintf(record.node, sizeof record.node, "%s", work->service->node);
 	snprintf(record.user_id, sizeof record.user_id, "%s", work->caller->user_id);
+	snprintf(record.model, sizeof record.model, "%.*s", SLICE_ARG(model_of(work)));
+	id_hash(&counted_as, 1, record.user_key);
 	memcpy(record.key, work->key, sizeof record.key);
 	memcpy(record.question, work->question, sizeof record.question);
+	if (!put_on_board(work->service, &record, err))
+		return NULL;
 	spool = spool_create(work->service->spools, &record, err);
-	/* Its follower is on the way: until it has joined nobody may take the run for deserted. */
-	if (spool)
-		spool_set_followed(spool, true);
+	if (!spool)
+		board_remove(work->service->board, record.run_id);
 	return spool;
 }
 
@@ -168,8 +193,6 @@ static bool save_question(struct turn_work *work, struct error *err)
 static bool prepare(struct turn_work *work, struct error *err)
 {
 	struct turn *turn = &work->turn;
-	struct slice model = work->request->model.len > 0 ? work->request->model
-							  : slice_of(work->service->config->model);
 	bool known = false;
 
 	if (work->key[0] && !turn_known(work, &known, err))
@@ -180,8 +203,8 @@ static bool prepare(struct turn_work *work, struct error *err)
 		return false;
 	CRASHPOINT("turn_saved");
 	return turn->kind != TURN_NEW ||
-	       prompt_build(work->service, turn, work->request->message, model, work->first_seq,
-			    work->arena, &turn->start.body, err);
+	       prompt_build(work->service, turn, work->request->message, model_of(work),
+			    work->first_seq, work->arena, &turn->start.body, err);
 }
 
 /* The question may be in the store but the model was never asked: the answer says so, and the claim
@@ -225,6 +248,9 @@ static bool begin_new(struct turn_work *work, struct error *err)
 {
 	struct service *service = work->service;
 	struct turn *turn = &work->turn;
+	struct spool_ending ending = { .status = STATUS_ERROR,
+				       .usage = USAGE_UNKNOWN,
+				       .now_ms = clock_wall_ms() };
 	struct spool *spool;
 	bool ok;
 
@@ -245,10 +271,11 @@ static bool begin_new(struct turn_work *work, struct error *err)
 		return true;
 	}
 	/* A twin of this turn may follow the file already: it is told too. */
-	spool_end(spool, STATUS_ERROR, "", "", error_word(ok ? ERROR_RUN_ACTIVE : err->code),
-		  clock_wall_ms(), NULL);
-	spool_mark_saved(spool, NULL);
+	ending.error_word = error_word(ok ? ERROR_RUN_ACTIVE : err->code);
+	spool_end(spool, &ending, NULL);
+	spool_mark_saved(service->spools, spool, NULL);
 	spool_remove(service->spools, spool_record(spool)->run_id);
+	board_remove(service->board, spool_record(spool)->run_id);
 	spool_unref(spool);
 	engine_give_room(service->engine);
 	return ok;
@@ -279,9 +306,12 @@ bool service_turn_begin(struct service *service, const struct caller *caller,
 void service_turn_drop(struct service *service, struct turn *turn)
 {
 	struct spool *spool = turn->start.spool;
+	const struct spool_ending never = { .status = STATUS_INTERRUPTED,
+					    .usage = USAGE_UNKNOWN,
+					    .now_ms = clock_wall_ms() };
 
 	buffer_done(&turn->start.body);
-	spool_end(spool, STATUS_INTERRUPTED, "", "", "", clock_wall_ms(), NULL);
+	spool_end(spool, &never, NULL);
 	savers_add(service->savers, spool);
 	engine_give_room(service->engine);
 	turn->start = (struct run_start){ 0 };

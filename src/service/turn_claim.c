@@ -65,8 +65,17 @@ static bool is_stored(struct turn_work *work, const struct spool_record *record)
  * goes. */
 static bool end_orphan(struct service *service, const char *run_id, struct error *err)
 {
-	struct spool *spool = spool_adopt(service->spools, run_id, clock_wall_ms());
-	bool ok = !spool || savers_save_now(service, spool, err);
+	struct error mine = { 0 };
+	struct spool *spool = spool_adopt(service->spools, run_id, clock_wall_ms(), &mine);
+	bool ok;
+
+	if (!spool && (mine.code == ERROR_OVERLOADED || mine.code == ERROR_CORRUPT)) {
+		*err = mine;
+		return false;
+	}
+	if (spool)
+		board_adopt(service->board, run_id, service->slot);
+	ok = !spool || savers_save_now(service, spool, err);
 
 	spool_unref(spool);
 	return ok;
@@ -103,7 +112,8 @@ static bool clear_way(struct turn_work *work, const struct thread *thread, struc
 		ok = true; /* soon */
 	else if (record->saved)
 		ok = store_claim_release(service->store, thread->id, thread->run.id, err);
-	else if (record->status == STATUS_STREAMING && spool_is_followed(spool))
+	else if (record->status == STATUS_STREAMING &&
+		 !board_supersede(service->board, record->run_id))
 		ok = refuse_busy(thread, err);
 	else
 		ok = run_stop_and_wait(

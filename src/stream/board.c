@@ -71,6 +71,7 @@ struct cell {
 
 struct board {
 	_Atomic uint32_t top;      /* entries in use have numbers below; it only grows */
+	_Atomic uint32_t free;     /* where to look for a free one first: a hint */
 	_Atomic uint32_t tries;    /* numbers of tries to supersede */
 	_Atomic int32_t rebuilder; /* 0: nobody yet; slot + 2: at it; REBUILT */
 	_Atomic int64_t spool_bytes;
@@ -181,10 +182,13 @@ static bool find(const struct board *board, const char *run_id, struct place *ou
 
 /* --- coming and going --- */
 
-/* The lowest free entry is ours, FILLING. Its new head; 0: there is none. */
+/* A free entry, the lowest as a rule, is ours, FILLING. Its new head; 0: there is none. */
 static uint64_t take_free(struct board *board, int slot, uint32_t *at)
 {
-	for (uint32_t i = 0; i < BOARD_ENTRIES; i++) {
+	uint32_t first = atomic_load(&board->free);
+
+	for (uint32_t n = 0; n < BOARD_ENTRIES; n++) {
+		uint32_t i = (first + n) % BOARD_ENTRIES;
 		uint64_t was = atomic_load(&board->heads[i]);
 		uint64_t head = head_of(generation_of(was) + 1, slot, PHASE_FILLING);
 		uint32_t top = atomic_load(&board->top);
@@ -194,6 +198,7 @@ static uint64_t take_free(struct board *board, int slot, uint32_t *at)
 			continue;
 		while (top <= i && !atomic_compare_exchange_weak(&board->top, &top, i + 1))
 			;
+		atomic_store(&board->free, i + 1);
 		*at = i;
 		return head;
 	}
@@ -256,8 +261,11 @@ void board_remove(struct board *board, const char *run_id)
 {
 	struct place place;
 
-	if (find(board, run_id, &place))
-		move(board, &place, BOARD_NOBODY, PHASE_FREE);
+	if (!find(board, run_id, &place))
+		return;
+	move(board, &place, BOARD_NOBODY, PHASE_FREE);
+	if (place.at < atomic_load(&board->free))
+		atomic_store(&board->free, place.at);
 }
 
 /* --- followers --- */

@@ -99,7 +99,7 @@ static struct run *run_of_ticket(struct engine *engine, struct stream_ticket *ti
 		add_run(engine, run);
 	/* The wish may have come while the turn was on its way here. */
 	if (run && ticket->start.spool && notices_stop_asked(engine, run_id(run)))
-		run_finish(run, STATUS_STOPPED, "", "");
+		run_finish(run, STATUS_STOPPED, NULL);
 	return run;
 }
 
@@ -225,6 +225,8 @@ struct engine *engine_open(const struct config *config, struct shm *shm, struct 
 	engine->config = config;
 	engine->shm = shm;
 	engine->slot = slot;
+	engine->board = board_of(shm);
+	engine->board_slot = board_slot(shm, slot);
 	engine->inotify = engine->stop_folder = -1;
 	engine->last = &engine->first;
 	engine->tick = (struct loop_timer){ .fire = on_tick, .owner = engine };
@@ -315,6 +317,16 @@ void engine_free(struct engine *engine)
 	buffer_done(&engine->scratch);
 	pthread_mutex_destroy(&engine->lock);
 	free(engine);
+}
+
+struct board *engine_board(const struct engine *engine)
+{
+	return engine->board;
+}
+
+int engine_board_slot(const struct engine *engine)
+{
+	return engine->board_slot;
 }
 
 bool engine_take_room(struct engine *engine, struct error *err)

@@ -17,6 +17,7 @@
 #include "base/loop.h"
 #include "llm/llm.h"
 #include "run_state.h"
+#include "stream/board.h"
 #include "stream/engine.h"
 #include "ticket.h"
 #include <pthread.h>
@@ -57,8 +58,9 @@ struct run {
 	int64_t fresh_at;    /* its offset in the answer; -1: not in the spool yet */
 	enum leave_policy leave;
 	int64_t grace_ms;
-	int64_t arrived_ms, started_ms, last_byte_ms, ended_ms,
-		left_ms; /* monotonic; left: nobody follows since, or 0 */
+	int64_t arrived_ms, started_ms, last_byte_ms, ended_ms; /* monotonic */
+	int64_t alone_ms;        /* since when no client of this worker follows it */
+	struct loop_timer alone; /* looks what that means */
 	bool any_byte, any_text;
 	struct error error; /* how it failed; NONE when it did not */
 };
@@ -67,6 +69,8 @@ struct engine {
 	const struct config *config;
 	struct shm *shm;
 	struct shm_slot *slot;
+	struct board *board;
+	int board_slot; /* this worker on the board */
 	struct engine_hooks hooks;
 	struct loop *loop;
 	struct net_multi *multi;
@@ -98,6 +102,8 @@ struct run *engine_find_run(const struct engine *engine,
 /* --- notices.c --- */
 bool notices_open(struct engine *engine, struct error *err);
 void notices_close(struct engine *engine);
+/* To whoever owns it, this engine too. */
+void notices_ask_stop(const struct engine *engine, const char *run_id);
 /* Is a stop wished for already? The wish is taken. */
 bool notices_stop_asked(const struct engine *engine, const char *run_id);
 int notices_watch(struct engine *engine,
@@ -112,8 +118,7 @@ void view_look(struct run *view);            /* reads the file's header anew; no
 /* --- run.c --- */
 struct run *run_begin(struct engine *engine,
 		      struct run_start *start); /* NULL: no memory; nothing was taken */
-void run_finish(struct run *run, enum message_status status, const char *finish_reason,
-		const char *usage);
+void run_finish(struct run *run, enum message_status status, const struct llm_end *said);
 void run_pump(struct run *run);  /* every follower gets what there is */
 void run_flush(struct run *run); /* fresh text into the spool, then to the followers */
 void run_tick(struct run *run, int64_t now_ms);

@@ -269,8 +269,11 @@ void follower_join(struct follower *f, struct run *run, struct sink *sink)
 	f->watch = (struct loop_watch){ .fd = -1, .ready = on_ready, .owner = f };
 	f->next = run->followers;
 	run->followers = f;
-	run->left_ms = 0;
-	spool_set_followed(run->spool, true);
+	loop_clear_timer(engine->loop, &run->alone);
+	/* Too late to be counted when the run is being superseded: then it sees how that ends. */
+	board_follow(engine->board, run_id(run), engine->board_slot, true);
+	if (!run->is_view && run->state < RUN_SAVING)
+		board_set_state(engine->board, run_id(run), BOARD_RUNNING);
 	if (engine->slot)
 		atomic_fetch_add(&engine->slot->followers, 1);
 	if (!loop_watch(engine->loop, &f->watch, sink->ops->fd(sink), EPOLLRDHUP))

@@ -40,11 +40,12 @@ static void put_error(const struct error *error, const char *request_id, struct 
 bool framing_sse_end(const struct spool_record *record, const struct error *error,
 		     const char *request_id, struct buffer *out)
 {
+	char usage[USAGE_TEXT];
 	struct json_writer w;
 
 	put_error(error, request_id, out);
-	if (record->usage[0])
-		buffer_appendf(out, "event: usage\ndata: %s\n\n", record->usage);
+	if (usage_text(&record->usage, usage))
+		buffer_appendf(out, "event: usage\ndata: %s\n\n", usage);
 	buffer_append(out, SLICE("event: done\ndata: "));
 	json_writer_init(&w, out);
 	json_open(&w, '{');

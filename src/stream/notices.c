@@ -18,6 +18,14 @@ bool notices_stop_asked(const struct engine *engine, const char *id)
 	return unlinkat(engine->stop_folder, id, 0) == 0;
 }
 
+void notices_ask_stop(const struct engine *engine, const char *id)
+{
+	int fd = openat(engine->stop_folder, id, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 static void obey(struct engine *engine, const char *id)
 {
 	struct run *run = engine_find_run(engine, id);
@@ -25,7 +33,7 @@ static void obey(struct engine *engine, const char *id)
 	if (!run || run->is_view)
 		return; /* another worker's */
 	unlinkat(engine->stop_folder, id, 0);
-	run_finish(run, STATUS_STOPPED, "", "");
+	run_finish(run, STATUS_STOPPED, NULL);
 }
 
 /* The kernel's queue ran over: whatever lies in the folder counts, and every file may have grown.

@@ -12,8 +12,10 @@
 #include "base/utf8.h"
 #include <stdlib.h>
 
-#define FRESH_KEPT 2048      /* bytes that an idle run keeps for its next text */
-#define FRESH_MAX  (2 << 20) /* one round's text; half of it is handed on at once */
+#define UNATTENDED_AT_ONCE 16
+#define LOOK_MS            1000      /* how often followers of other workers are looked for */
+#define FRESH_KEPT         2048      /* bytes that an idle run keeps for its next text */
+#define FRESH_MAX          (2 << 20) /* one round's text; half of it is handed on at once */
 
 const char *run_id(const struct run *run)
 {
@@ -63,7 +65,7 @@ static void on_text(void *ctx, struct slice text)
 	}
 	if (!buffer_append(&run->fresh, fits)) {
 		error_set(&run->error, ERROR_SPOOL, "The answer could not be kept.");
-		run_finish(run, STATUS_INTERRUPTED, "", "");
+		run_finish(run, STATUS_INTERRUPTED, NULL);
 		return;
 	}
 	if (!run->is_dirty) {
@@ -72,7 +74,7 @@ static void on_text(void *ctx, struct slice text)
 		engine->dirty = run;
 	}
 	if (fits.len < text.len)
-		run_finish(run, STATUS_LENGTH, "", "");
+		run_finish(run, STATUS_LENGTH, NULL);
 }
 
 static void on_end(void *ctx, const struct llm_end *end)
@@ -82,8 +84,10 @@ static void on_end(void *ctx, const struct llm_end *end)
 	run->call = NULL; /* gone by itself: nothing to cancel */
 	run->error = end->error;
 	llm_health_note(run->engine->shm, end->verdict);
-	run_finish(run, end->outcome, end->finish_reason, end->usage);
+	run_finish(run, end->outcome, end);
 }
+
+static void on_alone(struct loop_timer *timer);
 
 static const struct llm_events run_events = { .byte = on_byte, .text = on_text, .end = on_end };
 
@@ -101,11 +105,15 @@ struct run *run_begin(struct engine *engine, struct run_start *start)
 	run->arrived_ms = start->arrived_ms;
 	run->started_ms = run->last_byte_ms = loop_now_ms(engine->loop);
 	buffer_init(&run->fresh, FRESH_MAX);
+	run->alone = (struct loop_timer){ .fire = on_alone, .owner = run };
 	CRASHPOINT("run_begun");
+	spool_mark_asked(run->spool, NULL);
 	run->call = llm_start(engine->multi, engine->config, run_id(run), &start->body, &run_events,
 			      run, &run->error);
-	if (!run->call)
-		run_finish(run, STATUS_ERROR, "", "");
+	if (!run->call) {
+		const struct llm_end never = { .usage = USAGE_UNKNOWN, .asked = false };
+		run_finish(run, STATUS_ERROR, &never);
+	}
 	return run;
 }
 
@@ -115,6 +123,7 @@ void run_free(struct run *run)
 		llm_cancel(run->call);
 	if (run->is_view)
 		notices_forget(run->engine, run->notice);
+	loop_clear_timer(run->engine->loop, &run->alone);
 	buffer_done(&run->fresh);
 	spool_unref(run->spool);
 	free(run);
@@ -153,7 +162,7 @@ void run_pump(struct run *run)
 static void hand_on(struct run *run)
 {
 	if (run->state < RUN_SAVING && !keep_fresh(run)) {
-		run_finish(run, STATUS_INTERRUPTED, "", "");
+		run_finish(run, STATUS_INTERRUPTED, NULL);
 		return;
 	}
 	CRASHPOINT("run_appended");
@@ -179,11 +188,15 @@ static void count_end(const struct run *run, enum message_status status)
 	metrics_observe_us(M_CHAT_SECONDS, 0, (run->ended_ms - run->arrived_ms) * 1000);
 }
 
-void run_finish(struct run *run, enum message_status status, const char *finish_reason,
-		const char *usage)
+void run_finish(struct run *run, enum message_status status, const struct llm_end *said)
 {
 	struct engine *engine = run->engine;
-	struct error err = { 0 };
+	struct spool_ending ending = {
+		.finish_reason = said ? said->finish_reason : NULL,
+		.usage = said ? said->usage : USAGE_UNKNOWN,
+		.asked = !said || said->asked,
+		.now_ms = clock_wall_ms(),
+	};
 
 	if (run->state >= RUN_SAVING)
 		return;
@@ -194,10 +207,13 @@ void run_finish(struct run *run, enum message_status status, const char *finish_
 		status = STATUS_INTERRUPTED;
 	run->state = run_next(run->state, RUN_END);
 	run->ended_ms = loop_now_ms(engine->loop);
+	loop_clear_timer(engine->loop, &run->alone);
+	ending.status = status;
+	ending.error_word = run->error.code ? error_word(run->error.code) : NULL;
 	CRASHPOINT("run_before_end");
-	if (!spool_end(run->spool, status, finish_reason, usage,
-		       run->error.code ? error_word(run->error.code) : "", clock_wall_ms(), &err))
+	if (!spool_end(run->spool, &ending, NULL))
 		metrics_add(M_SPOOL_ERRORS, 0, 0, 1);
+	board_set_state(engine->board, run_id(run), BOARD_ENDED);
 	CRASHPOINT("run_ended");
 	count_end(run, status);
 	log_info("run ended", LOG_T("run", run_id(run)),
@@ -221,16 +237,66 @@ void run_saved(struct run *run)
 	run_pump(run);
 }
 
+/* --- while nobody of this worker follows it --- */
+
+/* The oldest of its user's runs that nobody follows are stopped, as many as are too many. */
+static void hold_the_cap(const struct run *run)
+{
+	const struct engine *engine = run->engine;
+	struct board_entry oldest[UNATTENDED_AT_ONCE];
+	size_t count = board_unattended(engine->board, spool_record(run->spool)->user_key,
+					loop_now_ms(engine->loop) - engine->config->unattended_ms,
+					oldest, UNATTENDED_AT_ONCE);
+	size_t allowed = (size_t)engine->config->unattended_max;
+
+	for (size_t i = 0; i < UNATTENDED_AT_ONCE && count > allowed; i++, count--) {
+		log_notice("run stopped: nobody follows it and its user has others",
+			   LOG_T("run", oldest[i].run_id));
+		notices_ask_stop(engine, oldest[i].run_id);
+	}
+}
+
+/* Since when nobody at all follows it; 0: somebody does, on another worker. */
+static int64_t unfollowed_since(const struct run *run)
+{
+	struct board_entry entry;
+
+	if (board_find(run->engine->board, run_id(run), &entry))
+		return entry.unfollowed_ms;
+	return run->alone_ms;
+}
+
+/* How long it may be alone, then what. That readers of other workers leave nobody tells, so while
+ * there are any it is looked again. */
+static void on_alone(struct loop_timer *timer)
+{
+	struct run *run = timer->owner;
+	struct engine *engine = run->engine;
+	const struct config *config = engine->config;
+	int64_t now_ms = loop_now_ms(engine->loop), since_ms = unfollowed_since(run);
+	int64_t patience_ms = run->leave == LEAVE_CONTINUE ? config->unattended_ms : run->grace_ms;
+
+	if (since_ms == 0)
+		loop_set_timer(engine->loop, timer, now_ms + LOOK_MS);
+	else if (now_ms - since_ms < patience_ms)
+		loop_set_timer(engine->loop, timer, since_ms + patience_ms);
+	else if (run->leave != LEAVE_CONTINUE)
+		run_finish(run, STATUS_STOPPED, NULL);
+	else
+		hold_the_cap(run);
+}
+
 void run_left(struct run *run)
 {
+	struct engine *engine = run->engine;
+
 	if (run->followers)
 		return;
-	spool_set_followed(run->spool, false);
-	run->left_ms = loop_now_ms(run->engine->loop);
-	if (run->leave == LEAVE_CANCEL && !spool_is_followed(run->spool))
-		run_finish(run, STATUS_STOPPED, "", "");
-	else if (run->state < RUN_SAVING)
-		run->engine->hooks.left(run->engine->hooks.ctx, spool_ref(run->spool));
+	board_follow(engine->board, run_id(run), engine->board_slot, false);
+	if (run->is_view || run->state >= RUN_SAVING)
+		return;
+	run->alone_ms = loop_now_ms(engine->loop);
+	on_alone(&run->alone);
 }
 
 /* The deadline that has passed, if one has. */
@@ -257,20 +323,7 @@ static void give_up(struct run *run, const char *deadline)
 	error_set(&run->error, ERROR_UPSTREAM_TIMEOUT,
 		  is_total ? "The answer took too long and was cut."
 			   : "The C1 API fell silent; try again.");
-	run_finish(run, run->any_text && !is_total ? STATUS_INTERRUPTED : STATUS_ERROR, "", "");
-}
-
-/* Nobody has followed it for as long as its reader may be away. Readers of other workers count too;
- * that they leave nobody tells, so the ticks look. */
-static bool is_deserted(struct run *run, int64_t now_ms)
-{
-	if (!run->left_ms || run->leave == LEAVE_CONTINUE)
-		return false;
-	if (spool_is_followed(run->spool)) {
-		run->left_ms = now_ms;
-		return false;
-	}
-	return now_ms - run->left_ms >= run->grace_ms;
+	run_finish(run, run->any_text && !is_total ? STATUS_INTERRUPTED : STATUS_ERROR, NULL);
 }
 
 /* A run that still flows: is it time to give it up? */
@@ -280,10 +333,8 @@ static void judge(struct run *run, int64_t now_ms)
 
 	if (deadline)
 		give_up(run, deadline);
-	else if (is_deserted(run, now_ms))
-		run_finish(run, STATUS_STOPPED, "", "");
 	else if (run->engine->cut_off)
-		run_finish(run, STATUS_INTERRUPTED, "", "");
+		run_finish(run, STATUS_INTERRUPTED, NULL);
 }
 
 void run_tick(struct run *run, int64_t now_ms)

@@ -1,11 +1,12 @@
 /*
  * spool_dir: the folder of answers in flight: makes files so that whoever sees one sees it locked,
- * finds, counts and removes them, and refuses new ones while there is room left for those under
- * way.
+ * finds and removes them, and refuses new ones while there is room left for those under way.
  */
-#include "spool_file.h"
+#include "spool_dir.h"
 
 #include "base/log.h"
+#include "spool_file.h"
+#include "spool_name.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,16 +14,12 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
-
-#define LEFTOVER_S 900 /* longer than any run lives */
 
 struct spool_dir {
 	int fd;
 	struct spool_limits limits;
-	_Atomic int64_t used; /* bytes of the folder: counted at each sweep, added to at each append
-				 between */
+	_Atomic int64_t *used, own_used;
 };
 
 int spool_dir_fd(const struct spool_dir *dir)
@@ -30,20 +27,27 @@ int spool_dir_fd(const struct spool_dir *dir)
 	return dir->fd;
 }
 
+_Atomic int64_t *spool_dir_used(struct spool_dir *dir)
+{
+	return dir->used;
+}
+
+static bool make_folder(int at, const char *path)
+{
+	return mkdirat(at, path, 0700) == 0 || errno == EEXIST;
+}
+
 static bool open_folder(struct spool_dir *dir, const char *path)
 {
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+	if (!make_folder(AT_FDCWD, path))
 		return false;
 	dir->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir->fd < 0)
-		return false;
-	if (mkdirat(dir->fd, "stop", 0700) != 0 && errno != EEXIST)
-		return false;
-	return faccessat(dir->fd, ".", W_OK | X_OK, 0) == 0;
+	return dir->fd >= 0 && make_folder(dir->fd, SPOOL_STOP) &&
+	       make_folder(dir->fd, SPOOL_DONE) && faccessat(dir->fd, ".", W_OK | X_OK, 0) == 0;
 }
 
 struct spool_dir *spool_dir_open(const char *path, const struct spool_limits *limits,
-				 struct error *err)
+				 _Atomic int64_t *used, struct error *err)
 {
 	struct spool_dir *dir = calloc(1, sizeof *dir);
 	int reason;
@@ -54,6 +58,7 @@ struct spool_dir *spool_dir_open(const char *path, const struct spool_limits *li
 	}
 	dir->fd = -1;
 	dir->limits = *limits;
+	dir->used = used ? used : &dir->own_used;
 	if (!open_folder(dir, path)) {
 		reason = errno;
 		log_error("spool folder unusable", LOG_T("path", path),
@@ -75,6 +80,25 @@ void spool_dir_free(struct spool_dir *dir)
 	free(dir);
 }
 
+void spool_dir_names(struct spool_dir *dir, const char *folder,
+		     bool (*visit)(struct spool_dir *dir, const char *name, void *ctx), void *ctx)
+{
+	int fd = openat(dir->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *entry;
+
+	if (!list) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(list)) && visit(dir, entry->d_name, ctx))
+		;
+	closedir(list);
+}
+
+/* --- making --- */
+
 static bool has_room(struct spool_dir *dir, struct error *err)
 {
 	struct statvfs disk;
@@ -83,114 +107,122 @@ static bool has_room(struct spool_dir *dir, struct error *err)
 	    (int64_t)disk.f_bavail * (int64_t)disk.f_frsize < dir->limits.reserve)
 		return error_set(err, ERROR_SPOOL,
 				 "The server's disk is nearly full; no new answers for now.");
-	if (atomic_load(&dir->used) > dir->limits.total)
+	if (atomic_load(dir->used) > dir->limits.total)
 		return error_set(err, ERROR_SPOOL,
 				 "Too many answers are waiting to be saved; try again later.");
 	return true;
 }
 
-/* Under its temporary name: locked and with its header. -1 with errno. */
-static int make_hidden(struct spool_dir *dir, const char *hidden, struct spool **out)
+/* Under its hidden name. NULL with errno. */
+static struct spool *make_hidden(struct spool_dir *dir, const char *hidden)
 {
 	int fd = openat(dir->fd, hidden, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	struct spool *spool;
 
 	if (fd < 0)
-		return -1;
-	if (!(*out = spool_file_wrap(fd, &dir->used))) {
-		close(fd);
-		unlinkat(dir->fd, hidden, 0);
-		return -1;
+		return NULL;
+	if ((spool = spool_file_wrap(fd, dir->used)))
+		return spool;
+	close(fd);
+	unlinkat(dir->fd, hidden, 0);
+	errno = ENOMEM;
+	return NULL;
+}
+
+static struct spool *not_made(const char *run_id, int reason, struct error *err)
+{
+	if (reason == EEXIST) {
+		error_set(err, ERROR_CONFLICT, "This run exists already.");
+		return NULL;
 	}
-	return fd;
+	log_error("spool file not made", LOG_T("run", run_id), LOG_T("reason", strerror(reason)));
+	error_set(err, ERROR_SPOOL, "The server cannot keep new answers for now.");
+	return NULL;
 }
 
 struct spool *spool_create(struct spool_dir *dir, const struct spool_record *record,
 			   struct error *err)
 {
-	char hidden[ID_MAX + 8];
-	struct spool *spool = NULL;
+	char hidden[SPOOL_PATH_SIZE];
+	struct spool *spool;
 	int reason;
 
 	if (!has_room(dir, err))
 		return NULL;
-	snprintf(hidden, sizeof hidden, ".%s", record->run_id);
-	if (make_hidden(dir, hidden, &spool) < 0)
-		goto fail;
-	spool->record = *record;
-	spool->record.status = STATUS_STREAMING;
-	spool->record.length = 0;
-	if (!spool_file_lock(spool->fd, SPOOL_LOCK_OWNER, F_WRLCK) ||
-	    !spool_file_write_header(spool) ||
-	    renameat2(dir->fd, hidden, dir->fd, record->run_id, RENAME_NOREPLACE) != 0)
-		goto fail_made;
-	atomic_fetch_add(&dir->used, SPOOL_HEADER);
-	return spool;
-fail_made:
+	spool_name_hidden(record->run_id, hidden);
+	if (!(spool = make_hidden(dir, hidden)))
+		return not_made(record->run_id, errno, err);
+	if (spool_file_begin(spool, record) &&
+	    renameat2(dir->fd, hidden, dir->fd, record->run_id, RENAME_NOREPLACE) == 0) {
+		atomic_fetch_add(dir->used, SPOOL_HEADER);
+		return spool;
+	}
 	reason = errno;
 	unlinkat(dir->fd, hidden, 0);
 	spool_unref(spool);
-	errno = reason;
-fail:
-	if (errno == EEXIST) {
-		error_set(err, ERROR_CONFLICT, "This run exists already.");
-		return NULL;
-	}
-	log_error("spool file not made", LOG_T("run", record->run_id),
-		  LOG_T("reason", strerror(errno)));
-	error_set(err, ERROR_SPOOL, "The server cannot keep new answers for now.");
-	return NULL;
+	return not_made(record->run_id, reason, err);
 }
 
-/* What else lies in the folder is none. */
-static bool is_run_name(const char *name)
-{
-	return id_valid(slice_of(name)) && strcmp(name, "stop") != 0;
-}
+/* --- finding --- */
 
 /* Only a file that is not there says that there is no such run. Whatever else an open may meet (no
  * descriptors, a failing disk) says nothing about it: taking that for "gone" would end answers that
  * live. */
-static bool open_failed(const char *run_id, int reason, struct error *err)
+static struct spool *not_opened(const char *run_id, int reason, struct error *err)
 {
-	if (reason == ENOENT)
-		return error_set(err, ERROR_NOT_FOUND, "There is no such run.");
+	if (reason == ENOENT) {
+		error_set(err, ERROR_NOT_FOUND, "There is no such run.");
+		return NULL;
+	}
 	log_error("spool file not opened", LOG_T("run", run_id), LOG_T("reason", strerror(reason)));
 	error_set(err, ERROR_OVERLOADED, "The kept answer cannot be read now; try again.");
 	if (err)
 		err->retry_after_s = 1;
-	return false;
+	return NULL;
+}
+
+/* Live or kept: it only ever moves from the first place to the second, so who looks in this order
+ * does not miss it. */
+static int open_file(struct spool_dir *dir, const char *run_id)
+{
+	char path[SPOOL_PATH_SIZE];
+	int fd;
+
+	errno = ENOENT;
+	if (!spool_name_is_run(run_id))
+		return -1;
+	fd = openat(dir->fd, run_id, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	spool_name_done(run_id, path);
+	return openat(dir->fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
 struct spool *spool_open(struct spool_dir *dir, const char *run_id, struct error *err)
 {
 	struct spool *spool;
-	int fd = -1;
+	int fd = open_file(dir, run_id);
 
-	errno = ENOENT;
-	if (is_run_name(run_id))
-		fd = openat(dir->fd, run_id, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0) {
-		open_failed(run_id, errno, err);
-		return NULL;
-	}
+	if (fd < 0)
+		return not_opened(run_id, errno, err);
 	if (!(spool = spool_file_wrap(fd, NULL))) {
 		close(fd);
-		error_set(err, ERROR_OVERLOADED, "No memory.");
-		return NULL;
+		return not_opened(run_id, ENOMEM, err);
 	}
-	if (!spool_refresh(spool, err)) {
-		spool_unref(spool);
-		return NULL;
-	}
-	return spool;
+	if (spool_refresh(spool, err))
+		return spool;
+	spool_unref(spool);
+	return NULL;
 }
 
-bool spool_ask_stop(struct spool_dir *dir, const char *id, struct error *err)
+/* --- stopping and removing --- */
+
+bool spool_ask_stop(struct spool_dir *dir, const char *run_id, struct error *err)
 {
-	char name[ID_MAX + 8];
+	char name[SPOOL_PATH_SIZE];
 	int fd;
 
-	snprintf(name, sizeof name, "stop/%s", id);
+	snprintf(name, sizeof name, SPOOL_STOP "/%s", run_id);
 	fd = openat(dir->fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return error_set(err, ERROR_SPOOL,
@@ -199,119 +231,25 @@ bool spool_ask_stop(struct spool_dir *dir, const char *id, struct error *err)
 	return true;
 }
 
-void spool_remove(struct spool_dir *dir, const char *run_id)
+static bool remove_at(struct spool_dir *dir, const char *path)
 {
-	struct stat file;
-
-	if (fstatat(dir->fd, run_id, &file, AT_SYMLINK_NOFOLLOW) != 0)
-		return;
-	if (unlinkat(dir->fd, run_id, 0) == 0)
-		atomic_fetch_sub(&dir->used, file.st_size);
-}
-
-/* Bytes of a file that stays; 0 for one that was removed or is none of ours. */
-static int64_t sweep_one(struct spool_dir *dir, const char *name, int64_t ended_before_ms)
-{
-	struct spool *spool = spool_open(dir, name, NULL);
-	const struct spool_record *record;
-	int64_t bytes;
-
-	if (!spool)
-		return 0;
-	record = spool_record(spool);
-	bytes = SPOOL_HEADER + record->length;
-	if (record->saved && record->ended_ms < ended_before_ms && unlinkat(dir->fd, name, 0) == 0)
-		bytes = 0;
-	spool_unref(spool);
-	return bytes;
-}
-
-void spool_dir_names(struct spool_dir *dir, void (*visit)(struct spool_dir *, const char *, void *),
-		     void *ctx)
-{
-	int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
-
-	if (!folder) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	while ((entry = readdir(folder)))
-		if (is_run_name(entry->d_name))
-			visit(dir, entry->d_name, ctx);
-	closedir(folder);
-}
-
-struct visitor {
-	void (*visit)(void *ctx, const struct spool_record *record);
-	void *ctx;
-};
-
-static void visit_one(struct spool_dir *dir, const char *name, void *arg)
-{
-	const struct visitor *visitor = arg;
-	struct spool *spool = spool_open(dir, name, NULL);
-
-	if (spool)
-		visitor->visit(visitor->ctx, spool_record(spool));
-	spool_unref(spool);
-}
-
-void spool_each(struct spool_dir *dir, void (*visit)(void *ctx, const struct spool_record *record),
-		void *ctx)
-{
-	struct visitor visitor = { visit, ctx };
-
-	spool_dir_names(dir, visit_one, &visitor);
-}
-
-struct sweep {
-	int64_t ended_before_ms, used;
-	size_t stay;
-};
-
-static void sweep_name(struct spool_dir *dir, const char *name, void *arg)
-{
-	struct sweep *sweep = arg;
-	int64_t bytes = sweep_one(dir, name, sweep->ended_before_ms);
-
-	sweep->used += bytes;
-	sweep->stay += bytes > 0;
-}
-
-/* A file that was made but never got its name, or a wish to stop a run that is over: both only
- * after a crash. */
-static void sweep_leftovers(struct spool_dir *dir, const char *folder, bool hidden)
-{
-	int fd = openat(dir->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
-	time_t old = time(NULL) - LEFTOVER_S;
-	struct dirent *entry;
 	struct stat is;
 
-	if (!list && fd >= 0)
-		close(fd);
-	while (list && (entry = readdir(list))) {
-		const char *name = entry->d_name;
-
-		if ((name[0] == '.') == hidden && id_valid(slice_of(name + hidden)) &&
-		    fstatat(fd, name, &is, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(is.st_mode) &&
-		    is.st_mtime < old)
-			unlinkat(fd, name, 0);
-	}
-	if (list)
-		closedir(list);
+	if (fstatat(dir->fd, path, &is, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    unlinkat(dir->fd, path, 0) != 0)
+		return false;
+	atomic_fetch_sub(dir->used, (int64_t)is.st_size);
+	return true;
 }
 
-size_t spool_sweep(struct spool_dir *dir, int64_t ended_before_ms)
+void spool_remove(struct spool_dir *dir, const char *run_id)
 {
-	struct sweep sweep = { .ended_before_ms = ended_before_ms };
+	char path[SPOOL_PATH_SIZE];
 
-	spool_dir_names(dir, sweep_name, &sweep);
-	sweep_leftovers(dir, ".", true);
-	sweep_leftovers(dir, "stop", false);
-	atomic_store(&dir->used, sweep.used);
-	return sweep.stay;
+	if (!spool_name_is_run(run_id))
+		return;
+	spool_name_done(run_id, path);
+	/* It may move between the two looks, but only to where the second one is. */
+	if (!remove_at(dir, run_id))
+		remove_at(dir, path);
 }

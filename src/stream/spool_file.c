@@ -6,31 +6,67 @@
  */
 #include "spool_file.h"
 
+#include "base/log.h"
 #include "base/utf8.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#define MAGIC        "C1DSPOOL"
+#define VERSION      2
 #define STATUS_SHIFT 56
 #define LENGTH_MASK  ((UINT64_C(1) << STATUS_SHIFT) - 1)
 
-bool spool_file_lock(int fd, enum spool_lock byte, short type)
-{
-	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+/* The header as it lies on disk: this machine's byte order, for a spool never leaves its node.
+ * `state` packs the status and, once it has ended, the length into one word, so that a reader never
+ * sees one without the other. */
+struct spool_disk {
+	char magic[8];
+	uint32_t version, identity_sum;
+	uint64_t state; /* status << 56 | length */
+	uint64_t saved, asked;
+	struct ending {
+		int64_t ended_ms, input, output, total;
+		char finish_reason[32], error_word[48];
+	} ending;
+	/* identity: written once, before the file gets its name */
+	int64_t created_ms;
+	char run_id[ID_MAX + 1], thread_id[ID_MAX + 1], message_id[ID_MAX + 1], node[ID_MAX + 1];
+	char user_id[516];
+	char user_key[ID_UUID_SIZE], key[ID_UUID_SIZE], question[ID_UUID_SIZE];
+	char model[SPOOL_MODEL_MAX + 1];
+};
 
-	return fcntl(fd, F_OFD_SETLK, &lock) == 0;
+_Static_assert(sizeof(struct spool_disk) <= SPOOL_HEADER, "the header block holds the header");
+
+struct spool {
+	atomic_int refs;
+	int fd;
+	struct spool_record record;
+	_Atomic int64_t *used; /* the folder's bytes, as far as known; NULL for a reader */
+};
+
+/* Byte 0 is the owner's. */
+static const struct flock owners_lock = {
+	.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1
+};
+
+bool spool_file_lock(const struct spool *spool)
+{
+	struct flock lock = owners_lock;
+
+	return fcntl(spool->fd, F_OFD_SETLK, &lock) == 0;
 }
 
-bool spool_file_locked(int fd, enum spool_lock byte)
+bool spool_file_is_locked(const struct spool *spool)
 {
-	struct flock lock = {
-		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1
-	};
+	struct flock lock = owners_lock;
 
-	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	return fcntl(spool->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 struct spool *spool_file_wrap(int fd, _Atomic int64_t *used)
@@ -128,34 +164,41 @@ static uint64_t pack_state(int64_t length, enum message_status status)
 		memcpy((to), (from), sizeof(to));                                                  \
 	} while (0)
 
-bool spool_file_write_header(struct spool *spool)
+bool spool_file_begin(struct spool *spool, const struct spool_record *begun)
 {
-	const struct spool_record *record = &spool->record;
+	struct spool_record *record = &spool->record;
 	union {
 		struct spool_disk disk;
 		char block[SPOOL_HEADER];
 	} header = { .block = { 0 } };
 	struct spool_disk *disk = &header.disk;
 
-	memcpy(disk->magic, SPOOL_MAGIC, sizeof disk->magic);
-	disk->version = SPOOL_VERSION;
-	disk->state = pack_state(record->length, record->status);
+	*record = *begun;
+	record->status = STATUS_STREAMING;
+	record->length = 0;
+	record->usage = USAGE_UNKNOWN;
+	record->asked = record->saved = false;
+	memcpy(disk->magic, MAGIC, sizeof disk->magic);
+	disk->version = VERSION;
+	disk->state = pack_state(0, STATUS_STREAMING);
 	disk->created_ms = record->created_ms;
 	COPY_TEXT(disk->run_id, record->run_id);
 	COPY_TEXT(disk->thread_id, record->thread_id);
 	COPY_TEXT(disk->message_id, record->message_id);
 	COPY_TEXT(disk->node, record->node);
 	COPY_TEXT(disk->user_id, record->user_id);
+	COPY_TEXT(disk->user_key, record->user_key);
 	COPY_TEXT(disk->key, record->key);
 	COPY_TEXT(disk->question, record->question);
+	COPY_TEXT(disk->model, record->model);
 	disk->identity_sum = identity_sum(disk);
-	return write_at(spool->fd, 0, header.block, sizeof header.block);
+	return spool_file_lock(spool) && write_at(spool->fd, 0, header.block, sizeof header.block);
 }
 
 static bool header_is_sound(const struct spool_disk *disk)
 {
-	return memcmp(disk->magic, SPOOL_MAGIC, sizeof disk->magic) == 0 &&
-	       disk->version == SPOOL_VERSION && disk->identity_sum == identity_sum(disk) &&
+	return memcmp(disk->magic, MAGIC, sizeof disk->magic) == 0 && disk->version == VERSION &&
+	       disk->identity_sum == identity_sum(disk) &&
 	       disk->state >> STATUS_SHIFT < STATUS_COUNT;
 }
 
@@ -165,6 +208,18 @@ static bool header_is_sound(const struct spool_disk *disk)
 		COPY_TEXT(to, from);                                                               \
 		(to)[sizeof(to) - 1] = '\0';                                                       \
 	} while (0)
+
+/* Of an answer that grows the file's size tells. */
+static int64_t length_of(const struct spool *spool, uint64_t state)
+{
+	struct stat is;
+
+	if (state >> STATUS_SHIFT != STATUS_STREAMING)
+		return (int64_t)(state & LENGTH_MASK);
+	return fstat(spool->fd, &is) == 0 && is.st_size > SPOOL_HEADER
+		       ? (int64_t)is.st_size - SPOOL_HEADER
+		       : 0;
+}
 
 bool spool_refresh(struct spool *spool, struct error *err)
 {
@@ -178,73 +233,87 @@ bool spool_refresh(struct spool *spool, struct error *err)
 	TAKE_TEXT(record->message_id, disk.message_id);
 	TAKE_TEXT(record->node, disk.node);
 	TAKE_TEXT(record->user_id, disk.user_id);
+	TAKE_TEXT(record->user_key, disk.user_key);
 	TAKE_TEXT(record->key, disk.key);
 	TAKE_TEXT(record->question, disk.question);
-	TAKE_TEXT(record->finish_reason, disk.finish_reason);
-	TAKE_TEXT(record->usage, disk.usage);
-	TAKE_TEXT(record->error_word, disk.error_word);
-	record->created_ms = disk.created_ms;
-	record->ended_ms = disk.ended_ms;
-	record->length = (int64_t)(disk.state & LENGTH_MASK);
+	TAKE_TEXT(record->model, disk.model);
+	TAKE_TEXT(record->finish_reason, disk.ending.finish_reason);
+	TAKE_TEXT(record->error_word, disk.ending.error_word);
+	record->usage = USAGE_UNKNOWN;
 	record->status = (enum message_status)(disk.state >> STATUS_SHIFT);
+	if (record->status != STATUS_STREAMING)
+		record->usage =
+			(struct usage){ disk.ending.input, disk.ending.output, disk.ending.total };
+	record->created_ms = disk.created_ms;
+	record->ended_ms = disk.ending.ended_ms;
+	record->length = length_of(spool, disk.state);
+	record->asked = disk.asked != 0;
 	record->saved = disk.saved != 0;
 	return true;
 }
 
-static bool write_state(struct spool *spool)
+static bool write_word(struct spool *spool, size_t at, uint64_t word)
 {
-	uint64_t state = pack_state(spool->record.length, spool->record.status);
-
-	return write_at(spool->fd, offsetof(struct spool_disk, state), &state, sizeof state);
+	return write_at(spool->fd, (int64_t)at, &word, sizeof word);
 }
 
 bool spool_append(struct spool *spool, struct slice bytes, struct error *err)
 {
 	struct spool_record *record = &spool->record;
 
-	if (!write_at(spool->fd, SPOOL_HEADER + record->length, bytes.ptr, bytes.len))
-		return write_failed(err);
-	record->length += (int64_t)bytes.len;
-	if (!write_state(spool)) {
-		record->length -= (int64_t)bytes.len;
+	if (!write_at(spool->fd, SPOOL_HEADER + record->length, bytes.ptr, bytes.len)) {
+		/* Half of it may be there, and readers go by the size. */
+		if (ftruncate(spool->fd, SPOOL_HEADER + record->length) != 0)
+			log_warn("spool file not cut", LOG_T("run", record->run_id));
 		return write_failed(err);
 	}
+	record->length += (int64_t)bytes.len;
 	if (spool->used)
 		atomic_fetch_add(spool->used, (int64_t)bytes.len);
 	return true;
 }
 
-bool spool_end(struct spool *spool, enum message_status status, const char *finish_reason,
-	       const char *usage, const char *error_word, int64_t now_ms, struct error *err)
+bool spool_mark_asked(struct spool *spool, struct error *err)
 {
-	struct spool_record *record = &spool->record;
-	struct spool_disk disk = { .ended_ms = now_ms };
-	const size_t from = offsetof(struct spool_disk, ended_ms);
-	const size_t to = offsetof(struct spool_disk, created_ms);
-
-	/* In memory it is over whatever the disk says: the saver reads the record. */
-	record->status = status;
-	record->ended_ms = now_ms;
-	snprintf(record->finish_reason, sizeof record->finish_reason, "%s", finish_reason);
-	snprintf(record->usage, sizeof record->usage, "%s", usage);
-	snprintf(record->error_word, sizeof record->error_word, "%s", error_word);
-	COPY_TEXT(disk.finish_reason, record->finish_reason);
-	COPY_TEXT(disk.usage, record->usage);
-	COPY_TEXT(disk.error_word, record->error_word);
-	if (!write_at(spool->fd, (int64_t)from, (const char *)&disk + from, to - from) ||
-	    !write_state(spool))
-		return write_failed(err);
-	return true;
+	spool->record.asked = true;
+	return write_word(spool, offsetof(struct spool_disk, asked), 1) || write_failed(err);
 }
 
-bool spool_mark_saved(struct spool *spool, struct error *err)
+bool spool_end(struct spool *spool, const struct spool_ending *how, struct error *err)
 {
-	uint64_t saved = 1;
+	struct spool_record *record = &spool->record;
+	struct ending ending = { how->now_ms, how->usage.input, how->usage.output, how->usage.total,
+				 .finish_reason = "" };
+	uint64_t state = pack_state(record->length, how->status);
 
-	if (!write_at(spool->fd, offsetof(struct spool_disk, saved), &saved, sizeof saved))
+	/* In memory it is over whatever the disk says: the saver reads the record. */
+	record->status = how->status;
+	record->ended_ms = how->now_ms;
+	record->usage = how->usage;
+	record->asked = how->asked;
+	snprintf(record->finish_reason, sizeof record->finish_reason, "%s",
+		 how->finish_reason ? how->finish_reason : "");
+	snprintf(record->error_word, sizeof record->error_word, "%s",
+		 how->error_word ? how->error_word : "");
+	COPY_TEXT(ending.finish_reason, record->finish_reason);
+	COPY_TEXT(ending.error_word, record->error_word);
+	return (write_at(spool->fd, offsetof(struct spool_disk, ending), &ending, sizeof ending) &&
+		write_word(spool, offsetof(struct spool_disk, asked), how->asked) &&
+		write_word(spool, offsetof(struct spool_disk, state), state)) ||
+	       write_failed(err);
+}
+
+bool spool_file_mark_saved(struct spool *spool, struct error *err)
+{
+	if (!write_word(spool, offsetof(struct spool_disk, saved), 1))
 		return write_failed(err);
 	spool->record.saved = true;
 	return true;
+}
+
+void spool_file_set_length(struct spool *spool, int64_t length)
+{
+	spool->record.length = length;
 }
 
 bool spool_sync(struct spool *spool, struct error *err)
@@ -283,14 +352,4 @@ bool spool_read_all(const struct spool *spool, struct buffer *out)
 		return false;
 	buffer_commit(out, sound_length((struct slice){ room, length }));
 	return true;
-}
-
-bool spool_set_followed(struct spool *spool, bool followed)
-{
-	return spool_file_lock(spool->fd, SPOOL_LOCK_FOLLOWED, followed ? F_RDLCK : F_UNLCK);
-}
-
-bool spool_is_followed(const struct spool *spool)
-{
-	return spool_file_locked(spool->fd, SPOOL_LOCK_FOLLOWED);
 }

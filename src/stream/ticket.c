@@ -50,8 +50,10 @@ void stream_ticket_drop(struct stream_ticket *ticket, const struct engine_hooks 
 	if (!ticket)
 		return;
 	if (ticket->start.spool) {
-		spool_end(ticket->start.spool, STATUS_INTERRUPTED, "", "", "", clock_wall_ms(),
-			  NULL);
+		const struct spool_ending never = { .status = STATUS_INTERRUPTED,
+						    .usage = USAGE_UNKNOWN,
+						    .now_ms = clock_wall_ms() };
+		spool_end(ticket->start.spool, &never, NULL);
 		hooks->ended(hooks->ctx, ticket->start.spool);
 		buffer_done(&ticket->start.body);
 	}

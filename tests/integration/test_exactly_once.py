@@ -3,7 +3,7 @@ import uuid
 
 import pytest
 from house import in_parallel
-from workers import frozen, owner_of, readers_of
+from workers import frozen, owner_of, readers_of, spool_file
 
 
 def name(kind):
@@ -162,7 +162,7 @@ def test_replay_as_events(site):
 def test_replay_when_the_spool_has_long_forgotten_it(site):
     prompt, thread, answer_id = name("fault:pace=0 p"), name("t"), name("a")
     first = ask(site, prompt, thread, answer_id)
-    (site.folder / "state" / "spool" / first.headers["X-Run-Id"]).unlink()
+    spool_file(site, first.headers["X-Run-Id"]).unlink()
     again = ask(site, prompt, thread, answer_id)
     assert again.body == first.body and again.headers["Idempotency-Replayed"] == "true"
     events = ask(site, prompt, thread, answer_id, query="?stream=sse").stream.events()
@@ -184,7 +184,7 @@ def test_stopped_answer_is_replayed_as_it_is(site):
     whole = first.read_all()
     for is_kept in (True, False):
         if not is_kept:
-            (site.folder / "state" / "spool" / first.headers["X-Run-Id"]).unlink()
+            spool_file(site, first.headers["X-Run-Id"]).unlink()
         again = ask(site, prompt, thread, key=key, query="?stream=sse")
         events = again.stream.events()
         assert "".join(data for kind, data, _ in events if kind == "delta").encode() == whole

@@ -140,7 +140,7 @@ def test_A5_leaving_behind_the_last_byte_changes_nothing(site):
 
 
 def test_runs_that_nobody_follows_are_capped_a_user(new_site):
-    site = new_site({"C1D_UNATTENDED_MAX": "3"}, workers=2)
+    site = new_site({"C1D_UNATTENDED_MAX": "3", "C1D_UNATTENDED_MS": "0"}, workers=2)
     user = name("u")
     held = [(thread, *hold(site, thread, user_id=user)) for thread in (name("t") for _ in range(5))]
     other_thread = name("t")
@@ -158,8 +158,25 @@ def test_runs_that_nobody_follows_are_capped_a_user(new_site):
     site.wait_status(other_thread, other.headers["X-Response-Id"], "complete")
 
 
+def test_r6_a_run_is_counted_only_when_nobody_has_come_back_for_a_while(new_site):
+    """Nobody may leave a run alone, but a page that is loaded again does not."""
+    site = new_site({"C1D_UNATTENDED_MAX": "0", "C1D_UNATTENDED_MS": "3000"}, workers=2)
+    back_thread, gone_thread = name("t"), name("t")
+    reader, _, gate = hold(site, back_thread)
+    reader.close()
+    gone(site, reader)
+    back = follow(site, reader.headers["X-Run-Id"])
+    back.read_some()
+    leaver, _, _ = hold(site, gone_thread)
+    leaver.close()
+    site.wait_status(gone_thread, leaver.headers["X-Response-Id"], "stopped")  # the same while later than the first one
+    site.upstream.open_gate(gate)
+    assert back.read_all().endswith(b"</content>")
+    assert site.message(back_thread, reader.headers["X-Response-Id"])["status"] == "complete"
+
+
 def test_followed_runs_are_not_counted(new_site):
-    site = new_site({"C1D_UNATTENDED_MAX": "1"}, workers=2)
+    site = new_site({"C1D_UNATTENDED_MAX": "1", "C1D_UNATTENDED_MS": "0"}, workers=2)
     user = name("u")
     held = [(thread, *hold(site, thread, user_id=user)) for thread in (name("t") for _ in range(4))]
     for _, stream, _, _ in held[2:]:

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 from house import Mongod, MongodMissing, in_parallel, wait_for
-from workers import follow, follow_elsewhere, frozen, open_files_of, owner_of
+from workers import follow, follow_elsewhere, frozen, owner_of, spool_file
 
 
 def name(kind):
@@ -167,7 +167,7 @@ def test_C3_save_that_is_told_twice_undoes_nothing(new_site):
     spool, kept = site.folder / "state" / "spool", site.folder
     done = {thread: site.chat("hello", thread).headers for thread in ("edited", "deleted")}
     for headers in done.values():
-        shutil.copy(spool / headers["X-Run-Id"], kept)  # a deleted thread's file goes with it
+        shutil.copy(spool_file(site, headers["X-Run-Id"]), kept)  # a deleted thread's file goes with it
     edit = f"/api/threads/edited/messages/{done['edited']['X-Response-Id']}"
     assert site.put(edit, {"content": "the user's own"}).status == 200
     assert site.delete("/api/threads/deleted").status == 200
@@ -230,11 +230,11 @@ def test_D15_file_with_a_torn_header_harms_nobody(new_site):
 
 def test_D16_frozen_owner_keeps_its_run_and_ends_it_itself(new_site, mongod):
     site = new_site({"C1D_STORE": mongod.uri + name("d16")}, workers=2)  # SQLite's file lock would stand still with it
-    orphan = site.chat("hello", "t0").headers["X-Run-Id"]
-    wait_for(lambda: not list(open_files_of(site, orphan)), "nobody has it any more")
     stream, gate = hold(site, "t1")
     with frozen(owner_of(site, stream.headers["X-Run-Id"])):
-        unsave(site.folder / "state" / "spool" / orphan)  # a file to be taken over: then the pool has looked at all
+        other, _ = hold(site, "t0")
+        orphan = other.headers["X-Run-Id"]
+        os.kill(owner_of(site, orphan), signal.SIGKILL)  # a file to be taken over: then the pool has looked at all
         wait_for(lambda: site.log_lines("answer of a dead worker taken over"), "the pool has looked")
     assert [line["run"] for line in site.log_lines("answer of a dead worker taken over")] == [orphan]
     site.upstream.open_gate(gate)

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import pytest
 from house import in_parallel
-from workers import follow, follow_elsewhere
+from workers import follow, follow_elsewhere, spool_file
 
 TEXT = "aä€😀 <b> & \"q\" ü\n" * 3
 
@@ -168,7 +168,7 @@ def test_run_that_is_no_longer_kept_leads_to_its_message(site):
     thread = name("t")
     answer = site.chat("hello", thread)
     run = answer.headers["X-Run-Id"]
-    (site.folder / "state" / "spool" / run).unlink()
+    spool_file(site, run).unlink()
     for path in (f"/api/runs/{run}", f"/api/runs/{run}/stream", f"/api/runs/{run}/stream?stream=sse&last_event_id={run}.3"):
         gone = site.get(path)
         assert gone.status == 410 and gone.json()["code"] == "gone"

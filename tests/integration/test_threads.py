@@ -8,6 +8,7 @@ import uuid
 import pytest
 
 from api import UNKNOWN, listed, make, owner, problem, title_of, wait_at_gate
+from workers import spool_file
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -233,5 +234,5 @@ def test_an_answer_in_flight_is_stopped_when_its_thread_is_deleted(site, upstrea
     assert upstream.stats()["prompts"][text]["early_closes"] == 1
     problem(site.get("/api/runs/" + run), 404, "not_found")
     problem(site.get(f"/api/runs/{run}/stream"), 404, "not_found")
-    assert not (site.folder / "state/spool" / run).exists()
+    assert not spool_file(site, run).exists()
     assert list((site.folder / "state/spool/stop").iterdir()) == []

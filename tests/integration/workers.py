@@ -34,6 +34,12 @@ def readers_of(site, run):
     return {pid for pid, writes in open_files_of(site, run) if not writes}
 
 
+def spool_file(site, run):
+    """Where the run's file lies: kept, once its answer is saved, or live."""
+    spool = site.folder / "state" / "spool"
+    return next(spool.glob(f"done/*/{run}"), spool / run)
+
+
 @contextmanager
 def frozen(pid):
     """The worker does nothing meanwhile, so others have to."""

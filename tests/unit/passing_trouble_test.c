@@ -76,7 +76,7 @@ static void leave_all(void)
 static bool open_spools(struct error *err)
 {
 	static const struct spool_limits limits = { .total = 1 << 20 };
-	struct spool_dir *dir = spool_dir_open(spool, &limits, err);
+	struct spool_dir *dir = spool_dir_open(spool, &limits, NULL, err);
 	bool ok = dir != NULL;
 
 	spool_dir_free(dir);

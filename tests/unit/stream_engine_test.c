@@ -32,7 +32,7 @@ static void ended(void *ctx, struct spool *spool)
 static int set_up(void **state)
 {
 	static const struct spool_limits roomy = { .reserve = 0, .total = 1 << 30 };
-	static const struct engine_hooks hooks = { .ended = ended, .left = ended };
+	static const struct engine_hooks hooks = { .ended = ended };
 
 	(void)state;
 	snprintf(folder, sizeof folder, "/tmp/c1d-engine-XXXXXX");
@@ -43,7 +43,7 @@ static int set_up(void **state)
 				  .answer_max = 8 << 20,
 				  .heartbeat_ms = 15000,
 				  .save_wait_ms = 2000 };
-	dir = spool_dir_open(folder, &roomy, NULL);
+	dir = spool_dir_open(folder, &roomy, NULL, NULL);
 	engine = dir ? engine_open(&config, NULL, NULL, NULL) : NULL;
 	return engine && engine_start(engine, &hooks, NULL) ? 0 : -1;
 }
@@ -76,11 +76,12 @@ static struct spool *make(const char *run)
 /* An answer that is over and saved. */
 static void keep(const char *run, struct slice text)
 {
+	const struct spool_ending ending = { .status = STATUS_COMPLETE, .usage = USAGE_UNKNOWN };
 	struct spool *spool = make(run);
 
 	assert_true(spool_append(spool, text, NULL));
-	assert_true(spool_end(spool, STATUS_COMPLETE, "stop", "", "", 2000, NULL));
-	assert_true(spool_mark_saved(spool, NULL));
+	assert_true(spool_end(spool, &ending, NULL));
+	assert_true(spool_mark_saved(dir, spool, NULL));
 	spool_unref(spool);
 }
 

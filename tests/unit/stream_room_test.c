@@ -32,7 +32,7 @@ static int set_up(void **state)
 
 	(void)state;
 	snprintf(folder, sizeof folder, "/tmp/c1d-room-XXXXXX");
-	if (!mkdtemp(folder) || !(dir = spool_dir_open(folder, &limits, NULL)))
+	if (!mkdtemp(folder) || !(dir = spool_dir_open(folder, &limits, NULL, NULL)))
 		return -1;
 	config = (struct config){ .spool_path = folder, .runs_max = 1 };
 	sem_init(&ended, 0, 0);

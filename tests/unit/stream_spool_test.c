@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -26,7 +26,7 @@ static int set_up(void **state)
 	snprintf(folder, sizeof folder, "/tmp/c1d-spool-XXXXXX");
 	if (!mkdtemp(folder))
 		return -1;
-	dir = spool_dir_open(folder, &roomy, NULL);
+	dir = spool_dir_open(folder, &roomy, NULL, NULL);
 	return dir ? 0 : -1;
 }
 
@@ -83,26 +83,77 @@ static void what_is_appended_is_read_by_another(void **state)
 	spool_unref(owner);
 }
 
+static void end(struct spool *spool, enum message_status status)
+{
+	const struct spool_ending ending = { .status = status,
+					     .finish_reason = "length",
+					     .usage = { 1, 2, 3 },
+					     .asked = true,
+					     .now_ms = 2000 };
+
+	assert_true(spool_end(spool, &ending, NULL));
+}
+
 static void the_end_is_told_with_reason_and_usage(void **state)
 {
 	struct spool *owner = make("run-2"), *reader;
 
 	(void)state;
 	assert_true(spool_append(owner, SLICE("x"), NULL));
-	assert_true(
-		spool_end(owner, STATUS_LENGTH, "length", "{\"total_tokens\":3}", "", 2000, NULL));
+	end(owner, STATUS_LENGTH);
 	reader = spool_open(dir, "run-2", NULL);
 	assert_int_equal(spool_record(reader)->status, STATUS_LENGTH);
 	assert_int_equal(spool_record(reader)->length, 1);
 	assert_int_equal(spool_record(reader)->ended_ms, 2000);
 	assert_string_equal(spool_record(reader)->finish_reason, "length");
-	assert_string_equal(spool_record(reader)->usage, "{\"total_tokens\":3}");
+	assert_int_equal(spool_record(reader)->usage.total, 3);
+	assert_true(spool_record(reader)->asked);
 	assert_false(spool_record(reader)->saved);
-	assert_true(spool_mark_saved(owner, NULL));
+	assert_true(spool_mark_saved(dir, owner, NULL));
 	assert_true(spool_refresh(reader, NULL));
 	assert_true(spool_record(reader)->saved);
 	assert_int_equal(spool_record(reader)->status, STATUS_LENGTH);
 	spool_unref(reader);
+	spool_unref(owner);
+}
+
+/* Whether a question may be asked again at no cost is known whatever dies. */
+static void asked_is_told_before_and_taken_back_at_the_end(void **state)
+{
+	struct spool *owner = make("run-asked"), *reader;
+	const struct spool_ending refused = { .status = STATUS_ERROR, .error_word = "upstream" };
+
+	(void)state;
+	reader = spool_open(dir, "run-asked", NULL);
+	assert_false(spool_record(reader)->asked);
+	assert_true(spool_mark_asked(owner, NULL));
+	assert_true(spool_refresh(reader, NULL) && spool_record(reader)->asked);
+	assert_true(spool_end(owner, &refused, NULL));
+	assert_true(spool_refresh(reader, NULL));
+	assert_false(spool_record(reader)->asked);
+	assert_string_equal(spool_record(reader)->error_word, "upstream");
+	spool_unref(reader);
+	spool_unref(owner);
+}
+
+/* C2: what has grown is told by the file's size, without a write of its own. */
+static void c2_a_piece_of_text_costs_one_write(void **state)
+{
+	struct spool *owner = make("run-c2");
+	struct stat is;
+	char path[128], header[2][SPOOL_HEADER];
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/run-c2", folder);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(pread(fd, header[0], SPOOL_HEADER, 0), SPOOL_HEADER);
+	assert_true(spool_append(owner, SLICE("some text"), NULL));
+	assert_int_equal(pread(fd, header[1], SPOOL_HEADER, 0), SPOOL_HEADER);
+	assert_memory_equal(header[0], header[1], SPOOL_HEADER);
+	assert_int_equal(fstat(fd, &is), 0);
+	assert_int_equal(is.st_size, SPOOL_HEADER + 9);
+	close(fd);
 	spool_unref(owner);
 }
 
@@ -115,28 +166,6 @@ static void a_run_is_made_once(void **state)
 	(void)state;
 	assert_null(spool_create(dir, &record, &err));
 	assert_int_equal(err.code, ERROR_CONFLICT);
-	spool_unref(owner);
-}
-
-static void followers_are_seen_from_another_process(void **state)
-{
-	struct spool *owner = make("run-4");
-	int status;
-
-	(void)state;
-	assert_true(spool_set_followed(owner, true));
-	for (int followed = 1; followed >= 0; followed--) {
-		pid_t child;
-
-		assert_true(spool_set_followed(owner, followed));
-		child = fork();
-		if (child == 0) {
-			struct spool *reader = spool_open(dir, "run-4", NULL);
-			_exit(reader && spool_is_followed(reader) == (followed == 1) ? 0 : 1);
-		}
-		assert_int_equal(waitpid(child, &status, 0), child);
-		assert_int_equal(status, 0);
-	}
 	spool_unref(owner);
 }
 
@@ -220,27 +249,150 @@ static void a_full_folder_refuses_new_runs_only(void **state)
 	spool_unref(make("run-8"));
 }
 
+/* Sets the time of a kept file's last write. */
+static void age(const char *path, time_t seconds)
+{
+	const struct timespec times[2] = { { .tv_sec = seconds }, { .tv_sec = seconds } };
+	char whole[128];
+
+	snprintf(whole, sizeof whole, "%s/%s", folder, path);
+	assert_int_equal(utimensat(AT_FDCWD, whole, times, 0), 0);
+}
+
+static void save(const char *run)
+{
+	struct spool *spool = make(run);
+
+	end(spool, STATUS_COMPLETE);
+	assert_true(spool_mark_saved(dir, spool, NULL));
+	spool_unref(spool);
+}
+
+#define OLD   "0190a000-0000-7000-8000-000000000001-0badcafe"
+#define YOUNG "0190a000-0001-7000-8000-000000000002-0badcafe"
+
+static bool is_there(const char *run)
+{
+	struct spool *spool = spool_open(dir, run, NULL);
+
+	spool_unref(spool);
+	return spool != NULL;
+}
+
 static void only_saved_and_old_files_are_swept(void **state)
 {
-	struct spool *old = make("old"), *young = make("young"), *unsaved = make("unsaved");
+	struct spool *unsaved = make("unsaved");
 
 	(void)state;
-	assert_true(spool_end(old, STATUS_COMPLETE, "", "", "", 1000, NULL) &&
-		    spool_mark_saved(old, NULL));
-	assert_true(spool_end(young, STATUS_COMPLETE, "", "", "", 9000, NULL) &&
-		    spool_mark_saved(young, NULL));
-	assert_true(spool_end(unsaved, STATUS_COMPLETE, "", "", "", 1000, NULL));
-	assert_int_equal(spool_sweep(dir, 5000), 2);
-	assert_null(spool_open(dir, "old", NULL));
-	spool_unref(old);
-	spool_unref(young);
+	end(unsaved, STATUS_COMPLETE);
+	save(OLD);
+	save(YOUNG);
+	age("done/28677854/" OLD, 1717370000);
+	assert_false(spool_sweep(dir, INT64_C(1790000000000), 100)); /* September 2026 */
+	assert_false(is_there(OLD));
+	assert_true(is_there(YOUNG)); /* of the same minute, but saved now */
+	assert_true(is_there("unsaved"));
 	spool_unref(unsaved);
+}
+
+static void c5_a_sweep_does_so_much_at_a_time(void **state)
+{
+	char path[128];
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		snprintf(path, sizeof path, "old-%d", i);
+		save(path);
+		snprintf(path, sizeof path, "done/0/old-%d", i);
+		age(path, 1000);
+	}
+	assert_true(spool_sweep(dir, INT64_C(1800000000000), 2));
+	assert_true(spool_sweep(dir, INT64_C(1800000000000), 2));
+	assert_false(spool_sweep(dir, INT64_C(1800000000000), 2));
+	snprintf(path, sizeof path, "%s/done/0", folder);
+	assert_int_equal(access(path, F_OK), -1); /* with its last file the minute goes */
+}
+
+/* C3: with so many kept answers the folder of the live ones is as small as with none. */
+static void c3_kept_answers_lie_out_of_the_way_and_are_found(void **state)
+{
+	char path[160];
+
+	(void)state;
+	save(OLD);
+	snprintf(path, sizeof path, "%s/" OLD, folder);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_true(is_there(OLD));
+	spool_remove(dir, OLD);
+	assert_false(is_there(OLD));
+}
+
+/* --- the next life --- */
+
+static int orphans, owned;
+
+static void note(void *ctx, const struct spool_record *record, bool is_owned)
+{
+	(void)ctx;
+	(void)record;
+	orphans += !is_owned;
+	owned += is_owned;
+}
+
+static void a_survey_finds_who_is_owned_and_counts_what_is_there(void **state)
+{
+	_Atomic int64_t used = 0;
+	struct spool_dir *next;
+	struct spool *alive = make("alive");
+
+	(void)state;
+	assert_true(spool_append(alive, SLICE("1234567890"), NULL));
+	spool_unref(make("orphan"));
+	save("kept");
+	orphans = owned = 0;
+	next = spool_dir_open(folder, &roomy, &used, NULL);
+	spool_survey(next, note, NULL);
+	assert_int_equal(orphans, 1);
+	assert_int_equal(owned, 1);
+	assert_int_equal(atomic_load(&used), 3 * SPOOL_HEADER + 10);
+	spool_remove(next, "kept");
+	assert_int_equal(atomic_load(&used), 2 * SPOOL_HEADER + 10);
+	spool_dir_free(next);
+	spool_unref(alive);
+}
+
+static void an_orphan_is_adopted_once_and_ended_as_it_was(void **state)
+{
+	struct spool *alive = make("alive"), *orphan = make("orphan"), *again;
+	struct error err = { 0 };
+
+	(void)state;
+	assert_true(spool_append(orphan, SLICE("half a\xc3"), NULL));
+	assert_true(spool_mark_asked(orphan, NULL));
+	spool_unref(orphan);
+	assert_null(spool_adopt(dir, "alive", 3000, &err));
+	assert_int_equal(err.code, ERROR_RUN_ACTIVE);
+	assert_null(spool_adopt(dir, "nobody", 3000, &err));
+	assert_int_equal(err.code, ERROR_NOT_FOUND);
+	orphan = spool_adopt(dir, "orphan", 3000, &err);
+	assert_non_null(orphan);
+	assert_int_equal(spool_record(orphan)->status, STATUS_INTERRUPTED);
+	assert_int_equal(spool_record(orphan)->length, 6);
+	assert_true(spool_record(orphan)->asked);
+	again = spool_adopt(dir, "orphan", 3000, &err);
+	assert_null(again);
+	assert_int_equal(err.code, ERROR_RUN_ACTIVE);
+	assert_true(spool_mark_saved(dir, orphan, NULL));
+	assert_null(spool_adopt(dir, "orphan", 3000, &err));
+	assert_int_equal(err.code, ERROR_NOT_FOUND);
+	spool_unref(orphan);
+	spool_unref(alive);
 }
 
 static void a_disk_below_the_reserve_refuses_new_runs(void **state)
 {
 	const struct spool_limits greedy = { .reserve = INT64_MAX, .total = 1 << 20 };
-	struct spool_dir *full = spool_dir_open(folder, &greedy, NULL);
+	struct spool_dir *full = spool_dir_open(folder, &greedy, NULL, NULL);
 	struct spool_record record = record_of("run-9");
 	struct error err = { 0 };
 
@@ -257,14 +409,19 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(what_is_appended_is_read_by_another),
 		T(the_end_is_told_with_reason_and_usage),
+		T(asked_is_told_before_and_taken_back_at_the_end),
+		T(c2_a_piece_of_text_costs_one_write),
 		T(a_run_is_made_once),
-		T(followers_are_seen_from_another_process),
 		T(an_unknown_or_ill_named_run_is_not_found),
 		T(r15_an_open_that_fails_is_no_unknown_run),
 		T(a_damaged_header_is_told),
 		T(a_tail_of_nuls_and_half_a_character_are_cut),
 		T(a_full_folder_refuses_new_runs_only),
 		T(only_saved_and_old_files_are_swept),
+		T(c5_a_sweep_does_so_much_at_a_time),
+		T(c3_kept_answers_lie_out_of_the_way_and_are_found),
+		T(a_survey_finds_who_is_owned_and_counts_what_is_there),
+		T(an_orphan_is_adopted_once_and_ended_as_it_was),
 		T(a_disk_below_the_reserve_refuses_new_runs),
 	};
 

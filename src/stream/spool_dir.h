@@ -1,0 +1,13 @@
+/* spool_dir: what the files that work on the spool folder know of it. */
+#ifndef STREAM_SPOOL_DIR_H
+#define STREAM_SPOOL_DIR_H
+
+#include "stream/spool.h"
+
+int spool_dir_fd(const struct spool_dir *dir);
+_Atomic int64_t *spool_dir_used(struct spool_dir *dir);
+/* Calls `visit` with every name in a folder of it ("." is its own), until it says false. */
+void spool_dir_names(struct spool_dir *dir, const char *folder,
+		     bool (*visit)(struct spool_dir *dir, const char *name, void *ctx), void *ctx);
+
+#endif
