@@ -131,7 +131,7 @@ format:
 # The settings file is the administrator's: never overwritten, and taken away only while it is as it came.
 NGINX_FILES = $(sort $(wildcard nginx/*.conf))
 UNITS       = systemd/c1d.service systemd/c1d.socket
-DOCS        = $(wildcard README.md LICENSE)
+DOCS        = $(wildcard README.md LICENSE docs/*.md)
 SHARE       = $(DESTDIR)$(PREFIX)/share/c1d
 DOC         = $(DESTDIR)$(PREFIX)/share/doc/c1d
 LIB         = $(DESTDIR)$(PREFIX)/lib
@@ -140,7 +140,7 @@ SETTINGS    = $(DESTDIR)/etc/c1d/c1d.conf
 put         = sed 's|/usr/local|$(PREFIX)|g' $(1) >$(2).new && chmod 644 $(2).new && mv $(2).new $(2)
 
 install: all
-	@umask 022; mkdir -p $(DESTDIR)$(PREFIX)/bin $(SHARE)/nginx $(DOC) $(LIB)/systemd/system $(LIB)/sysusers.d \
+	@umask 022; mkdir -p $(DESTDIR)$(PREFIX)/bin $(SHARE)/nginx $(DOC)/docs $(LIB)/systemd/system $(LIB)/sysusers.d \
 		$(LIB)/tmpfiles.d $(dir $(SETTINGS))
 	@install -m 755 $(BUILD)/c1d $(DESTDIR)$(PREFIX)/bin/c1d
 	@$(foreach f,$(NGINX_FILES),$(call put,$(f),$(SHARE)/nginx/$(notdir $(f))) &&) :
@@ -157,14 +157,20 @@ ifeq ($(DESTDIR),)
 	@echo "  copy from $(PREFIX)/share/c1d/nginx/site.conf what your site lacks, then: nginx -t && systemctl reload nginx"
 endif
 
+# Links of enabled units would point at nothing, so they come off first.
 uninstall:
+	@for link in $(DESTDIR)/etc/systemd/system/*.wants/c1d.service $(DESTDIR)/etc/systemd/system/*.wants/c1d.socket; do \
+		if [ -L $$link ]; then \
+			echo "c1d is enabled ($$link). First: systemctl disable --now c1d.socket c1d.service" >&2; exit 1; fi; done
 	@rm -f $(DESTDIR)$(PREFIX)/bin/c1d $(UNITS:systemd/%=$(LIB)/systemd/system/%) $(LIB)/sysusers.d/c1d.conf \
 		$(LIB)/tmpfiles.d/c1d.conf $(NGINX_FILES:%=$(SHARE)/%) $(DOCS:%=$(DOC)/%)
 	@if cmp -s $(SHARE)/c1d.conf $(SETTINGS); then rm -f $(SETTINGS); \
 		elif [ -e $(SETTINGS) ]; then echo "$(SETTINGS) was changed and stays"; fi
 	@rm -f $(SHARE)/c1d.conf
-	@for dir in $(SHARE)/nginx $(SHARE) $(DOC) $(dir $(SETTINGS)); do \
+	@for dir in $(SHARE)/nginx $(SHARE) $(DOC)/docs $(DOC) $(dir $(SETTINGS)); do \
 		[ ! -d $$dir ] || rmdir --ignore-fail-on-non-empty $$dir; done
+	@echo "What stays is yours: /var/lib/c1d (conversations), the user c1d, keys in /etc/credstore, and the two includes in"
+	@echo "nginx's files, without which it does not start; docs/operations.md tells what to do about each."
 
 clean:
 	@rm -rf $(BUILD)

@@ -18,6 +18,8 @@ OURS = [
     "share/c1d/nginx/c1d.conf",
     "share/c1d/nginx/site.conf",
     "share/doc/c1d/LICENSE",
+    "share/doc/c1d/docs/api.md",
+    "share/doc/c1d/docs/operations.md",
 ]
 FOREIGN = ["usr/bin/other", "usr/share/doc/other/README", "etc/other.conf", "usr/lib/systemd/system/other.service"]
 
@@ -32,13 +34,13 @@ class Machine:
             path.parent.mkdir(parents=True)
             path.write_text("not c1d's\n")
 
-    def make(self, target):
+    def make(self, target, code=0):
         command = ["make", "-s", "-o", f"{self.build}/c1d", f"BUILD={self.build}", f"DESTDIR={self.root}",
                    f"PREFIX={self.prefix}", target]
         env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # not make test's own
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=env)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert (done.returncode == 0) == (code == 0), done.stderr
+        return done.stdout + done.stderr
 
     def files(self):
         return {str(p.relative_to(self.root)): p.read_text() for p in self.root.rglob("*") if p.is_file()}
@@ -91,6 +93,26 @@ def test_the_administrators_settings_are_neither_overwritten_nor_taken_away(mach
     assert machine.settings.read_text() == "THESYS_API_KEY=mine\n"
     assert "stays" in machine.make("uninstall")
     assert machine.settings.read_text() == "THESYS_API_KEY=mine\n"
+
+
+def test_t10_uninstall_says_what_stays(machine):
+    machine.make("install")
+    said = machine.make("uninstall")
+    for word in ("/var/lib/c1d", "user c1d", "/etc/credstore", "includes", "docs/operations.md"):
+        assert word in said, said
+
+
+@pytest.mark.parametrize("link", ["multi-user.target.wants/c1d.service", "sockets.target.wants/c1d.socket"])
+def test_t10_uninstall_takes_nothing_from_under_an_enabled_service(machine, link):
+    machine.make("install")
+    before = machine.files()
+    wants = machine.root / "etc/systemd/system" / link
+    wants.parent.mkdir(parents=True)
+    wants.symlink_to(f"{machine.prefix}/lib/systemd/system/{wants.name}")
+    assert "systemctl disable --now c1d.socket c1d.service" in machine.make("uninstall", code=1)
+    assert machine.files() == before
+    wants.unlink()
+    machine.make("uninstall")
 
 
 def test_uninstall_without_install_is_no_error(machine):
