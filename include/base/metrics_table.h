@@ -32,9 +32,10 @@
 	  NULL, 1, NULL, NULL, 1)                                                                  \
 	X(M_CHAT_REQUESTS, "chat_requests_total", COUNTER,                                         \
 	  "Chat turns ended, by how the run ended.", "outcome", metric_outcome_names,              \
-	  METRIC_OUTCOME_COUNT, NULL, NULL, 1)                                                     \
+	  METRIC_OUTCOME_COUNT, "route", metric_chat_routes, 1)                                    \
 	X(M_CHAT_SECONDS, "chat_duration_seconds", HISTOGRAM,                                      \
-	  "Time from a chat request to its run's end.", NULL, NULL, 1, NULL, NULL, 1)              \
+	  "Time from a chat request to its run's end.", "route", metric_chat_routes, 1, NULL,      \
+	  NULL, 1)                                                                                 \
 	X(M_FIRST_BYTE_SECONDS, "c1d_chat_first_byte_seconds", HISTOGRAM,                          \
 	  "Time from a chat request to the first byte of its answer.", NULL, NULL, 1, NULL, NULL,  \
 	  1)                                                                                       \

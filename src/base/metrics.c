@@ -6,7 +6,7 @@
  */
 #include "base/metrics.h"
 
-#include "base/clock.h"
+#include "metrics_pool.h"
 #include <pthread.h>
 
 enum metric_type { COUNTER, HISTOGRAM };
@@ -27,6 +27,7 @@ static const char *const metric_upstream_kinds[] = {
 	METRIC_UPSTREAM_KIND_LIST(X)
 #undef X
 };
+static const char *const metric_chat_routes[] = { "/api/chat" };
 static const char *const metric_token_kinds[] = {
 #define X(n) #n,
 	METRIC_TOKENS_KIND_LIST(X)
@@ -44,8 +45,9 @@ static const int statuses[] = {
 };
 static const int64_t buckets_ms[] = METRIC_BUCKETS_MS;
 
-#define BUCKETS     ((int)(sizeof buckets_ms / sizeof buckets_ms[0]))
-#define SERIES_SIZE (BUCKETS + 2)
+#define BUCKETS      ((int)(sizeof buckets_ms / sizeof buckets_ms[0]))
+#define SERIES_SIZE  (BUCKETS + 2)
+#define SERIES_SHOWN 64 /* a family of so many shows those that never counted, too */
 
 struct label {
 	const char *name;
@@ -177,17 +179,23 @@ static bool put_labels(struct buffer *out, const struct family *family, int a, i
 	return open;
 }
 
+static void put_name(struct buffer *out, const struct family *family, const char *suffix, int a,
+		     int b)
+{
+	buffer_appendf(out, "%s%s", family->name, suffix);
+	if (put_labels(out, family, a, b))
+		buffer_append_char(out, '}');
+}
+
 static void put_counter(struct buffer *out, const struct shm *shm, enum metric id, int a, int b)
 {
 	const struct family *family = &families[id];
 	uint64_t n = sum_of(shm, word_of(id, a, b));
 
-	/* Two labels make many series that never count: those are left out until they do. */
-	if (n == 0 && family->labels[1].name)
+	/* Of many series most never count: those are left out until they do. */
+	if (n == 0 && family->labels[0].count * family->labels[1].count > SERIES_SHOWN)
 		return;
-	buffer_append(out, slice_of(family->name));
-	if (put_labels(out, family, a, b))
-		buffer_append_char(out, '}');
+	put_name(out, family, "", a, b);
 	buffer_appendf(out, " %llu\n", (unsigned long long)n);
 }
 
@@ -207,9 +215,10 @@ static void put_histogram(struct buffer *out, const struct shm *shm, enum metric
 		else
 			buffer_appendf(out, "le=\"+Inf\"} %llu\n", (unsigned long long)total);
 	}
-	buffer_appendf(out, "%s_sum %.6f\n%s_count %llu\n", family->name,
-		       (double)sum_of(shm, word + BUCKETS + 1) / 1000000, family->name,
-		       (unsigned long long)total);
+	put_name(out, family, "_sum", a, 0);
+	buffer_appendf(out, " %.6f\n", (double)sum_of(shm, word + BUCKETS + 1) / 1000000);
+	put_name(out, family, "_count", a, 0);
+	buffer_appendf(out, " %llu\n", (unsigned long long)total);
 }
 
 /* OpenMetrics names a counter's family without its _total. */
@@ -231,46 +240,10 @@ static void put_family(struct buffer *out, const struct shm *shm, enum metric id
 	}
 }
 
-static void put_gauge(struct buffer *out, const char *name, const char *help, int64_t value)
-{
-	buffer_appendf(out, "# HELP %s %s\n# TYPE %s gauge\n%s %lld\n", name, help, name, name,
-		       (long long)value);
-}
-
-static void put_gauges(struct buffer *out, const struct shm *shm)
-{
-	int64_t runs = 0, followers = 0, busy = 0, workers = 0, lent = 0;
-
-	for (int i = 0; i < SHM_SLOTS; i++) {
-		const struct shm_slot *slot = &shm->slots[i];
-		int state = atomic_load(&slot->state);
-
-		if (state == SHM_SLOT_FREE)
-			continue;
-		workers += state == SHM_SLOT_READY;
-		runs += atomic_load(&slot->runs);
-		followers += atomic_load(&slot->followers);
-		busy += atomic_load(&slot->requests_busy);
-		lent += atomic_load(&slot->memory_lent);
-	}
-	put_gauge(out, "c1d_workers", "Workers that take requests.", workers);
-	put_gauge(out, "c1d_runs_in_flight", "Answers that are being written.", runs);
-	put_gauge(out, "c1d_followers", "Clients that receive an answer.", followers);
-	put_gauge(out, "c1d_request_threads_busy", "Request threads at work.", busy);
-	put_gauge(out, "c1d_memory_lent_bytes",
-		  "Memory of large bodies, pages and prompts, drawn from the budget.", lent);
-	put_gauge(out, "c1d_store_up", "Whether the store can be reached.",
-		  atomic_load(&shm->store_down_since_ms) == 0);
-	put_gauge(out, "c1d_worker_respawns", "Workers started again since the start.",
-		  atomic_load(&shm->respawns));
-	put_gauge(out, "c1d_uptime_seconds", "Since the supervisor started.",
-		  (clock_wall_ms() - atomic_load(&shm->started_wall_ms)) / 1000);
-}
-
 bool metrics_render(const struct shm *shm, bool openmetrics, struct buffer *out)
 {
 	pthread_once(&laid_out, lay_out);
-	put_gauges(out, shm);
+	metrics_pool_put(shm, openmetrics, out);
 	for (int i = 0; i < METRIC_COUNT; i++)
 		put_family(out, shm, (enum metric)i, openmetrics);
 	if (openmetrics)

@@ -1,8 +1,12 @@
 """Health and figures, on each store: what monitors and Prometheus see of the whole pool."""
 import collections
 import datetime
+import os
 import re
+import signal
 import socket
+import subprocess
+import time
 import uuid
 
 import pytest
@@ -128,7 +132,7 @@ def grown(site, before, series, by):
     assert figures(site)[series] - before[series] == by
 
 
-COMPLETE = 'chat_requests_total{outcome="complete"}'
+COMPLETE = 'chat_requests_total{outcome="complete",route="/api/chat"}'
 
 
 def test_visitors_do_not_see_figures(site):
@@ -168,12 +172,13 @@ def connected(site):
 def test_a_turn_is_counted_and_timed_once(site):
     before = figures(site)
     answer = site.chat(quick())
-    for series in (COMPLETE, "chat_duration_seconds_count", "c1d_chat_first_byte_seconds_count"):
+    for series in (COMPLETE, 'chat_duration_seconds_count{route="/api/chat"}', "c1d_chat_first_byte_seconds_count"):
         grown(site, before, series, 1)
     grown(site, before, "c1d_stream_bytes_total", len(answer.body))
     after = figures(site)
     assert after["c1d_upstream_deltas_total"] > before["c1d_upstream_deltas_total"]
-    assert 0 <= after["chat_duration_seconds_sum"] - before["chat_duration_seconds_sum"] < 30
+    total = 'chat_duration_seconds_sum{route="/api/chat"}'
+    assert 0 <= after[total] - before[total] < 30
 
 
 @pytest.mark.parametrize("directive, outcome", [("fault:status=500", "error"), ("fault:cut=50", "interrupted"),
@@ -181,7 +186,7 @@ def test_a_turn_is_counted_and_timed_once(site):
 def test_turns_are_counted_by_how_they_ended(site, directive, outcome):
     before = figures(site)
     site.chat(quick(directive))
-    grown(site, before, f'chat_requests_total{{outcome="{outcome}"}}', 1)
+    grown(site, before, f'chat_requests_total{{outcome="{outcome}",route="/api/chat"}}', 1)
     assert figures(site)[COMPLETE] == before[COMPLETE]
 
 
@@ -194,8 +199,9 @@ def test_histograms_add_up(site, name):
                for series, value in values.items() if series.startswith(name + "_bucket")]
     assert [le for le, _ in buckets] == sorted(le for le, _ in buckets) and buckets[-1][0] == float("inf")
     counts = [count for _, count in buckets]
-    assert counts == sorted(counts) and counts[-1] == values[name + "_count"] > 0
-    assert values[name + "_sum"] >= 0
+    total, seconds = (next(value for series, value in values.items() if series.partition("{")[0] == name + suffix)
+                      for suffix in ("_count", "_sum"))
+    assert counts == sorted(counts) and counts[-1] == total > 0 and seconds >= 0
 
 
 def test_answers_in_flight_are_shown_while_they_are(site, upstream):
@@ -222,6 +228,37 @@ def test_requests_are_counted_by_route_and_status(site):
     for route, status, count in (("/api/threads/:id", 200, 1), ("/api/threads/:id", 404, 2), ("(none)", 404, 1)):
         grown(site, before, f'c1d_requests_total{{route="{route}",status="{status}"}}', count)
     assert UNKNOWN not in scrape(site).text and thread not in scrape(site).text
+
+
+def test_t13_the_build_and_the_processes_are_in_the_figures(site):
+    version = subprocess.run([site.program, "version"], stdout=subprocess.PIPE, check=True).stdout.split()[1].decode()
+    found = figures(site)
+    assert found[f'c1d_build_info{{version="{version}"}}'] == 1
+    assert found["process_cpu_seconds_total"] > 0 and found["process_threads"] > 3
+    assert found["process_resident_memory_bytes"] > 1 << 20
+    pids = [site.c1d.pid, *site.worker_pids()]
+    open_fds = sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids)
+    assert abs(found["process_open_fds"] - open_fds) < 16 and found["process_max_fds"] > open_fds
+    assert 0 <= time.time() - found["process_start_time_seconds"] < 3600
+
+
+def test_t13_the_time_of_workers_that_ended_stays(new_site):
+    site = new_site(workers=2)
+    for _ in range(20):
+        site.chat(quick())
+    before = figures(site)["process_cpu_seconds_total"]
+    for pid in site.worker_pids():
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: figures_or_none(site) is not None, "workers again")
+    assert figures(site)["process_cpu_seconds_total"] >= before
+
+
+def figures_or_none(site):
+    try:
+        found = figures(site)
+        return found if found["c1d_workers"] == 2 and found["c1d_worker_respawns"] == 2 else None
+    except (OSError, ValueError):
+        return None
 
 
 def test_figures_only_grow(site):

@@ -1,0 +1,89 @@
+/* metrics_pool: see metrics_pool.h. Called in a worker: the supervisor is its parent. */
+#include "metrics_pool.h"
+
+#include "base/clock.h"
+#include "base/version.h"
+#include "process.h"
+#include <sys/resource.h>
+#include <unistd.h>
+
+static void put_gauge(struct buffer *out, const char *name, const char *help, int64_t value)
+{
+	buffer_appendf(out, "# HELP %s %s\n# TYPE %s gauge\n%s %lld\n", name, help, name, name,
+		       (long long)value);
+}
+
+static void put_build(struct buffer *out)
+{
+	buffer_append(out, SLICE("# HELP c1d_build_info Which c1d this is.\n"
+				 "# TYPE c1d_build_info gauge\n"
+				 "c1d_build_info{version=\"" C1D_VERSION "\"} 1\n"));
+}
+
+static void put_scoreboard(struct buffer *out, const struct shm *shm)
+{
+	int64_t runs = 0, followers = 0, busy = 0, workers = 0, lent = 0;
+
+	for (int i = 0; i < SHM_SLOTS; i++) {
+		const struct shm_slot *slot = &shm->slots[i];
+		int state = atomic_load(&slot->state);
+
+		if (state == SHM_SLOT_FREE)
+			continue;
+		workers += state == SHM_SLOT_READY;
+		runs += atomic_load(&slot->runs);
+		followers += atomic_load(&slot->followers);
+		busy += atomic_load(&slot->requests_busy);
+		lent += atomic_load(&slot->memory_lent);
+	}
+	put_gauge(out, "c1d_workers", "Workers that take requests.", workers);
+	put_gauge(out, "c1d_runs_in_flight", "Answers that are being written.", runs);
+	put_gauge(out, "c1d_followers", "Clients that receive an answer.", followers);
+	put_gauge(out, "c1d_request_threads_busy", "Request threads at work.", busy);
+	put_gauge(out, "c1d_memory_lent_bytes",
+		  "Memory of large bodies, pages and prompts, drawn from the budget.", lent);
+	put_gauge(out, "c1d_store_up", "Whether the store can be reached.",
+		  atomic_load(&shm->store_down_since_ms) == 0);
+	put_gauge(out, "c1d_worker_respawns", "Workers started again since the start.",
+		  atomic_load(&shm->respawns));
+	put_gauge(out, "c1d_uptime_seconds", "Since the supervisor started.",
+		  (clock_wall_ms() - atomic_load(&shm->started_wall_ms)) / 1000);
+}
+
+/* The names that Prometheus gives a process, of the supervisor and all workers together. Workers
+ * that have ended stay in the processor time: the supervisor's children. */
+static void put_processes(struct buffer *out, const struct shm *shm, bool openmetrics)
+{
+	struct process_use use = { 0 };
+	struct rlimit fds = { 0 };
+	int64_t processes = process_use_add(getppid(), true, &use);
+	const char *total = openmetrics ? "" : "_total";
+
+	for (int i = 0; i < SHM_SLOTS; i++) {
+		pid_t pid = atomic_load(&shm->slots[i].pid);
+
+		if (pid > 0 && process_use_add(pid, false, &use))
+			processes++;
+	}
+	getrlimit(RLIMIT_NOFILE, &fds);
+	buffer_appendf(out,
+		       "# HELP process_cpu_seconds%s Processor time, of the whole pool.\n"
+		       "# TYPE process_cpu_seconds%s counter\nprocess_cpu_seconds_total %.3f\n",
+		       total, total, (double)use.cpu_ms / 1000);
+	put_gauge(out, "process_resident_memory_bytes",
+		  "Memory, of the whole pool; what its processes share counts for each.",
+		  use.resident_bytes);
+	put_gauge(out, "process_open_fds", "Open descriptors, of the whole pool.", use.open_fds);
+	put_gauge(out, "process_max_fds", "How many all of the pool's processes may open.",
+		  (int64_t)fds.rlim_cur * processes);
+	put_gauge(out, "process_threads", "Threads, of the whole pool.", use.threads);
+	put_gauge(out, "process_start_time_seconds", "When the supervisor started (Unix time).",
+		  atomic_load(&shm->started_wall_ms) / 1000);
+}
+
+void metrics_pool_put(const struct shm *shm, bool openmetrics, struct buffer *out)
+{
+	put_build(out);
+	put_scoreboard(out, shm);
+	put_processes(out, shm, openmetrics);
+}
