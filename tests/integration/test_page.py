@@ -180,3 +180,17 @@ def test_t1_the_readme_names_the_packages_that_were_tried():
 def test_t1_the_lock_file_names_no_place():
     assert "resolved" not in json.loads((PLACE / "package-lock.json").read_text())["packages"]["node_modules/react"]
     assert Path(PLACE / ".npmrc").read_text().splitlines()[0] == "omit-lockfile-registry-resolved=true"
+
+
+# --- the demo's own page ---
+def test_the_demos_input_bar_does_not_cover_the_newest_line(tools, scratch, new_site):
+    served = scratch / "demo-page"
+    served.mkdir()
+    shutil.copy(ROOT / "tests/demo/index.html", served)
+    house = new_site({}, server=f"location = / {{ root {served}; default_type text/html; try_files /index.html =404; }}")
+    done = subprocess.run(["node", str(PLACE / "newest_line.mjs"), house.url + "/", str(BUILT / "demo.png")], cwd=PLACE,
+                          capture_output=True, text=True, timeout=VISIT_S, check=False,
+                          env={**os.environ, "CHROMIUM": shutil.which("chromium")})
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["newest"] <= seen["bar"] + 1 and seen["inputBottom"] <= seen["window"] + 1, seen
