@@ -62,6 +62,9 @@
 	  NULL, 1)                                                                                 \
 	X(M_SPOOL_ERRORS, "c1d_spool_errors_total", COUNTER,                                       \
 	  "Spool files that could not be made or written.", NULL, NULL, 1, NULL, NULL, 1)          \
+	X(M_HANDED_OVER, "c1d_connections_handed_over_total", COUNTER,                             \
+	  "Connections handed to another worker, which had less to do.", NULL, NULL, 1, NULL,      \
+	  NULL, 1)                                                                                 \
 	X(M_CLIENTS_GONE, "c1d_clients_gone_total", COUNTER,                                       \
 	  "Followers that left before the end.", NULL, NULL, 1, NULL, NULL, 1)                     \
 	X(M_LOG_DROPPED, "c1d_log_lines_dropped_total", COUNTER,                                   \

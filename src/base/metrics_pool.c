@@ -45,9 +45,9 @@ static void put_scoreboard(struct buffer *out, const struct shm *shm)
 	put_gauge(out, "c1d_store_up", "Whether the store can be reached.",
 		  atomic_load(&shm->store_down_since_ms) == 0);
 	put_gauge(out, "c1d_worker_respawns", "Workers started again since the start.",
-		  atomic_load(&shm->respawns));
+		  atomic_load(&shm->pool.respawns));
 	put_gauge(out, "c1d_uptime_seconds", "Since the supervisor started.",
-		  (clock_wall_ms() - atomic_load(&shm->started_wall_ms)) / 1000);
+		  (clock_wall_ms() - atomic_load(&shm->pool.started_wall_ms)) / 1000);
 }
 
 /* The names that Prometheus gives a process, of the supervisor and all workers together. Workers
@@ -78,7 +78,7 @@ static void put_processes(struct buffer *out, const struct shm *shm, bool openme
 		  (int64_t)fds.rlim_cur * processes);
 	put_gauge(out, "process_threads", "Threads, of the whole pool.", use.threads);
 	put_gauge(out, "process_start_time_seconds", "When the supervisor started (Unix time).",
-		  atomic_load(&shm->started_wall_ms) / 1000);
+		  atomic_load(&shm->pool.started_wall_ms) / 1000);
 }
 
 void metrics_pool_put(const struct shm *shm, bool openmetrics, struct buffer *out)

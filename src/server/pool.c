@@ -32,18 +32,30 @@ int pool_wanted(const struct config *config)
 
 /* --- starting --- */
 
-/* Counters of a slot grow over the lives of its workers; gauges start anew. */
-static struct shm_slot *free_slot(struct shm *shm)
+static void zero_gauges(struct shm_slot *slot)
 {
+	atomic_store(&slot->runs, 0);
+	atomic_store(&slot->followers, 0);
+	atomic_store(&slot->memory_lent, 0);
+	atomic_store(&slot->requests_busy, 0);
+}
+
+/* Counters of a slot grow over the lives of its workers; gauges start anew. */
+static struct shm_slot *free_slot(struct pool *pool, int number)
+{
+	struct shm *shm = pool->shm;
+
 	for (int i = 0; i < SHM_SLOTS; i++) {
 		struct shm_slot *slot = &shm->slots[i];
 
 		if (atomic_load(&slot->state) != SHM_SLOT_FREE)
 			continue;
-		atomic_store(&slot->runs, 0);
-		atomic_store(&slot->followers, 0);
-		atomic_store(&slot->requests_busy, 0);
-		atomic_store(&slot->memory_lent, 0);
+		if (i >= atomic_load(&shm->pool.slots_used))
+			atomic_store(&shm->pool.slots_used, i + 1);
+		atomic_store(&shm->inboxes[i].waiting, 0);
+		zero_gauges(slot);
+		atomic_store(&slot->generation, pool->generation);
+		atomic_store(&slot->place, number);
 		atomic_store(&slot->beat_ms, clock_mono_ms());
 		atomic_store(&slot->state, SHM_SLOT_STARTING);
 		return slot;
@@ -54,9 +66,7 @@ static struct shm_slot *free_slot(struct shm *shm)
 static void free_the_slot(struct shm *shm, struct shm_slot *slot)
 {
 	board_forget_slot(board_of(shm), board_slot(shm, slot));
-	atomic_store(&slot->runs, 0);
-	atomic_store(&slot->followers, 0);
-	atomic_store(&slot->requests_busy, 0);
+	zero_gauges(slot);
 	atomic_store(&slot->pid, 0);
 	atomic_store(&slot->state, SHM_SLOT_FREE);
 }
@@ -67,12 +77,13 @@ static void start(struct pool *pool, int number, int64_t now_ms)
 	struct worker_place told = { .config = pool->config,
 				     .app = pool->app,
 				     .shm = pool->shm,
+				     .inboxes = &pool->inboxes,
 				     .number = number + 1,
 				     .listener = pool->listener.fd,
 				     .supervisor = getpid() };
 	pid_t pid;
 
-	if (!(place->slot = told.slot = free_slot(pool->shm)))
+	if (!(place->slot = told.slot = free_slot(pool, number)))
 		return;
 	pid = fork();
 	if (pid == 0)
@@ -132,7 +143,7 @@ static void empty_place(struct pool *pool, struct place *place, int status, int6
 		now_ms - place->started_ms > LIVED_LONG_MS ? 1 : place->quick_deaths + 1;
 	place->hopeless = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_HOPELESS;
 	place->start_at_ms = now_ms + delay_ms(place->quick_deaths);
-	atomic_fetch_add(&pool->shm->respawns, !place->hopeless);
+	atomic_fetch_add(&pool->shm->pool.respawns, !place->hopeless);
 }
 
 static void forget_old(struct pool *pool, pid_t pid)

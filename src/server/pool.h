@@ -12,7 +12,7 @@
 #include "listener.h"
 #include "worker.h"
 
-#define POOL_PLACES_MAX 64
+#define POOL_PLACES_MAX SPREAD_PLACES_MAX
 #define POOL_OLD_MAX    SHM_SLOTS
 
 /* One worker's place: who is in it changes. */
@@ -31,6 +31,8 @@ struct pool {
 	struct shm *shm;
 	int shm_fd;
 	struct listener listener;
+	struct inboxes inboxes; /* of this generation's places */
+	int generation;
 	struct place places[POOL_PLACES_MAX];
 	int count;
 	pid_t old[POOL_OLD_MAX]; /* workers of the generation before, which finish their streams */

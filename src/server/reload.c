@@ -83,9 +83,11 @@ void reload_try(struct pool *pool)
 	}
 	log_info("reload");
 	fcntl(pool->listener.fd, F_SETFD, 0);
+	fcntl(pool->shm_fd, F_SETFD, 0);
 	if (config_host_leave(pool->listener.fd, pool->shm_fd))
 		execvp(pool->app->argv[0], pool->app->argv);
 	fcntl(pool->listener.fd, F_SETFD, FD_CLOEXEC);
+	fcntl(pool->shm_fd, F_SETFD, FD_CLOEXEC);
 	log_error("reload failed: the program cannot be executed; this one goes on",
 		  LOG_T("reason", strerror(errno)));
 }

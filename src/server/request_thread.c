@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #define NO_DESCRIPTORS_PAUSE_MS 50
+#define SHUT_PAUSE_MS           50
 #define ANSWER_MS               60000 /* for a whole answer; a single write waits C1D_WRITE_MS at most */
 #define HEAD_MAX                16384
 #define STACK_SIZE              (512u * 1024)
@@ -27,6 +29,7 @@ struct request_threads {
 	struct request_work work;
 	int stop; /* eventfd, readable for ever once it is time */
 	int count;
+	atomic_int at_work; /* threads that have not left yet */
 	struct request_thread {
 		struct request_threads *all;
 		pthread_t thread;
@@ -141,53 +144,102 @@ static void rest_without_descriptors(const struct request_threads *threads)
 	poll(&stop, 1, NO_DESCRIPTORS_PAUSE_MS);
 }
 
-static void accept_one(struct request_thread *thread)
+static void move_on(struct request_thread *thread, bool begins)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	atomic_store(&thread->busy_since_ms, begins ? now_ms : 0);
+	atomic_store(&thread->all->work.slot->moved_ms, now_ms);
+}
+
+/* One that counts among requests_busy already. */
+static void serve_counted(struct request_thread *thread, int fd)
 {
 	const struct request_work *work = &thread->all->work;
+
+	move_on(thread, true);
+	serve(work, fd);
+	move_on(thread, false);
+	atomic_fetch_sub(&work->slot->requests_busy, 1);
+}
+
+/* Counted; -1: none, or it went to another worker. */
+static int accept_one(const struct request_threads *threads)
+{
+	const struct request_work *work = &threads->work;
 	int fd = accept4(work->listener, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd >= 0) {
 		atomic_fetch_add(&work->slot->requests_busy, 1);
-		atomic_store(&thread->busy_since_ms, clock_mono_ms());
-		serve(work, fd);
-		atomic_store(&thread->busy_since_ms, 0);
-		atomic_fetch_sub(&work->slot->requests_busy, 1);
-	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-		rest_without_descriptors(thread->all);
+		return spread_place(&work->spread, fd);
 	}
+	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		rest_without_descriptors(threads);
+	else if (errno == EINVAL) /* shut: we are about to be told to stop */
+		poll(&(struct pollfd){ .fd = threads->stop, .events = POLLIN }, 1, SHUT_PAUSE_MS);
+	return -1;
+}
+
+enum { READY_LISTENER = 1, READY_INBOX = 2, READY_STOP = 4 };
+
+static bool watch(int epoll, int fd, uint32_t events, uint32_t what)
+{
+	struct epoll_event event = { .events = events, .data.u32 = what };
+
+	return fd < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 /* -1 with errno. */
 static int open_epoll(const struct request_threads *threads)
 {
-	struct epoll_event listener = { .events = EPOLLIN | EPOLLEXCLUSIVE };
-	struct epoll_event stop = { .events = EPOLLIN, .data.u32 = 1 };
+	const struct request_work *work = &threads->work;
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 
-	if (epoll >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, threads->work.listener, &listener) == 0 &&
-	    epoll_ctl(epoll, EPOLL_CTL_ADD, threads->stop, &stop) == 0)
+	if (epoll >= 0 && watch(epoll, work->listener, EPOLLIN | EPOLLEXCLUSIVE, READY_LISTENER) &&
+	    watch(epoll, spread_inbox(&work->spread), EPOLLIN | EPOLLEXCLUSIVE, READY_INBOX) &&
+	    watch(epoll, threads->stop, EPOLLIN, READY_STOP))
 		return epoll;
 	if (epoll >= 0)
 		close(epoll);
 	return -1;
 }
 
+/* Either of the two may have woken this thread and no other. So when both are there, one is served
+ * here and the other goes where the next free thread looks. */
+static void serve_one(struct request_thread *thread, unsigned ready)
+{
+	const struct spread *spread = &thread->all->work.spread;
+	int handed = ready & READY_INBOX ? spread_take(spread) : -1;
+	int accepted = ready & READY_LISTENER ? accept_one(thread->all) : -1;
+
+	if (handed >= 0 && accepted >= 0 && spread_keep(spread, accepted))
+		accepted = -1;
+	if (handed >= 0)
+		serve_counted(thread, handed);
+	if (accepted >= 0)
+		serve_counted(thread, accepted);
+}
+
 static void *thread_main(void *arg)
 {
 	struct request_thread *thread = arg;
-	struct epoll_event events[2];
+	struct request_threads *all = thread->all;
+	struct epoll_event events[3];
+	unsigned ready = 0;
+	int fd;
 
-	for (;;) {
-		int n = epoll_wait(thread->epoll, events, 2, -1);
-		bool stop = false;
+	while (!(ready & READY_STOP)) {
+		int n = epoll_wait(thread->epoll, events, 3, -1);
 
+		ready = 0;
 		for (int i = 0; i < n; i++)
-			stop = stop || events[i].data.u32 == 1;
-		if (stop)
-			break;
-		if (n > 0)
-			accept_one(thread);
+			ready |= events[i].data.u32;
+		if (!(ready & READY_STOP))
+			serve_one(thread, ready);
 	}
+	while ((fd = spread_take(&all->work.spread)) >= 0)
+		serve_counted(thread, fd);
+	atomic_fetch_sub(&all->at_work, 1);
 	return NULL;
 }
 
@@ -201,8 +253,10 @@ static bool start_one(struct request_threads *threads, const pthread_attr_t *att
 	thread->epoll = open_epoll(threads);
 	if (thread->epoll < 0)
 		return false;
+	atomic_fetch_add(&threads->at_work, 1);
 	errno = pthread_create(&thread->thread, attributes, thread_main, thread);
 	if (errno != 0) {
+		atomic_fetch_sub(&threads->at_work, 1);
 		close(thread->epoll);
 		return false;
 	}
@@ -243,6 +297,11 @@ struct request_threads *request_threads_start(const struct request_work *work, s
 	return NULL;
 }
 
+void request_threads_rescue(const struct request_threads *threads)
+{
+	spread_rescue(&threads->work.spread);
+}
+
 int64_t request_threads_busy_ms(const struct request_threads *threads)
 {
 	int64_t now_ms = clock_mono_ms(), longest_ms = 0;
@@ -256,14 +315,24 @@ int64_t request_threads_busy_ms(const struct request_threads *threads)
 	return longest_ms;
 }
 
-void request_threads_stop(struct request_threads *threads)
+void request_threads_tell(struct request_threads *threads)
 {
 	uint64_t one = 1;
 
-	if (!threads)
-		return;
 	if (write(threads->stop, &one, sizeof one) != sizeof one)
 		log_error("request threads not told to stop");
+}
+
+bool request_threads_over(const struct request_threads *threads)
+{
+	return atomic_load(&threads->at_work) == 0;
+}
+
+void request_threads_stop(struct request_threads *threads)
+{
+	if (!threads)
+		return;
+	request_threads_tell(threads);
 	while (threads->count > 0) {
 		struct request_thread *thread = &threads->threads[--threads->count];
 

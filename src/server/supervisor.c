@@ -46,12 +46,14 @@ static int wait_signal(const sigset_t *set)
 static bool open_memory(struct pool *pool, struct error *err)
 {
 	pool->shm_fd = pool->host.inherited_shm;
-	if (pool->shm_fd >= 0)
-		pool->shm = shm_adopt(pool->shm_fd);
+	if (pool->shm_fd >= 0 && !(pool->shm = shm_adopt(pool->shm_fd))) {
+		log_notice("shared memory of another version: figures start anew");
+		close(pool->shm_fd);
+	}
 	if (!pool->shm) {
 		if (!(pool->shm = shm_map(&pool->shm_fd, err)))
 			return false;
-		atomic_store(&pool->shm->started_wall_ms, clock_wall_ms());
+		atomic_store(&pool->shm->pool.started_wall_ms, clock_wall_ms());
 	}
 	metrics_attach(&pool->shm->supervisor);
 	return true;
@@ -64,8 +66,11 @@ static bool open_pool(struct pool *pool, struct error *err)
 	pool->count = pool_wanted(pool->config);
 	if (pool->host.inherited_listener >= 0)
 		reload_adopt(pool);
-	return listener_open(pool->config, &pool->host, &pool->listener, err) &&
-	       open_memory(pool, err);
+	if (!listener_open(pool->config, &pool->host, &pool->listener, err) ||
+	    !open_memory(pool, err) || !inboxes_open(&pool->inboxes, pool->count, err))
+		return false;
+	pool->generation = 1 + atomic_fetch_add(&pool->shm->pool.generation, 1);
+	return true;
 }
 
 /* --- running --- */
@@ -174,6 +179,7 @@ int server_run(const struct config *config, const struct server_app *app)
 		code = err.code == ERROR_CONFIG ? EXIT_CONFIG : EXIT_FAILURE;
 	}
 	listener_close(&pool->listener);
+	inboxes_close(&pool->inboxes);
 	shm_unmap(pool->shm);
 	free(pool);
 	return code;

@@ -52,7 +52,12 @@ static bool open_parts(struct worker *w, struct error *err)
 	struct request_work work = { .config = place->config,
 				     .app = place->app,
 				     .slot = place->slot,
-				     .listener = place->listener };
+				     .listener = place->listener,
+				     .spread = { .shm = place->shm,
+						 .slot = place->slot,
+						 .inboxes = place->inboxes,
+						 .runs_max = place->config->runs_max,
+						 .threads = place->config->threads } };
 
 	if (!(w->budget = budget_open(place->config->memory_max, &place->slot->memory_lent,
 				      metrics_word(M_MEMORY_REFUSED), err)) ||
@@ -122,6 +127,7 @@ static int run_until_told(struct worker *w)
 
 	while (!told) {
 		beat_while_well(w);
+		request_threads_rescue(w->threads);
 		tell_refusals(w);
 		told = wait_signal(BEAT_MS);
 		/* The supervisor is gone and its death signal came before we asked for one. */
@@ -200,6 +206,7 @@ int worker_main(const struct worker_place *place)
 	prctl(PR_SET_NAME, "c1d-worker");
 	offer_to_the_oom_killer();
 	metrics_attach(place->slot);
+	shm_confine(place->shm, place->slot);
 	CRASHPOINT_FOLDER(place->config->state_dir);
 	ok = open_parts(&w, &err);
 	if (ok) {

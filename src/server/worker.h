@@ -4,6 +4,7 @@
 
 #include "base/shm.h"
 #include "server/server.h"
+#include "spread.h"
 #include <sys/types.h>
 
 /* Exit codes that the supervisor acts on. */
@@ -16,6 +17,7 @@ struct worker_place {
 	const struct server_app *app;
 	struct shm *shm;
 	struct shm_slot *slot;
+	const struct inboxes *inboxes;
 	int number, listener;
 	pid_t supervisor;
 };

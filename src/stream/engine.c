@@ -42,8 +42,6 @@ static void add_run(struct engine *engine, struct run *run)
 	if (run->next)
 		run->next->prev = run;
 	engine->runs = run;
-	if (engine->slot && !run->is_view)
-		atomic_fetch_add(&engine->slot->runs, 1);
 }
 
 static void forget_dirty(struct engine *engine, struct run *run)
@@ -112,8 +110,11 @@ static void refuse_ticket(struct engine *engine, struct stream_ticket *ticket, s
 
 	if (sink)
 		sink->ops->close(sink, &summary);
-	if (ticket->start.spool)
+	if (ticket->start.spool) {
 		atomic_fetch_sub(&engine->run_count, 1);
+		if (engine->slot)
+			atomic_fetch_sub(&engine->slot->runs, 1);
+	}
 	stream_ticket_drop(ticket, &engine->hooks);
 }
 
@@ -348,6 +349,9 @@ void engine_give_room(struct engine *engine)
 
 void engine_hand_over(struct engine *engine, struct stream_ticket *ticket, struct sink *sink)
 {
+	/* Here and not when it is taken on: between the two it would be nobody's load. */
+	if (ticket->start.spool && engine->slot)
+		atomic_fetch_add(&engine->slot->runs, 1);
 	ticket->command.kind = COMMAND_TICKET;
 	ticket->command.ticket = ticket;
 	ticket->command.sink = sink;
