@@ -153,7 +153,7 @@ install: all
 ifeq ($(DESTDIR),)
 	@echo "c1d is in $(PREFIX). Next, as root:"
 	@echo "  systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload"
-	@echo "  put the key into /etc/c1d/c1d.conf, then: systemctl enable --now c1d.socket c1d.service"
+	@echo "  put the key into /etc/c1d/c1d.conf, c1d check, then: systemctl enable --now c1d.socket c1d.service"
 	@echo "  copy from $(PREFIX)/share/c1d/nginx/site.conf what your site lacks, then: nginx -t && systemctl reload nginx"
 endif
 

@@ -60,13 +60,14 @@ int check_ca_file(const struct config *config)
 
 /* --- the address and the key --- */
 
+/* systemd's ExecReload= sees no credentials, so that this cannot say more than it knows. */
 void check_say_no_key(void)
 {
 	check_say(
 		CHECK_WARN, "key",
-		"THESYS_API_KEY is not set: every question will be answered 502. It goes into the "
-		"settings file, or into a credential: systemd hands those to the service alone; by "
-		"hand, CREDENTIALS_DIRECTORY=/etc/credstore c1d check reads them");
+		"no THESYS_API_KEY is to be seen from here: unless systemd hands it to the service "
+		"as a credential every question will be answered 502; put it into the settings "
+		"file, or try credentials by hand: CREDENTIALS_DIRECTORY=/etc/credstore c1d check");
 }
 
 /* The status of the answer; NOT_ASKED when there is none. */

@@ -47,7 +47,7 @@ def lay_out(folder, backend="http://127.0.0.1:8080"):
     (folder / "src").mkdir(parents=True)
     (folder / "public").mkdir()
     (folder / "package.json").write_text('{"private":true,"type":"module"}\n')
-    (folder / "public/vite.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>\n')
+    (folder / "public/favicon.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>\n')
     shutil.copy(PLACE / "index.html", folder)
     shutil.copy(PLACE / "main.jsx", folder / "src")
     (folder / "src/App.jsx").write_text(lines_of("jsx", "import { C1Chat"))
