@@ -169,8 +169,8 @@ uninstall:
 	@rm -f $(SHARE)/c1d.conf
 	@for dir in $(SHARE)/nginx $(SHARE) $(DOC)/docs $(DOC) $(dir $(SETTINGS)); do \
 		[ ! -d $$dir ] || rmdir --ignore-fail-on-non-empty $$dir; done
-	@echo "What stays is yours: /var/lib/c1d (conversations), the user c1d, keys in /etc/credstore, and the two includes in"
-	@echo "nginx's files, without which it does not start; docs/operations.md tells what to do about each."
+	@echo "What stays is yours: /var/lib/c1d (conversations), the user c1d, keys in /etc/credstore. Take the two"
+	@echo "includes out of nginx's files: it does not start with them any more. docs/operations.md tells of each."
 
 clean:
 	@rm -rf $(BUILD)
