@@ -32,6 +32,9 @@ bool c1_error_card(struct buffer *out, const char *title, const char *detail);
 /* --- an answer as it streams: verbatim, wrapped or rewritten --- */
 struct c1_stream {
 	int state;
+	bool has_content;   /* a card is there: another one would replace it */
+	bool is_note;       /* the markdown that is being rewritten */
+	struct buffer card; /* the text of markdown that became the card */
 	struct buffer held; /* bytes that cannot be decided on yet: a tag's beginning, a character's
 			       first bytes */
 };
@@ -39,7 +42,7 @@ struct c1_stream {
 void c1_stream_init(struct c1_stream *stream);
 void c1_stream_done(struct c1_stream *stream);
 bool c1_stream_feed(struct c1_stream *stream, struct slice delta, struct buffer *out);
-bool c1_stream_end(struct c1_stream *stream, bool complete,
-		   struct buffer *out); /* closes what we opened, when complete */
+/* Closes what we opened, a card only when complete. */
+bool c1_stream_end(struct c1_stream *stream, bool complete, struct buffer *out);
 
 #endif

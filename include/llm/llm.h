@@ -4,8 +4,8 @@
  * https://platform.openai.com/docs/api-reference/chat/streaming
  *
  * What comes out of `text` is C1 text that the web client renders: C1 deltas pass verbatim, plain
- * text is wrapped as a Card, <custommarkdown> is rewritten to a Card (it crashes the client). Text
- * is always whole UTF-8 characters.
+ * text is wrapped as a Card, <custommarkdown> (it crashes the client) is rewritten to a Card, or to
+ * a note beside the one that is there. Text is always whole UTF-8 characters.
  */
 #ifndef LLM_LLM_H
 #define LLM_LLM_H

@@ -169,8 +169,8 @@ static bool same_text(struct slice a, struct slice b)
 	return x.at == x.end && y.at == y.end;
 }
 
-/* Keys of closed inner objects are taken off the list, so what is behind `first` with this number
- * is this object's. */
+/* An object's keys lie behind `first`, between those of the objects in it: the number tells whose
+ * each is. */
 static bool add_key(struct scan *s, size_t first, int object, struct slice raw, uint64_t hash)
 {
 	if (s->key_count == JSON_KEYS_MAX)

@@ -44,6 +44,11 @@ void log_identity(const char *process)
 	snprintf(settings.process, sizeof settings.process, "%s", process);
 }
 
+void log_redact(const char *secret)
+{
+	log_line_redact(secret);
+}
+
 /* --- the forms --- */
 
 static void put_json(struct log_line *line, enum log_level level, const char *event,

@@ -1,7 +1,6 @@
 /* log_line: see log_line.h. Values are untrusted: clients, the C1 API and libraries wrote them. */
 #include "log_line.h"
 
-#include "base/log.h"
 #include "base/utf8.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -89,7 +88,7 @@ static void decode_percent(char *text)
 	*to = '\0';
 }
 
-void log_redact(const char *secret)
+void log_line_redact(const char *secret)
 {
 	struct slice password = secret ? password_of(secret) : SLICE("");
 	char *decoded;

@@ -20,6 +20,9 @@ void log_line_put(struct log_line *line, struct slice bytes);
 void log_line_putf(struct log_line *line, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* What no value shows from now on. */
+void log_line_redact(const char *secret);
+
 /* A value, cut at 512 bytes; in quotes when it needs them, or `always`. */
 void log_line_value(struct log_line *line, struct slice value, bool always);
 

@@ -1,94 +1,94 @@
 /*
  * c1_stream: an answer on its way to the client. C1 text passes verbatim; plain text is wrapped as
- * a card; <custommarkdown> (it crashes the web client) becomes a card. How the answer is cut into
+ * a card; <custommarkdown>, which crashes the web client, is rewritten. How the answer is cut into
  * deltas changes nothing.
  *
- *   UNDECIDED --C1--> VERBATIM --"<custommarkdown"--> TAG --">"--> MARKDOWN --"</custommarkdown"-->
- * CLOSING --">"--> VERBATIM
+ *   UNDECIDED --C1--> VERBATIM --"<custommarkdown"--> TAG --">"--> MARKDOWN
+ *       |                ^----- ">" ------ CLOSING <--"</custommarkdown"--'
  *       '-----plain--> PLAIN
+ *
+ * Markdown becomes a card while the answer has none. The client shows the last <content> alone, so
+ * beside one that is there already markdown becomes a note: a think item that is kept, which the
+ * client lists above the card. When a <content> follows a card of ours, which it replaces, the
+ * card's markdown is repeated as a note before it. So both are seen whichever comes first.
  */
 #include "llm/c1.h"
 
 #include "base/utf8.h"
+#include "c1_kind.h"
 #include "c1_text.h"
 
-#define HELD_MAX    (2 << 20) /* a delta is at most half of it: its line is capped */
-#define HELD_KEPT   256       /* of it, while nothing is held */
-#define DECIDE_MAX  4096      /* white space before an answer: from here on it is text */
-#define REPLACEMENT "\xEF\xBF\xBD"
+#define HELD_MAX   (2 << 20) /* a delta is at most half of it: its line is capped */
+#define HELD_KEPT  256       /* of it, while nothing is held */
+#define DECIDE_MAX 4096      /* white space before an answer: from here on it is text */
+#define NOTE_OPEN  "<thinkitem><thinkitemtitle>Note</thinkitemtitle><thinkitemcontent>"
+#define NOTE_CLOSE "</thinkitemcontent></thinkitem>"
 
 enum { UNDECIDED, VERBATIM, TAG, MARKDOWN, CLOSING, PLAIN };
 
+static const struct slice content_tag = { "<content", 8 };
 static const struct slice markdown_tag = { "<custommarkdown", 15 };
 static const struct slice markdown_close = { "</custommarkdown", 16 };
 
-/* An answer that begins so is C1 text. */
-static const struct slice known_tags[] = {
-	{ "<content", 8 }, { "<thinkitem", 10 },      { "<artifact", 9 },
-	{ "<context", 8 }, { "<custommarkdown", 15 }, { "<artifact_diff", 14 },
-};
-
 void c1_stream_init(struct c1_stream *stream)
 {
-	stream->state = UNDECIDED;
+	*stream = (struct c1_stream){ .state = UNDECIDED };
 	buffer_init(&stream->held, HELD_MAX);
+	buffer_init(&stream->card, HELD_MAX);
 }
 
 void c1_stream_done(struct c1_stream *stream)
 {
 	buffer_done(&stream->held);
+	buffer_done(&stream->card);
 }
 
-static size_t blanks(struct slice text)
-{
-	size_t n = 0;
+/* --- cards and notes --- */
 
-	while (n < text.len && text.ptr[n] && strchr(" \t\r\n", text.ptr[n]))
-		n++;
-	return n;
+static void open_markdown(struct c1_stream *stream, struct buffer *out)
+{
+	stream->is_note = stream->has_content;
+	stream->has_content = true;
+	buffer_append(out, stream->is_note ? SLICE(NOTE_OPEN) : SLICE(C1_CARD_OPEN));
 }
 
-/* As far as both go, do they agree? */
-static bool may_start(struct slice text, struct slice with)
+/* For when a <content> follows; of a huge one as much as fits. */
+static void keep_card(struct c1_stream *stream, struct slice text)
 {
-	size_t n = text.len < with.len ? text.len : with.len;
+	struct buffer *card = &stream->card;
+	size_t fits = utf8_cut(text, card->max - card->len);
 
-	return memcmp(text.ptr, with.ptr, n) == 0;
+	buffer_append(card, (struct slice){ text.ptr, fits });
+	card->failed = card->failed || fits < text.len;
 }
 
-/* {"component"...: C1 text without its element. */
-static int decide_json(struct slice text)
+static void put_markdown(struct c1_stream *stream, struct slice text, struct buffer *out)
 {
-	static const struct slice key = { "\"component\"", 11 };
-
-	text = slice_skip(text, 1);
-	text = slice_skip(text, blanks(text));
-	if (!may_start(text, key))
-		return PLAIN;
-	return text.len < key.len ? UNDECIDED : VERBATIM;
-}
-
-static int decide(struct slice text)
-{
-	static const struct slice comment = { "<!--", 4 };
-	bool might = false;
-
-	text = slice_skip(text, blanks(text));
-	if (text.len == 0)
-		return UNDECIDED;
-	if (*text.ptr == '{')
-		return decide_json(text);
-	if (may_start(text, comment))
-		return text.len < comment.len ? UNDECIDED : VERBATIM;
-	for (size_t i = 0; i < sizeof known_tags / sizeof *known_tags; i++) {
-		bool more;
-
-		if (c1_tag_starts(text, known_tags[i], &more))
-			return VERBATIM;
-		might = might || more;
+	if (stream->is_note) {
+		c1_escape(out, text);
+		return;
 	}
-	return might ? UNDECIDED : PLAIN;
+	c1_text_escape(out, text);
+	keep_card(stream, text);
 }
+
+static void close_markdown(struct c1_stream *stream, struct buffer *out)
+{
+	buffer_append(out, stream->is_note ? SLICE(NOTE_CLOSE) : SLICE(C1_CARD_CLOSE));
+}
+
+/* Before a <content> of the upstream's. */
+static void repeat_card(struct c1_stream *stream, struct buffer *out)
+{
+	if (stream->card.len == 0)
+		return;
+	buffer_append(out, SLICE(NOTE_OPEN));
+	c1_escape(out, buffer_slice(&stream->card));
+	buffer_append(out, SLICE(NOTE_CLOSE));
+	buffer_shrink(&stream->card, 0);
+}
+
+/* --- states --- */
 
 /* Each take_ works at the text's beginning and returns how much of it is dealt with; 0: more is
  * needed. */
@@ -97,37 +97,45 @@ static size_t take_undecided(struct c1_stream *stream, struct slice text, struct
 {
 	/* Decided by at most so much, however it comes: else the way it is cut would show. */
 	struct slice start = { text.ptr, text.len > DECIDE_MAX ? DECIDE_MAX : text.len };
+	enum c1_kind kind = c1_kind_of(start);
 
-	stream->state = decide(start);
-	if (stream->state == UNDECIDED && text.len >= DECIDE_MAX)
-		stream->state = PLAIN;
-	if (stream->state == PLAIN)
+	if (kind == C1_UNDECIDED && text.len >= DECIDE_MAX)
+		kind = C1_PLAIN;
+	stream->state = kind == C1_UNDECIDED ? UNDECIDED : kind == C1_PLAIN ? PLAIN : VERBATIM;
+	stream->has_content = kind == C1_BARE;
+	if (kind == C1_PLAIN)
 		buffer_append(out, SLICE(C1_CARD_OPEN));
 	return 0;
 }
 
 static size_t take_verbatim(struct c1_stream *stream, struct slice text, struct buffer *out)
 {
-	size_t at = 0;
+	size_t at = 0, from = 0;
+	const char *open;
 
-	while (at < text.len) {
-		const char *open = memchr(text.ptr + at, '<', text.len - at);
-		bool more;
+	while ((open = memchr(text.ptr + at, '<', text.len - at))) {
+		bool might_content, might_markdown;
 
-		at = open ? (size_t)(open - text.ptr) : text.len;
-		if (!open)
-			break;
-		if (c1_tag_starts(slice_skip(text, at), markdown_tag, &more)) {
-			buffer_append(out, (struct slice){ text.ptr, at });
-			buffer_append(out, SLICE(C1_CARD_OPEN));
+		at = (size_t)(open - text.ptr);
+		if (c1_tag_starts(slice_skip(text, at), markdown_tag, &might_markdown)) {
+			buffer_append(out, (struct slice){ text.ptr + from, at - from });
+			open_markdown(stream, out);
 			stream->state = TAG;
 			return at + markdown_tag.len;
 		}
-		if (more)
+		if (c1_tag_starts(slice_skip(text, at), content_tag, &might_content)) {
+			buffer_append(out, (struct slice){ text.ptr + from, at - from });
+			repeat_card(stream, out);
+			stream->has_content = true;
+			from = at;
+		}
+		if (might_content || might_markdown)
 			break;
 		at++;
 	}
-	buffer_append(out, (struct slice){ text.ptr, at });
+	if (!open)
+		at = text.len;
+	buffer_append(out, (struct slice){ text.ptr + from, at - from });
 	return at;
 }
 
@@ -141,7 +149,7 @@ static size_t take_tag(struct c1_stream *stream, struct slice text, struct buffe
 		return text.len - slash_last;
 	stream->state = MARKDOWN;
 	if (end > text.ptr && end[-1] == '/') {
-		buffer_append(out, SLICE(C1_CARD_CLOSE));
+		close_markdown(stream, out);
 		stream->state = VERBATIM;
 	}
 	return (size_t)(end - text.ptr) + 1;
@@ -156,7 +164,7 @@ static size_t take_markup(struct c1_stream *stream, struct slice text, struct bu
 
 	if (c == '<') {
 		if (c1_tag_starts(text, markdown_close, &more)) {
-			buffer_append(out, SLICE(C1_CARD_CLOSE));
+			close_markdown(stream, out);
 			stream->state = CLOSING;
 			return markdown_close.len;
 		}
@@ -167,7 +175,7 @@ static size_t take_markup(struct c1_stream *stream, struct slice text, struct bu
 	}
 	if (more)
 		return 0;
-	c1_text_escape(out, (struct slice){ &c, 1 });
+	put_markdown(stream, (struct slice){ &c, 1 }, out);
 	return len;
 }
 
@@ -179,7 +187,7 @@ static size_t take_markdown(struct c1_stream *stream, struct slice text, struct 
 		n++;
 	if (n == 0)
 		return take_markup(stream, text, out);
-	c1_text_escape(out, (struct slice){ text.ptr, n });
+	put_markdown(stream, (struct slice){ text.ptr, n }, out);
 	return n;
 }
 
@@ -222,20 +230,6 @@ static size_t take_all(struct c1_stream *stream, struct slice text, struct buffe
 	return done;
 }
 
-/* Bytes that are no UTF-8 become U+FFFD, one each. */
-static bool replace_invalid(struct buffer *out, struct slice text)
-{
-	size_t bad;
-
-	while (!utf8_valid(text, &bad)) {
-		if (!buffer_append(out, (struct slice){ text.ptr, bad }) ||
-		    !buffer_append(out, SLICE(REPLACEMENT)))
-			return false;
-		text = slice_skip(text, bad + 1);
-	}
-	return buffer_append(out, text);
-}
-
 /* text, made valid but for a character's beginning at its end, in `valid`. */
 static bool feed_invalid(struct c1_stream *stream, struct slice text, struct slice tail,
 			 struct buffer *out)
@@ -246,7 +240,7 @@ static bool feed_invalid(struct c1_stream *stream, struct slice text, struct sli
 
 	buffer_init(&valid, 4 * (size_t)HELD_MAX);
 	buffer_init(&rest, HELD_MAX);
-	ok = replace_invalid(&valid, text);
+	ok = c1_text_valid(&valid, text);
 	if (ok) {
 		done = take_all(stream, buffer_slice(&valid), out);
 		ok = buffer_append(&rest, slice_skip(buffer_slice(&valid), done)) &&
@@ -291,7 +285,7 @@ static void put_held(struct c1_stream *stream, struct buffer *out)
 	held.len -= utf8_partial_tail(held);
 	switch (stream->state) {
 	case VERBATIM: buffer_append(out, held); break;
-	case MARKDOWN:
+	case MARKDOWN: put_markdown(stream, held, out); break;
 	case PLAIN: c1_text_escape(out, held); break;
 	default: break;
 	}
@@ -304,9 +298,11 @@ bool c1_stream_end(struct c1_stream *stream, bool complete, struct buffer *out)
 		stream->state = PLAIN;
 	}
 	put_held(stream, out);
-	if (complete &&
-	    (stream->state == PLAIN || stream->state == MARKDOWN || stream->state == TAG))
+	if (complete && stream->state == PLAIN)
 		buffer_append(out, SLICE(C1_CARD_CLOSE));
+	/* The client closes a card by itself; behind an open note it would see no other element. */
+	if ((stream->state == MARKDOWN || stream->state == TAG) && (complete || stream->is_note))
+		close_markdown(stream, out);
 	buffer_reset(&stream->held);
 	return !out->failed;
 }

@@ -3,6 +3,7 @@
  */
 #include "c1_text.h"
 
+#include "base/utf8.h"
 #include <ctype.h>
 #include <stdio.h>
 
@@ -79,4 +80,17 @@ size_t c1_entity(struct slice text, char *c, bool *more)
 			*more = true;
 	}
 	return 0;
+}
+
+bool c1_text_valid(struct buffer *out, struct slice text)
+{
+	size_t bad;
+
+	while (!utf8_valid(text, &bad)) {
+		if (!buffer_append(out, (struct slice){ text.ptr, bad }) ||
+		    !buffer_append(out, SLICE("\xEF\xBF\xBD")))
+			return false;
+		text = slice_skip(text, bad + 1);
+	}
+	return buffer_append(out, text);
 }

@@ -25,4 +25,7 @@ bool c1_tag_starts(struct slice text, struct slice tag, bool *more);
  * tell, and might. */
 size_t c1_entity(struct slice text, char *c, bool *more);
 
+/* Text with U+FFFD for each byte that is no UTF-8. */
+bool c1_text_valid(struct buffer *out, struct slice text);
+
 #endif

@@ -126,6 +126,88 @@ static void custom_markdown_becomes_a_card(void **state)
 	BECOMES("<custommarkdown>open", CARD("open"));
 }
 
+#define NOTE(text)                                                                                 \
+	"<thinkitem><thinkitemtitle>Note</thinkitemtitle><thinkitemcontent>" text                  \
+	"</thinkitemcontent></thinkitem>"
+
+static void r33_markdown_beside_a_content_becomes_a_note(void **state)
+{
+	(void)state;
+	BECOMES("<content>A</content><custommarkdown>B &lt;b&gt; \"</custommarkdown>",
+		"<content>A</content>" NOTE("B &lt;b&gt; &quot;"));
+	BECOMES("<custommarkdown>B &amp;</custommarkdown><content>A</content>",
+		CARD("B &amp;") NOTE("B &amp;") "<content>A</content>");
+	BECOMES("<custommarkdown>B</custommarkdown><custommarkdown>C</custommarkdown>",
+		CARD("B") NOTE("C"));
+	BECOMES("<custommarkdown>B</custommarkdown><custommarkdown>C</custommarkdown><content>A</"
+		"content><content>D</content>",
+		CARD("B") NOTE("C") NOTE("B") "<content>A</content><content>D</content>");
+	BECOMES("{\"component\":{}}<custommarkdown>B", "{\"component\":{}}" NOTE("B"));
+	BECOMES("<context>[]</context><custommarkdown>B</custommarkdown>",
+		"<context>[]</context>" CARD("B"));
+	CUT("<content>A</content><custommarkdown>B", "<content>A</content>" NOTE("B"));
+}
+
+/* What the client shows: the notes, and of the contents the last. */
+static bool is_shown(struct slice answer, const char *word)
+{
+	const char *last = NULL, *at = answer.ptr, *found;
+
+	while ((at = strstr(at, "<content")))
+		last = at++;
+	for (at = answer.ptr; (found = strstr(at, word)); at = found + 1) {
+		const char *next = strchr(found, '<');
+
+		if (found > last || (next && strncmp(next, "</thinkitemcontent>", 19) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* Elements in any order: all markdown is shown, and the upstream's last content; however it comes.
+ */
+static void r33_whatever_comes_in_whatever_order_is_seen(void **state)
+{
+	enum { CONTENT, MARKDOWN, OTHERS = 5 };
+	static const char *const elements[][2] = {
+		[CONTENT] = { "<content>", "</content>" },
+		[MARKDOWN] = { "<custommarkdown>", "</custommarkdown>" },
+		{ "<thinkitem ephemeral=\"true\"><thinkitemtitle>",
+		  "</thinkitemtitle></thinkitem>" },
+		{ "<context>[", "]</context>" },
+		{ "<!--", "-->" },
+	};
+	struct buffer text, whole;
+
+	(void)state;
+	srandom(33);
+	buffer_init(&text, 1 << 16);
+	buffer_init(&whole, 1 << 20);
+	for (int round = 0; round < 300; round++) {
+		char words[8][24], *content = NULL;
+		bool is_markdown[8] = { false };
+		int count = 1 + (int)(random() % 6);
+
+		buffer_reset(&text);
+		for (int i = 0; i < count; i++) {
+			int kind = (int)(random() % OTHERS);
+
+			snprintf(words[i], sizeof words[i], "word%dend", i);
+			is_markdown[i] = kind == MARKDOWN;
+			content = kind == CONTENT ? words[i] : content;
+			buffer_appendf(&text, "%s%s%s", elements[kind][0], words[i],
+				       elements[kind][1]);
+		}
+		stream(buffer_slice(&text), text.len, 1, true, &whole);
+		for (int i = 0; i < count; i++)
+			assert_true(!is_markdown[i] || is_shown(buffer_slice(&whole), words[i]));
+		assert_true(!content || is_shown(buffer_slice(&whole), content));
+		check(buffer_slice(&text), buffer_slice(&whole), true);
+	}
+	buffer_done(&text);
+	buffer_done(&whole);
+}
+
 static void a_cut_answer_is_not_closed(void **state)
 {
 	static const char open[] = CARD("");
@@ -259,6 +341,8 @@ int main(void)
 		cmocka_unit_test(plain_text_becomes_a_card),
 		cmocka_unit_test(c1_text_of_any_kind_passes),
 		cmocka_unit_test(custom_markdown_becomes_a_card),
+		cmocka_unit_test(r33_markdown_beside_a_content_becomes_a_note),
+		cmocka_unit_test(r33_whatever_comes_in_whatever_order_is_seen),
 		cmocka_unit_test(a_cut_answer_is_not_closed),
 		cmocka_unit_test(what_is_no_utf8_becomes_replacements),
 		cmocka_unit_test(a_long_blank_beginning_is_text),
