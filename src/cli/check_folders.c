@@ -91,7 +91,7 @@ int check_state(const struct config *config)
 			check_say(CHECK_OK, what, "%s can be written", path);
 		return code;
 	}
-	if (strcmp(path, UNIT_STATE_DIR) != 0)
+	if (strcmp(path, UNIT_STATE_DIR) != 0 || access(path, F_OK) == 0)
 		return check_folder_to_be(what, setting, path);
 	check_say(CHECK_OK, what, "%s is not there yet; c1d.service makes it", path);
 	return EXIT_OK;

@@ -95,33 +95,27 @@ static int ask(const struct config *config, const char *path, const char *body)
 	return status;
 }
 
+#define REFUSED "the C1 API refuses THESYS_API_KEY; make a new one"
+#define NO_CHAT                                                                                    \
+	"there is no chat at this address; mend THESYS_BASE_URL, to which /chat/completions is "   \
+	"appended"
+#define UNPROVED                                                                                   \
+	"the address is good; it has no list of models, so the key is not proved: it was not "     \
+	"refused"
+
 static const struct verdict_of {
 	int status;
 	enum verdict verdict;
 	const char *what, *words;
 	int code;
 } verdicts[] = {
-	{ 401, CHECK_FAIL, "key", "the C1 API refuses THESYS_API_KEY (401); make a new one",
-	  EXIT_CONFIG },
-	{ 403, CHECK_FAIL, "key", "the C1 API refuses THESYS_API_KEY (403); make a new one",
-	  EXIT_CONFIG },
-	{ 404, CHECK_FAIL, "C1 API",
-	  "there is no chat at this address (404); mend THESYS_BASE_URL, which "
-	  "/chat/completions is appended to",
-	  EXIT_CONFIG },
-	{ 405, CHECK_FAIL, "C1 API",
-	  "there is no chat at this address (405); mend THESYS_BASE_URL, which "
-	  "/chat/completions is appended to",
-	  EXIT_CONFIG },
-	{ 400, CHECK_WARN, "key",
-	  "the address is good and has no list of models, so the key is not proved: it was not "
-	  "refused",
-	  EXIT_OK },
-	{ 422, CHECK_WARN, "key",
-	  "the address is good and has no list of models, so the key is not proved: it was not "
-	  "refused",
-	  EXIT_OK },
-	{ 429, CHECK_WARN, "key", "the C1 API takes it but is over its limit (429)", EXIT_OK },
+	{ 401, CHECK_FAIL, "key", REFUSED, EXIT_CONFIG },
+	{ 403, CHECK_FAIL, "key", REFUSED, EXIT_CONFIG },
+	{ 404, CHECK_FAIL, "C1 API", NO_CHAT, EXIT_CONFIG },
+	{ 405, CHECK_FAIL, "C1 API", NO_CHAT, EXIT_CONFIG },
+	{ 400, CHECK_WARN, "key", UNPROVED, EXIT_OK },
+	{ 422, CHECK_WARN, "key", UNPROVED, EXIT_OK },
+	{ 429, CHECK_WARN, "key", "the C1 API takes it but is over its limit for now", EXIT_OK },
 };
 
 static int tell(int status)
@@ -131,7 +125,7 @@ static int tell(int status)
 
 		if (known->status != status)
 			continue;
-		check_say(known->verdict, known->what, "%s", known->words);
+		check_say(known->verdict, known->what, "%s (%d)", known->words, status);
 		return known->code;
 	}
 	check_say(CHECK_FAIL, "C1 API",
