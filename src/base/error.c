@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define RETRY_AFTER_S 1 /* after a 503, unless whoever sets the error knows better */
+
 static const struct {
 	int status;
 	const char *word, *title;
@@ -22,6 +24,7 @@ static void fill(struct error *err, enum error_code code, const char *format, va
 {
 	memset(err, 0, sizeof *err);
 	err->code = code;
+	err->retry_after_s = codes[code].status == 503 ? RETRY_AFTER_S : 0;
 	vsnprintf(err->detail, sizeof err->detail, format, ap);
 }
 

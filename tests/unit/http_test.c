@@ -180,6 +180,23 @@ static void every_code_has_a_word_that_leads_back(void **state)
 	assert_int_equal(error_of_word("no such word"), ERROR_INTERNAL);
 }
 
+/* A 503 without Retry-After leaves a client alone with its question. */
+static void whatever_is_503_says_when_to_try_again(void **state)
+{
+	struct response response;
+
+	(void)state;
+	for (int code = 0; code < ERROR_CODE_COUNT; code++) {
+		if (error_status((enum error_code)code) != 503)
+			continue;
+		response_init(&response);
+		error_set(&err, (enum error_code)code, "Something.");
+		problem_response(&err, "0123", &response);
+		assert_non_null(strstr(response.headers.data, "Retry-After: 1\r\n"));
+		response_done(&response);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -191,6 +208,7 @@ int main(void)
 		TEST(headers_take_no_control_character),
 		TEST(a_problem_says_what_and_where),
 		TEST(every_code_has_a_word_that_leads_back),
+		TEST(whatever_is_503_says_when_to_try_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
