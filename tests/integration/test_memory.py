@@ -9,7 +9,7 @@ import pytest
 
 import fcgi
 from api import make, problem, wait_at_gate
-from house import Stream, in_parallel, wait_for
+from house import Stream, Upstream, in_parallel, wait_for
 
 MIB = 1 << 20
 
@@ -157,6 +157,31 @@ def test_r11_a_page_of_nothing_that_is_shown_is_an_empty_one(small):
     thread = make(small)["id"]
     put_message(small, thread, "{}", "tool")
     assert small.messages(thread, "?as=c1") == []
+
+
+@pytest.mark.parametrize("kind", ["plain", "tls"])
+def test_r11_the_prompt_of_a_silent_run_is_let_go(new_site, upstream, scratch, kind):
+    """The C1 API has the whole conversation and thinks; what was sent to it is held by nobody any more."""
+    if kind == "tls":  # HTTP/2
+        folder = scratch / ("tls-" + uuid.uuid4().hex[:12])
+        folder.mkdir()
+        upstream = Upstream(folder, "--tls-self", str(folder))
+        site = new_site({"THESYS_CA_FILE": str(folder / "ca.pem")}, upstream=upstream, workers=1)
+    else:
+        site = new_site(workers=1)
+    gate, thread = uuid.uuid4().hex, make(site)["id"]
+    put_message(site, thread, "long " * 40000)
+    stream = site.stream({"thread_id": thread, "message": f"fault:gate={gate}@40 {gate}"})
+    stream.read_until(b"thesys")
+    wait_at_gate(site, gate)
+    assert len(site.upstream.requests()[-1]["body"]["messages"][-2]["content"]) == 200000
+    wait_for(lambda: figure(site, "c1d_memory_lent_bytes") == 0, "the prompt is given back")
+    assert figure(site, "c1d_runs_in_flight") == 1
+    upstream.open_gate(gate)
+    assert stream.read_all().endswith(b"</content>")
+    stream.close()
+    if kind == "tls":
+        upstream.stop()
 
 
 # --- numbers of metadata ---

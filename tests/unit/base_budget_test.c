@@ -123,6 +123,19 @@ static void r11_a_buffer_holds_what_it_drew_wherever_it_is_moved(void **state)
 	assert_int_equal(lent, 0);
 }
 
+static void r11_a_buffer_that_shrinks_gives_back(void **state)
+{
+	struct buffer buffer;
+
+	(void)state;
+	buffer_init(&buffer, MIB);
+	buffer.loan = hasty();
+	assert_non_null(buffer_reserve(&buffer, MIB / 2));
+	buffer_shrink(&buffer, 1024);
+	assert_int_equal(lent, 0);
+	buffer_done(&buffer);
+}
+
 static void r11_an_arena_draws_the_sum_of_its_blocks(void **state)
 {
 	struct arena arena;
@@ -151,6 +164,7 @@ int main(void)
 		TEST(r11_more_than_there_is_at_all_is_refused_at_once),
 		TEST(r11_growth_waits_for_others_to_give_back),
 		TEST(r11_a_buffer_holds_what_it_drew_wherever_it_is_moved),
+		TEST(r11_a_buffer_that_shrinks_gives_back),
 		TEST(r11_an_arena_draws_the_sum_of_its_blocks),
 	};
 
