@@ -80,6 +80,10 @@ struct spool *spool_create(struct spool_dir *dir, const struct spool_record *rec
 /* To read another's, live or kept. ERROR_NOT_FOUND: there is surely none; ERROR_OVERLOADED: it
  * cannot be told now; ERROR_CORRUPT. */
 struct spool *spool_open(struct spool_dir *dir, const char *run_id, struct error *err);
+/* An answer that is over, in a file of this folder that has no name and goes with the reference.
+ * ERROR_SPOOL. */
+struct spool *spool_unnamed(const char *path, const struct spool_record *record, struct slice text,
+			    struct error *err);
 struct spool *spool_ref(struct spool *spool);
 void spool_unref(struct spool *spool); /* NULL is fine; the last one closes the file */
 

@@ -196,9 +196,10 @@ static bool replay(struct call *call, const struct stream_options *options, cons
 	record.usage = usage_of(answer->usage);
 	stream_headers(call->response, options, answer->run_id, turn->thread_id, turn->response_id);
 	response_header(call->response, "Idempotency-Replayed", SLICE("true"));
-	call->response->body.max = answer->content.len * 7 + 65536;
-	stream_whole(options, &record, answer->content, &call->response->body);
-	return answer_done(call, err);
+	call->response->stream =
+		stream_ticket_replay(call->api->config->spool_path, options, &record,
+				     answer->content, buffer_slice(&call->response->headers), err);
+	return call->response->stream != NULL;
 }
 
 static bool follow(struct call *call, const struct stream_options *options, struct turn *turn,

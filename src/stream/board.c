@@ -14,6 +14,7 @@
 #include "stream/board.h"
 
 #include "base/clock.h"
+#include "base/table.h"
 #include <string.h>
 
 #define IDENTITY_SIZE offsetof(struct board_entry, state)
@@ -99,15 +100,6 @@ _Atomic int64_t *board_spool_bytes(struct board *board)
 	return board ? &board->spool_bytes : NULL;
 }
 
-static uint64_t hash_of(const char *text) /* FNV-1a */
-{
-	uint64_t sum = 14695981039346656037u;
-
-	for (; *text; text++)
-		sum = (sum ^ (unsigned char)*text) * 1099511628211u;
-	return sum;
-}
-
 static uint32_t top_of(const struct board *board)
 {
 	return board ? atomic_load(&board->top) : 0;
@@ -169,7 +161,7 @@ struct place {
 
 static bool find(const struct board *board, const char *run_id, struct place *out)
 {
-	uint64_t hash = hash_of(run_id);
+	uint64_t hash = table_hash_text(run_id);
 	uint32_t top = top_of(board);
 
 	for (out->at = 0; out->at < top; out->at++)
@@ -222,9 +214,9 @@ bool board_add(struct board *board, int slot, const struct board_entry *entry, s
 	atomic_store(&cell->claim, claim_of(generation_of(head), CLAIM_NOBODY));
 	atomic_store(&cell->unfollowed_ms, clock_mono_ms());
 	write_identity(cell, entry);
-	atomic_store(&board->runs[at], hash_of(entry->run_id));
-	atomic_store(&board->threads[at], hash_of(entry->thread_id));
-	atomic_store(&board->users[at], hash_of(entry->user_key));
+	atomic_store(&board->runs[at], table_hash_text(entry->run_id));
+	atomic_store(&board->threads[at], table_hash_text(entry->thread_id));
+	atomic_store(&board->users[at], table_hash_text(entry->user_key));
 	atomic_store(&board->heads[at],
 		     head_of(generation_of(head), slot, PHASE_LIVE + entry->state));
 	return true;
@@ -356,7 +348,7 @@ bool board_find(const struct board *board, const char *run_id, struct board_entr
 size_t board_of_thread(const struct board *board, const char *thread_id,
 		       struct board_entry *entries, size_t max)
 {
-	uint64_t hash = hash_of(thread_id), head;
+	uint64_t hash = table_hash_text(thread_id), head;
 	uint32_t top = top_of(board);
 	struct board_entry entry;
 	size_t count = 0;
@@ -389,7 +381,7 @@ static void put_by_age(struct board_entry *entries, size_t held, size_t max,
 size_t board_unattended(const struct board *board, const char *user_key, int64_t before_ms,
 			struct board_entry *entries, size_t max)
 {
-	uint64_t hash = hash_of(user_key), head;
+	uint64_t hash = table_hash_text(user_key), head;
 	uint32_t top = top_of(board);
 	struct board_entry entry;
 	size_t count = 0;

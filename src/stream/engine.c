@@ -4,100 +4,133 @@
  * round's end: one append, one record a follower. (A timer instead of the round's end was measured:
  * it saves nothing and costs its delay.)
  */
-#include "engine_room.h"
+#include "stream/engine.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/table.h"
+#include "follower.h"
+#include "notices.h"
+#include "run.h"
+#include "source_file.h"
+#include "source_upstream.h"
+#include "ticket.h"
+#include <pthread.h>
 #include <stdlib.h>
 
-#define TICK_MS 50 /* the grain of every deadline here */
+#define FILE_LOOK_MS 2000 /* how often a file of another worker is looked at unasked */
+#define FILE_PATIENCE_MS                                                                           \
+	10000 /* with one that nobody owns: the pool adopts it within two seconds */
+#define FOLLOWERS_A_RUN 64
+#define FOLLOWERS_LEAST 64 /* that a worker carries besides each run's first */
+
+struct engine {
+	const struct config *config;
+	struct shm_slot *slot;
+	struct engine_hooks hooks;
+	struct loop *loop;
+	struct net_multi *multi;
+	struct notices *notices; /* from engine_start on */
+	struct runs runs;
+	struct table by_id; /* runs that others may join */
+	struct followers followers;
+	struct upstream upstream;
+	struct files files;
+	pthread_t thread;
+	atomic_bool over;         /* its loop has ended */
+	_Atomic int64_t round_ms; /* when it last went round */
+	int64_t asked_ms;         /* when it was first asked to, since then; the main thread's */
+	bool started;
+	bool stopping;
+	struct loop_timer stop; /* the deadline of what still runs */
+	atomic_long run_count;  /* any thread */
+	pthread_mutex_t lock;   /* guards the commands */
+	struct command *first, **last;
+};
 
 /* --- the runs of this engine --- */
 
-static unsigned bucket_of(const char *id)
+static bool has_id(const void *run, const void *id)
 {
-	unsigned sum = 2166136261u;
-
-	for (; *id; id++)
-		sum = (sum ^ (unsigned char)*id) * 16777619u;
-	return sum % RUN_BUCKETS;
+	return strcmp(run_id(run), id) == 0;
 }
 
-struct run *engine_find_run(const struct engine *engine, const char *id)
+/* NULL: not one of ours. */
+static struct run *find_run(const struct engine *engine, const char *id)
 {
-	struct run *run = engine->buckets[bucket_of(id)];
-
-	while (run && strcmp(run_id(run), id) != 0)
-		run = run->next_in_bucket;
-	return run;
+	return table_find(&engine->by_id, table_hash_text(id), has_id, id);
 }
 
-static void add_run(struct engine *engine, struct run *run)
+static void on_run_ended(void *ctx, struct spool *spool)
 {
-	struct run **bucket = &engine->buckets[bucket_of(run_id(run))];
+	struct engine *engine = ctx;
 
-	run->next_in_bucket = *bucket;
-	*bucket = run;
-	run->next = engine->runs;
-	if (run->next)
-		run->next->prev = run;
-	engine->runs = run;
+	engine->hooks.ended(engine->hooks.ctx, spool);
 }
 
-static void forget_dirty(struct engine *engine, struct run *run)
+static void on_run_gone(void *ctx, struct run *run)
 {
-	struct run **at = &engine->dirty;
+	struct engine *engine = ctx;
 
-	while (*at && *at != run)
-		at = &(*at)->next_dirty;
-	if (*at)
-		*at = run->next_dirty;
+	table_remove(&engine->by_id, table_hash_text(run_id(run)), run);
+	if (!run_is_ours(run))
+		return;
+	atomic_fetch_sub(&engine->run_count, 1);
+	if (engine->slot)
+		atomic_fetch_sub(&engine->slot->runs, 1);
 }
 
-void engine_forget_run(struct engine *engine, struct run *run)
+static void on_ask_stop(void *ctx, const char *id)
 {
-	struct run **at = &engine->buckets[bucket_of(run_id(run))];
+	notices_ask_stop(((struct engine *)ctx)->notices, id);
+}
 
-	if (run->is_dirty)
-		forget_dirty(engine, run);
-	while (*at != run)
-		at = &(*at)->next_in_bucket;
-	*at = run->next_in_bucket;
-	if (run->prev)
-		run->prev->next = run->next;
-	else
-		engine->runs = run->next;
-	if (run->next)
-		run->next->prev = run->prev;
-	if (!run->is_view) {
-		atomic_fetch_sub(&engine->run_count, 1);
-		if (engine->slot)
-			atomic_fetch_sub(&engine->slot->runs, 1);
-	}
-	run_free(run);
+/* Somebody wishes a run stopped; every engine hears of it, its owner obeys. */
+static void on_stop_wish(void *ctx, const char *id)
+{
+	struct engine *engine = ctx;
+	struct run *run = find_run(engine, id);
+
+	if (!run || !run_is_ours(run))
+		return;
+	notices_take_stop(engine->notices, id);
+	run_halt(run);
 }
 
 /* --- what others ask for --- */
 
-/* The run of a ticket: a new one, the one that is known already, or a view of another's. NULL: no
- * memory. */
-static struct run *run_of_ticket(struct engine *engine, struct stream_ticket *ticket)
+static struct run *begin_run(struct engine *engine, struct run_start *start)
 {
-	struct run *run;
+	struct run *run = run_ours(&engine->runs, start);
+	bool is_listed;
 
-	if (ticket->start.spool) {
-		run = run_begin(engine, &ticket->start);
-	} else if ((run = engine_find_run(engine, stream_ticket_run(ticket)))) {
-		spool_unref(ticket->followed);
-		return run;
-	} else {
-		run = view_begin(engine, ticket->followed);
-	}
-	if (run)
-		add_run(engine, run);
+	if (!run)
+		return NULL;
+	is_listed = table_add(&engine->by_id, table_hash_text(run_id(run)), run);
+	run_take(run,
+		 is_listed ? source_upstream(&engine->upstream, run_id(run), &start->body) : NULL);
+	buffer_done(&start->body); /* what was not taken */
 	/* The wish may have come while the turn was on its way here. */
-	if (run && ticket->start.spool && notices_stop_asked(engine, run_id(run)))
-		run_finish(run, STATUS_STOPPED, NULL);
+	if (notices_take_stop(engine->notices, run_id(run)))
+		run_halt(run);
+	return run;
+}
+
+/* The one that is carried already, or another's seen through its file. */
+static struct run *see_run(struct engine *engine, struct stream_ticket *ticket)
+{
+	struct run *run = ticket->is_replay ? NULL : find_run(engine, stream_ticket_run(ticket));
+	struct spool *spool = ticket->followed;
+
+	if (run) {
+		spool_unref(spool);
+		return run;
+	}
+	if (!(run = run_seen(&engine->runs, spool)))
+		return NULL;
+	if (!ticket->is_replay)
+		table_add(&engine->by_id, table_hash_text(run_id(run)), run);
+	run_take(run, source_file(&engine->files, spool));
 	return run;
 }
 
@@ -118,19 +151,39 @@ static void refuse_ticket(struct engine *engine, struct stream_ticket *ticket, s
 	stream_ticket_drop(ticket, &engine->hooks);
 }
 
+static const struct error *why_not_follow(const struct engine *engine, const struct run *run)
+{
+	static const struct error many = {
+		.code = ERROR_OVERLOADED,
+		.retry_after_s = 5,
+		.detail = "This answer is being read by too many at once; try again later."
+	};
+	static const struct error busy = { .code = ERROR_OVERLOADED,
+					   .retry_after_s = 1,
+					   .detail = "Too many answers are being read; try again "
+						     "in a moment." };
+
+	if (run_readers(run) >= FOLLOWERS_A_RUN)
+		return &many;
+	return engine_may_follow(engine, NULL) ? NULL : &busy;
+}
+
 static void do_ticket(struct engine *engine, struct stream_ticket *ticket, struct sink *sink)
 {
-	struct run *run = sink ? run_of_ticket(engine, ticket) : NULL;
+	bool is_new = ticket->start.spool != NULL;
+	struct run *run = NULL;
 
+	if (sink)
+		run = is_new ? begin_run(engine, &ticket->start) : see_run(engine, ticket);
 	if (!run) {
 		refuse_ticket(engine, ticket, sink);
 		return;
 	}
-	follower_join(ticket->follower, run, sink);
-	free(ticket);
-	run_pump(run);
-	if (engine->tick.due_ms == 0)
-		loop_set_timer(engine->loop, &engine->tick, loop_now_ms(engine->loop) + TICK_MS);
+	follower_join(ticket->follower, &engine->followers, run, sink,
+		      is_new ? NULL : why_not_follow(engine, run));
+	ticket_free(ticket);
+	if (engine->runs.is_cut)
+		runs_cut(&engine->runs);
 }
 
 static void do_command(struct engine *engine, struct command *command)
@@ -142,13 +195,12 @@ static void do_command(struct engine *engine, struct command *command)
 		do_ticket(engine, command->ticket, command->sink);
 		return; /* the command lies in the ticket */
 	case COMMAND_SAVED:
-		if ((run = engine_find_run(engine, command->run_id)))
+		if ((run = find_run(engine, command->run_id)))
 			run_saved(run);
 		break;
 	case COMMAND_STOP:
-		engine->stop_at_ms = command->deadline_ms;
-		if (engine->tick.due_ms == 0)
-			loop_set_timer(engine->loop, &engine->tick, loop_now_ms(engine->loop));
+		engine->stopping = true;
+		loop_set_timer(engine->loop, &engine->stop, command->deadline_ms);
 		break;
 	}
 	free(command);
@@ -182,37 +234,45 @@ static void leave_command(struct engine *engine, struct command *command)
 
 /* --- time --- */
 
-static void on_tick(struct loop_timer *timer)
+static void on_stop_time(struct loop_timer *timer)
 {
 	struct engine *engine = timer->owner;
-	int64_t now_ms = loop_now_ms(engine->loop);
-	struct run *next;
 
-	if (engine->stop_at_ms && now_ms >= engine->stop_at_ms)
-		engine->cut_off = true;
-	for (struct run *run = engine->runs; run; run = next) {
-		next = run->next;
-		run_tick(run, now_ms);
-	}
-	if (engine->runs)
-		loop_set_timer(engine->loop, timer, now_ms + TICK_MS);
-	else if (engine->stop_at_ms)
-		loop_stop(engine->loop);
+	engine->followers.is_cut = true;
+	runs_cut(&engine->runs);
 }
 
 static void on_round(void *ctx)
 {
 	struct engine *engine = ctx;
-	struct run *run;
 
 	atomic_store(&engine->round_ms, loop_now_ms(engine->loop));
-	while ((run = engine->dirty)) {
-		engine->dirty = run->next_dirty;
-		run_flush(run);
-	}
+	runs_flush(&engine->runs);
+	followers_round(&engine->followers);
+	if (engine->stopping && !engine->runs.all)
+		loop_stop(engine->loop);
 }
 
 /* --- life --- */
+
+static void set_up(struct engine *engine, const struct config *config, struct shm *shm,
+		   struct shm_slot *slot)
+{
+	static const struct run_calls calls = { on_run_ended, on_run_gone, on_ask_stop };
+
+	engine->config = config;
+	engine->slot = slot;
+	engine->last = &engine->first;
+	engine->stop = (struct loop_timer){ .fire = on_stop_time, .owner = engine };
+	engine->runs = (struct runs){ .config = config,
+				      .board = board_of(shm),
+				      .slot = board_slot(shm, slot),
+				      .calls = calls,
+				      .ctx = engine };
+	engine->upstream = (struct upstream){ .config = config, .shm = shm };
+	engine->files = (struct files){ .look_ms = FILE_LOOK_MS, .patience_ms = FILE_PATIENCE_MS };
+	pthread_mutex_init(&engine->lock, NULL);
+}
 
 struct engine *engine_open(const struct config *config, struct shm *shm, struct shm_slot *slot,
 			   struct error *err)
@@ -223,16 +283,7 @@ struct engine *engine_open(const struct config *config, struct shm *shm, struct 
 		error_set(err, ERROR_INTERNAL, "No memory for the engine.");
 		return NULL;
 	}
-	engine->config = config;
-	engine->shm = shm;
-	engine->slot = slot;
-	engine->board = board_of(shm);
-	engine->board_slot = board_slot(shm, slot);
-	engine->inotify = engine->stop_folder = -1;
-	engine->last = &engine->first;
-	engine->tick = (struct loop_timer){ .fire = on_tick, .owner = engine };
-	pthread_mutex_init(&engine->lock, NULL);
-	buffer_init(&engine->scratch, SINK_CHUNK_MAX);
+	set_up(engine, config, shm, slot);
 	if (net_init(err))
 		engine->loop = loop_open(err);
 	if (engine->loop)
@@ -241,6 +292,9 @@ struct engine *engine_open(const struct config *config, struct shm *shm, struct 
 		engine_free(engine);
 		return NULL;
 	}
+	engine->runs.loop = engine->upstream.loop = engine->files.loop = engine->loop;
+	engine->upstream.multi = engine->multi;
+	followers_init(&engine->followers, engine->loop, config, slot);
 	loop_wake(engine->loop, on_wake, engine);
 	loop_after_round(engine->loop, on_round, engine);
 	return engine;
@@ -258,8 +312,11 @@ static void *engine_thread(void *arg)
 bool engine_start(struct engine *engine, const struct engine_hooks *hooks, struct error *err)
 {
 	engine->hooks = *hooks;
-	if (!notices_open(engine, err))
+	engine->notices =
+		notices_open(engine->loop, engine->config->spool_path, on_stop_wish, engine, err);
+	if (!engine->notices)
 		return false;
+	engine->files.notices = engine->notices;
 	if (pthread_create(&engine->thread, NULL, engine_thread, engine) != 0)
 		return error_set(err, ERROR_INTERNAL, "The engine's thread could not be started.");
 	engine->started = true;
@@ -311,23 +368,26 @@ void engine_free(struct engine *engine)
 		next = command->next; /* only words on runs that are over can be left */
 		free(command);
 	}
-	notices_close(engine);
+	notices_close(engine->notices);
 	net_multi_free(engine->multi);
+	followers_done(&engine->followers);
 	loop_free(engine->loop);
 	net_done();
-	buffer_done(&engine->scratch);
+	table_done(&engine->by_id);
 	pthread_mutex_destroy(&engine->lock);
 	free(engine);
 }
 
+/* --- any thread --- */
+
 struct board *engine_board(const struct engine *engine)
 {
-	return engine->board;
+	return engine->runs.board;
 }
 
 int engine_board_slot(const struct engine *engine)
 {
-	return engine->board_slot;
+	return engine->runs.slot;
 }
 
 bool engine_take_room(struct engine *engine, struct error *err)
@@ -347,6 +407,20 @@ void engine_give_room(struct engine *engine)
 	atomic_fetch_sub(&engine->run_count, 1);
 }
 
+bool engine_may_follow(const struct engine *engine, struct error *err)
+{
+	long besides = engine->config->runs_max / 2;
+
+	if (besides < FOLLOWERS_LEAST)
+		besides = FOLLOWERS_LEAST;
+	if (atomic_load(&engine->followers.count) < atomic_load(&engine->run_count) + besides)
+		return true;
+	error_set(err, ERROR_OVERLOADED, "Too many answers are being read; try again in a moment.");
+	if (err)
+		err->retry_after_s = 1;
+	return false;
+}
+
 void engine_hand_over(struct engine *engine, struct stream_ticket *ticket, struct sink *sink)
 {
 	/* Here and not when it is taken on: between the two it would be nobody's load. */
@@ -364,7 +438,7 @@ void engine_saved(struct engine *engine, const char *id)
 	size_t len = strlen(id);
 
 	if (!command || len > ID_MAX) {
-		free(command); /* the tick's deadline closes the bodies then */
+		free(command); /* the run's deadline closes the bodies then */
 		return;
 	}
 	command->kind = COMMAND_SAVED;

@@ -1,21 +1,326 @@
-/*
- * follower: one client of a run. It has an offset of its own and takes what the run has beyond it:
- * from memory when it keeps up, from the spool when it fell behind. A sink that keeps a rest pauses
- * the follower, never the run.
- */
-#include "engine_room.h"
+/* follower: see follower.h. */
+#include "follower.h"
 
-#include "base/log.h"
 #include "base/metrics.h"
-#include "base/utf8.h"
 #include "framing.h"
 #include "http/problem.h"
 #include "llm/c1.h"
 #include <stdlib.h>
 
-/* An ended answer's follower that takes nothing for so long is given up. */
+/* One of an answer that is over that takes nothing for so long is given up. */
 #define LINGER_MS      (15 * 60 * 1000)
 #define LINGER_STOP_MS 3000 /* while the worker stops */
+
+struct follower {
+	struct run_reader reader; /* first */
+	struct followers *all;
+	struct run *run;
+	struct follower *next_gone;
+	struct sink *sink;
+	struct loop_watch watch;
+	struct loop_timer timer; /* a sign of life, the end of patience, or the next round */
+	struct stream_options options;
+	struct buffer headers; /* of the success; dropped once begun */
+	const struct error *refusal;
+	int64_t offset; /* next byte of the answer it is to get */
+	int64_t sent;   /* body bytes, framing included */
+	int64_t taken_ms, last_sent_ms, first_byte_ms;
+	bool begun;   /* the head is out: the status is spent */
+	bool blocked; /* the sink keeps a rest */
+	bool hungry;  /* its share of this round is used up */
+	bool starved; /* and it got nothing of it */
+	bool ending;  /* the tail is with the sink: only the end is left */
+	bool ended;   /* the end is with the sink too */
+	bool gone;    /* to be freed at the end of the round */
+	int status;
+};
+
+/* --- leaving --- */
+
+/* The one way out: the sink is closed and its access line written. */
+static void depart(struct follower *f, const char *outcome)
+{
+	struct followers *all = f->all;
+	struct sink_summary summary = {
+		.status = f->begun ? f->status : 499,
+		.bytes = f->sent,
+		.first_byte_ms = f->first_byte_ms < 0 ? -1 : f->first_byte_ms - f->taken_ms,
+		.outcome = outcome,
+		.run_id = run_id(f->run),
+	};
+
+	loop_forget(all->loop, &f->watch);
+	loop_clear_timer(all->loop, &f->timer);
+	metrics_add(M_STREAM_BYTES, 0, 0, (uint64_t)f->sent);
+	f->sink->ops->close(f->sink, &summary);
+	f->gone = true;
+	f->next_gone = all->gone;
+	all->gone = f;
+	atomic_fetch_sub(&all->count, 1);
+	if (all->slot)
+		atomic_fetch_sub(&all->slot->followers, 1);
+	run_leave(f->run, &f->reader);
+}
+
+static void client_gone(struct follower *f)
+{
+	metrics_add(M_CLIENTS_GONE, 0, 0, 1);
+	depart(f, "client_gone");
+}
+
+/* --- time --- */
+
+static int64_t beat_ms(const struct follower *f)
+{
+	return f->options.format == STREAM_SSE ? f->all->config->heartbeat_ms
+					       : f->options.keepalive_ms;
+}
+
+static bool is_over(const struct follower *f)
+{
+	return f->refusal || run_is_over(f->run);
+}
+
+static int64_t given_up_ms(const struct follower *f)
+{
+	int64_t since_ms = f->refusal ? f->taken_ms : run_ended_ms(f->run);
+
+	return since_ms + (f->all->is_cut || f->refusal ? LINGER_STOP_MS : LINGER_MS);
+}
+
+/* When it is to be looked at again. Sending moves no timer: one that fires too early is set anew.
+ */
+static void set_timer(struct follower *f)
+{
+	int64_t due_ms = 0;
+
+	if (f->gone)
+		return;
+	if (f->hungry)
+		due_ms = loop_now_ms(f->all->loop) + !f->starved; /* who got nothing comes first */
+	else if (is_over(f))
+		due_ms = given_up_ms(f);
+	else if (beat_ms(f) > 0)
+		due_ms = f->last_sent_ms + beat_ms(f);
+	if (due_ms > 0)
+		loop_set_timer(f->all->loop, &f->timer, due_ms);
+	else
+		loop_clear_timer(f->all->loop, &f->timer);
+}
+
+/* --- sending --- */
+
+/* What a call of the sink said. false: the follower is gone, or waits for room. */
+static bool went_on(struct follower *f, enum sink_result result)
+{
+	if (result == SINK_GONE) {
+		client_gone(f);
+		return false;
+	}
+	f->blocked = result == SINK_BLOCKED;
+	loop_watch(f->all->loop, &f->watch, f->watch.fd, EPOLLRDHUP | (f->blocked ? EPOLLOUT : 0));
+	return !f->blocked;
+}
+
+static bool send_bytes(struct follower *f, struct slice bytes)
+{
+	int64_t now_ms = loop_now_ms(f->all->loop);
+
+	f->sent += (int64_t)bytes.len;
+	f->last_sent_ms = now_ms;
+	if (f->first_byte_ms < 0)
+		f->first_byte_ms = now_ms;
+	return went_on(f, f->sink->ops->send(f->sink, bytes));
+}
+
+/* The head of a success; an SSE stream then says which run it is. */
+static bool begin(struct follower *f)
+{
+	struct buffer *scratch = &f->all->scratch;
+
+	if (f->begun)
+		return true;
+	f->begun = true;
+	f->sink->ops->begin(f->sink, f->status, buffer_slice(&f->headers));
+	buffer_done(&f->headers);
+	if (f->options.format == STREAM_RAW)
+		return true;
+	buffer_reset(scratch);
+	framing_sse_run(run_record(f->run), scratch);
+	return send_bytes(f, buffer_slice(scratch));
+}
+
+static bool send_piece(struct follower *f, struct slice piece)
+{
+	struct buffer *scratch = &f->all->scratch;
+
+	f->offset += (int64_t)piece.len;
+	if (f->options.format == STREAM_RAW)
+		return send_bytes(f, piece);
+	buffer_reset(scratch);
+	framing_sse_delta(run_record(f->run), f->offset, piece, scratch);
+	return send_bytes(f, buffer_slice(scratch));
+}
+
+/* --- the end --- */
+
+static void finish_body(struct follower *f)
+{
+	enum sink_result result = f->ended ? SINK_DONE : f->sink->ops->end(f->sink);
+
+	f->ended = true;
+	if (went_on(f, result))
+		depart(f, f->refusal ? "refused" : message_status_text(run_status(f->run)));
+}
+
+/* Nothing was sent and nothing will come: a plain status with a problem body. */
+static void end_with_problem(struct follower *f, const struct error *error)
+{
+	struct response response;
+
+	response_init(&response);
+	buffer_append(&response.headers,
+		      (struct slice){ f->headers.data, f->options.headers_kept });
+	response_keep(&response);
+	problem_response(error, f->options.request_id, &response);
+	f->begun = f->ending = true;
+	f->status = response.status;
+	f->sink->ops->begin(f->sink, response.status, buffer_slice(&response.headers));
+	if (send_bytes(f, buffer_slice(&response.body)))
+		finish_body(f);
+	response_done(&response);
+}
+
+/* What follows the last delta, by format. It is sent as one piece; the body's end waits until it is
+ * out. */
+static void end_stream(struct follower *f, const struct error *error)
+{
+	struct buffer *scratch = &f->all->scratch;
+
+	if (!begin(f))
+		return;
+	buffer_reset(scratch);
+	if (f->options.format == STREAM_SSE)
+		framing_sse_end(run_record(f->run), run_status(f->run), error,
+				f->options.request_id, scratch);
+	else if (f->options.errors_card && error->code != ERROR_NONE)
+		c1_error_card(scratch, error_title(error->code), error->detail);
+	f->ending = true;
+	if (scratch->len == 0 || send_bytes(f, buffer_slice(scratch)))
+		finish_body(f);
+}
+
+static void end(struct follower *f)
+{
+	const struct error *error = f->refusal ? f->refusal : run_error(f->run);
+	bool as_card = f->options.format == STREAM_RAW && f->options.errors_card;
+
+	if (error->code != ERROR_NONE && !f->begun && !as_card)
+		end_with_problem(f, error);
+	else
+		end_stream(f, error);
+}
+
+/* --- all there is for it --- */
+
+/* Whoever reads much of spools goes on in the next round, so that all others have their turn. */
+static bool may_read(struct follower *f, int64_t *share)
+{
+	if (run_has_in_memory(f->run, f->offset))
+		return true;
+	f->hungry = (*share <= 0 || f->all->budget <= 0) && f->offset < run_record(f->run)->length;
+	f->starved = *share == CATCH_UP_MAX;
+	*share -= FRAMING_RAW_TEXT_MAX;
+	f->all->budget -= FRAMING_RAW_TEXT_MAX;
+	return !f->hungry;
+}
+
+/* false: it is gone, waits for room, or for the next round. */
+static bool send_text(struct follower *f)
+{
+	size_t max = f->options.format == STREAM_SSE ? FRAMING_SSE_TEXT_MAX : FRAMING_RAW_TEXT_MAX;
+	int64_t share = CATCH_UP_MAX;
+
+	for (;;) {
+		struct slice piece;
+
+		if (!may_read(f, &share))
+			return false;
+		piece = run_piece(f->run, f->offset, max, f->all->chunk);
+		if (piece.len == 0)
+			return true;
+		if (!begin(f) || !send_piece(f, piece))
+			return false;
+	}
+}
+
+static void pump(struct follower *f)
+{
+	if (f->blocked || f->gone)
+		return;
+	f->hungry = false;
+	if (f->ending)
+		finish_body(f);
+	else if ((f->refusal || send_text(f)) && is_over(f))
+		end(f);
+	if (f->hungry || is_over(f))
+		set_timer(f);
+}
+
+static void give_up_when_due(struct follower *f, int64_t now_ms)
+{
+	if (now_ms >= given_up_ms(f))
+		client_gone(f);
+}
+
+static void on_time(struct loop_timer *timer)
+{
+	struct follower *f = timer->owner;
+	int64_t now_ms = loop_now_ms(f->all->loop);
+
+	if (f->hungry)
+		pump(f);
+	else if (is_over(f))
+		give_up_when_due(f, now_ms);
+	else if (f->blocked)
+		f->last_sent_ms = now_ms; /* it has enough to take: nobody takes it for dead */
+	else if (now_ms - f->last_sent_ms >= beat_ms(f) && begin(f))
+		send_bytes(f, framing_heartbeat(f->options.format));
+	set_timer(f);
+}
+
+static void on_ready(struct loop_watch *watch, uint32_t events)
+{
+	struct follower *f = watch->owner;
+
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+		client_gone(f);
+		return;
+	}
+	if ((events & EPOLLOUT) && went_on(f, f->sink->ops->flush(f->sink)))
+		pump(f);
+}
+
+/* --- what its run says --- */
+
+static void on_more(struct run_reader *reader)
+{
+	pump((struct follower *)reader);
+}
+
+/* What another worker writes goes on there: this stream is broken off, and a client that cares asks
+ * for the rest. One of an answer that is over has a moment to take it. */
+static void on_cut(struct run_reader *reader)
+{
+	struct follower *f = (struct follower *)reader;
+
+	if (!run_is_ours(f->run) && !is_over(f))
+		depart(f, "worker_stopped");
+	else
+		set_timer(f);
+}
+
+/* --- life --- */
 
 struct follower *follower_new(const struct stream_options *options, struct slice headers)
 {
@@ -44,256 +349,54 @@ void follower_free(struct follower *f)
 	free(f);
 }
 
-static void unlink_from_run(struct follower *f)
+void follower_join(struct follower *f, struct followers *all, struct run *run, struct sink *sink,
+		   const struct error *refusal)
 {
-	struct follower **at = &f->run->followers;
+	static const struct run_reader_ops ops = { on_more, on_cut };
 
-	while (*at != f)
-		at = &(*at)->next;
-	*at = f->next;
-}
-
-/* The one way out: the sink is closed and its access line written. */
-static void depart(struct follower *f, const char *outcome)
-{
-	struct run *run = f->run;
-	struct engine *engine = run->engine;
-	struct sink_summary summary = {
-		.status = f->begun ? f->status : 499,
-		.bytes = f->sent,
-		.first_byte_ms = f->first_byte_ms < 0 ? -1 : f->first_byte_ms - f->taken_ms,
-		.outcome = outcome,
-		.run_id = run_id(run),
-	};
-
-	loop_forget(engine->loop, &f->watch);
-	metrics_add(M_STREAM_BYTES, 0, 0, (uint64_t)f->sent);
-	f->sink->ops->close(f->sink, &summary);
-	unlink_from_run(f);
-	follower_free(f);
-	if (engine->slot)
-		atomic_fetch_sub(&engine->slot->followers, 1);
-	run_left(run);
-}
-
-static void gone(struct follower *f)
-{
-	metrics_add(M_CLIENTS_GONE, 0, 0, 1);
-	depart(f, "client_gone");
-}
-
-/* What a call of the sink said. false: the follower is gone, or waits for room. */
-static bool went_on(struct follower *f, enum sink_result result)
-{
-	if (result == SINK_GONE) {
-		gone(f);
-		return false;
-	}
-	f->blocked = result == SINK_BLOCKED;
-	loop_watch(f->run->engine->loop, &f->watch, f->watch.fd,
-		   EPOLLRDHUP | (f->blocked ? EPOLLOUT : 0));
-	return !f->blocked;
-}
-
-static bool send_bytes(struct follower *f, struct slice bytes)
-{
-	int64_t now_ms = loop_now_ms(f->run->engine->loop);
-
-	f->sent += (int64_t)bytes.len;
-	f->last_sent_ms = now_ms;
-	if (f->first_byte_ms < 0)
-		f->first_byte_ms = now_ms;
-	return went_on(f, f->sink->ops->send(f->sink, bytes));
-}
-
-/* The head of a success; an SSE stream then says which run it is. */
-static bool begin(struct follower *f)
-{
-	struct buffer *scratch = &f->run->engine->scratch;
-
-	if (f->begun)
-		return true;
-	f->begun = true;
-	f->sink->ops->begin(f->sink, f->status, buffer_slice(&f->headers));
-	buffer_done(&f->headers);
-	if (f->options.format == STREAM_RAW)
-		return true;
-	buffer_reset(scratch);
-	framing_sse_run(spool_record(f->run->spool), scratch);
-	return send_bytes(f, buffer_slice(scratch));
-}
-
-/* The next piece of the answer for this follower, whole characters only, as it is in the spool;
- * empty when it has all there is. */
-static struct slice next_piece(struct follower *f)
-{
-	struct run *run = f->run;
-	int64_t length = spool_record(run->spool)->length;
-	size_t max = f->options.format == STREAM_SSE ? FRAMING_SSE_TEXT_MAX : FRAMING_RAW_TEXT_MAX;
-	struct slice piece = { run->engine->chunk, 0 };
-	int64_t n;
-
-	if (f->offset >= length)
-		return piece;
-	if (run->fresh_at >= 0 && f->offset >= run->fresh_at) {
-		piece = slice_skip(buffer_slice(&run->fresh), (size_t)(f->offset - run->fresh_at));
-		piece.len = utf8_cut(piece, max);
-	} else {
-		/* What lies behind the piece is not seen here: its own end tells where to cut. */
-		n = spool_read(run->spool, f->offset, run->engine->chunk, max);
-		piece.len = n > 0 ? (size_t)n : 0;
-		piece.len -= utf8_partial_tail(piece);
-	}
-	return piece;
-}
-
-static bool send_piece(struct follower *f, struct slice piece)
-{
-	struct buffer *scratch = &f->run->engine->scratch;
-
-	f->offset += (int64_t)piece.len;
-	if (f->options.format == STREAM_RAW)
-		return send_bytes(f, piece);
-	buffer_reset(scratch);
-	framing_sse_delta(spool_record(f->run->spool), f->offset, piece, scratch);
-	return send_bytes(f, buffer_slice(scratch));
-}
-
-static void finish_body(struct follower *f)
-{
-	enum sink_result result = f->ended ? SINK_DONE : f->sink->ops->end(f->sink);
-
-	f->ended = true;
-	if (went_on(f, result))
-		depart(f, message_status_text(spool_record(f->run->spool)->status));
-}
-
-/* Nothing was sent and nothing will come: a plain status with a problem body. */
-static void end_with_problem(struct follower *f)
-{
-	struct response response;
-
-	response_init(&response);
-	buffer_append(&response.headers,
-		      (struct slice){ f->headers.data, f->options.headers_kept });
-	response_keep(&response);
-	problem_response(&f->run->error, f->options.request_id, &response);
-	f->begun = f->ending = true;
-	f->status = response.status;
-	f->sink->ops->begin(f->sink, response.status, buffer_slice(&response.headers));
-	if (send_bytes(f, buffer_slice(&response.body)))
-		finish_body(f);
-	response_done(&response);
-}
-
-/* What follows the last delta, by format. It is sent as one piece; the body's end waits until it is
- * out. */
-static void end_stream(struct follower *f)
-{
-	struct run *run = f->run;
-	struct buffer *scratch = &run->engine->scratch;
-	const struct error *error = &run->error;
-
-	if (!begin(f))
-		return;
-	buffer_reset(scratch);
-	if (f->options.format == STREAM_SSE)
-		framing_sse_end(spool_record(run->spool), error, f->options.request_id, scratch);
-	else if (f->options.errors_card && error->code != ERROR_NONE)
-		c1_error_card(scratch, error_title(error->code), error->detail);
-	f->ending = true;
-	if (scratch->len == 0 || send_bytes(f, buffer_slice(scratch)))
-		finish_body(f);
-}
-
-/* Cut before its first byte, by a death or a stop: nobody shall take that for an empty answer. */
-static void name_empty_end(struct run *run)
-{
-	const struct spool_record *record = spool_record(run->spool);
-
-	if (run->error.code == ERROR_NONE && record->status == STATUS_INTERRUPTED &&
-	    record->length == 0)
-		error_set(&run->error, ERROR_OVERLOADED,
-			  "The answer was interrupted before it began; ask again.");
-}
-
-static void end_follower(struct follower *f)
-{
-	bool failed_early;
-
-	name_empty_end(f->run);
-	failed_early = f->run->error.code != ERROR_NONE && !f->begun;
-
-	if (failed_early && !(f->options.format == STREAM_RAW && f->options.errors_card))
-		end_with_problem(f);
-	else
-		end_stream(f);
-}
-
-void follower_pump(struct follower *f)
-{
-	struct slice piece;
-
-	if (f->blocked)
-		return;
-	if (f->ending) {
-		finish_body(f);
-		return;
-	}
-	while ((piece = next_piece(f)).len > 0)
-		if (!begin(f) || !send_piece(f, piece))
-			return;
-	if (f->run->state == RUN_OVER)
-		end_follower(f);
-}
-
-static void on_ready(struct loop_watch *watch, uint32_t events)
-{
-	struct follower *f = watch->owner;
-
-	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
-		gone(f);
-		return;
-	}
-	if ((events & EPOLLOUT) && went_on(f, f->sink->ops->flush(f->sink)))
-		follower_pump(f);
-}
-
-void follower_join(struct follower *f, struct run *run, struct sink *sink)
-{
-	struct engine *engine = run->engine;
-
+	f->reader.ops = &ops;
+	f->all = all;
 	f->run = run;
 	f->sink = sink;
-	f->taken_ms = f->last_sent_ms = loop_now_ms(engine->loop);
+	f->refusal = refusal;
+	f->taken_ms = f->last_sent_ms = loop_now_ms(all->loop);
 	f->watch = (struct loop_watch){ .fd = -1, .ready = on_ready, .owner = f };
-	f->next = run->followers;
-	run->followers = f;
-	loop_clear_timer(engine->loop, &run->alone);
-	/* Too late to be counted when the run is being superseded: then it sees how that ends. */
-	board_follow(engine->board, run_id(run), engine->board_slot, true);
-	if (!run->is_view && run->state < RUN_SAVING)
-		board_set_state(engine->board, run_id(run), BOARD_RUNNING);
-	if (engine->slot)
-		atomic_fetch_add(&engine->slot->followers, 1);
-	if (!loop_watch(engine->loop, &f->watch, sink->ops->fd(sink), EPOLLRDHUP))
-		gone(f);
-}
-
-/* A silent stream gets a sign of life; one that takes nothing of an ended answer is given up. */
-void follower_tick(struct follower *f, int64_t now_ms)
-{
-	const struct run *run = f->run;
-	int64_t beat_ms = f->options.format == STREAM_SSE ? run->engine->config->heartbeat_ms
-							  : f->options.keepalive_ms;
-
-	if (run->state == RUN_OVER &&
-	    now_ms - run->ended_ms > (run->engine->cut_off ? LINGER_STOP_MS : LINGER_MS)) {
-		gone(f);
+	f->timer = (struct loop_timer){ .fire = on_time, .owner = f };
+	atomic_fetch_add(&all->count, 1);
+	if (all->slot)
+		atomic_fetch_add(&all->slot->followers, 1);
+	run_join(run, &f->reader);
+	if (!loop_watch(all->loop, &f->watch, sink->ops->fd(sink), EPOLLRDHUP)) {
+		client_gone(f);
 		return;
 	}
-	if (beat_ms == 0 || f->blocked || f->ending || now_ms - f->last_sent_ms < beat_ms)
-		return;
-	if (begin(f))
-		send_bytes(f, framing_heartbeat(f->options.format));
+	set_timer(f);
+	pump(f);
+}
+
+void followers_init(struct followers *all, struct loop *loop, const struct config *config,
+		    struct shm_slot *slot)
+{
+	all->loop = loop;
+	all->config = config;
+	all->slot = slot;
+	all->budget = CATCH_UP_ALL;
+	buffer_init(&all->scratch, SINK_CHUNK_MAX);
+}
+
+void followers_done(struct followers *all)
+{
+	followers_round(all);
+	buffer_done(&all->scratch);
+}
+
+void followers_round(struct followers *all)
+{
+	struct follower *f;
+
+	all->budget = CATCH_UP_ALL;
+	while ((f = all->gone)) {
+		all->gone = f->next_gone;
+		follower_free(f);
+	}
 }

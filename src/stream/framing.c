@@ -2,7 +2,6 @@
 #include "framing.h"
 
 #include "base/json.h"
-#include "base/utf8.h"
 #include "http/problem.h"
 
 bool framing_sse_run(const struct spool_record *record, struct buffer *out)
@@ -37,8 +36,8 @@ static void put_error(const struct error *error, const char *request_id, struct 
 	buffer_append(out, SLICE("\n\n"));
 }
 
-bool framing_sse_end(const struct spool_record *record, const struct error *error,
-		     const char *request_id, struct buffer *out)
+bool framing_sse_end(const struct spool_record *record, enum message_status status,
+		     const struct error *error, const char *request_id, struct buffer *out)
 {
 	char usage[USAGE_TEXT];
 	struct json_writer w;
@@ -49,7 +48,7 @@ bool framing_sse_end(const struct spool_record *record, const struct error *erro
 	buffer_append(out, SLICE("event: done\ndata: "));
 	json_writer_init(&w, out);
 	json_open(&w, '{');
-	json_put_text(&w, "status", message_status_text(record->status));
+	json_put_text(&w, "status", message_status_text(status));
 	json_put_text(&w, "finish_reason", record->finish_reason[0] ? record->finish_reason : NULL);
 	json_put_int(&w, "bytes", record->length);
 	json_close(&w, '}');
@@ -59,23 +58,4 @@ bool framing_sse_end(const struct spool_record *record, const struct error *erro
 struct slice framing_heartbeat(enum stream_format format)
 {
 	return format == STREAM_SSE ? SLICE(": hb\n\n") : SLICE("<!--k-->");
-}
-
-bool stream_whole(const struct stream_options *options, const struct spool_record *record,
-		  struct slice text, struct buffer *out)
-{
-	const struct error none = { .code = ERROR_NONE };
-	int64_t offset = 0;
-
-	if (options->format == STREAM_RAW)
-		return buffer_append(out, text);
-	framing_sse_run(record, out);
-	while (text.len > 0) {
-		struct slice piece = { text.ptr, utf8_cut(text, FRAMING_SSE_TEXT_MAX) };
-
-		offset += (int64_t)piece.len;
-		framing_sse_delta(record, offset, piece, out);
-		text = slice_skip(text, piece.len);
-	}
-	return framing_sse_end(record, &none, options->request_id, out);
 }

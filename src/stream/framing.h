@@ -8,7 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "stream/engine.h"
+#include "stream/stream.h"
 
 /* A piece of text at most: what a follower that does not keep up leaves in its sink is no more. An
  * SSE event fits SINK_CHUNK_MAX even if each byte needs six. */
@@ -19,8 +19,8 @@ bool framing_sse_run(const struct spool_record *record, struct buffer *out);
 bool framing_sse_delta(const struct spool_record *record, int64_t offset_behind, struct slice text,
 		       struct buffer *out);
 /* error (when there is one), usage (when known), done. */
-bool framing_sse_end(const struct spool_record *record, const struct error *error,
-		     const char *request_id, struct buffer *out);
+bool framing_sse_end(const struct spool_record *record, enum message_status status,
+		     const struct error *error, const char *request_id, struct buffer *out);
 
 /* What a silent stream gets, so that no proxy takes it for dead. */
 struct slice framing_heartbeat(enum stream_format format);

@@ -1,231 +1,231 @@
-/*
- * run: one answer: the upstream's text goes into the spool, then to the followers; when it ends,
- * however it ends, the spool says so, a saver gets it, and only then do the followers' bodies
- * close.
- */
-#include "engine_room.h"
+/* run: see run.h. */
+#include "run.h"
 
 #include "base/clock.h"
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/utf8.h"
+#include "fresh.h"
+#include "unattended.h"
 #include <stdlib.h>
 
-#define UNATTENDED_AT_ONCE 16
-#define LOOK_MS            1000      /* how often followers of other workers are looked for */
-#define FRESH_KEPT         2048      /* bytes that an idle run keeps for its next text */
-#define FRESH_MAX          (2 << 20) /* one round's text; half of it is handed on at once */
+#define LOOK_MS 1000 /* how often readers on other workers are looked for */
+
+struct run {
+	struct runs *runs;
+	struct run *next, *prev; /* of all */
+	struct run *next_fresh;  /* of those that have something to hand on this round */
+	bool is_fresh;
+	bool is_ours;
+	enum run_state state;
+	struct spool *spool;
+	struct source *source;
+	struct run_reader *readers;
+	size_t reader_count;
+	struct fresh fresh; /* text of this round */
+	enum leave_policy leave;
+	int64_t grace_ms;
+	int64_t arrived_ms, ended_ms; /* monotonic */
+	struct loop_timer deadline;   /* while it flows: of the whole; then: for the store */
+	int64_t alone_ms;             /* since when nobody on this worker reads it */
+	struct loop_timer alone;      /* looks what that means */
+	bool any_text;
+	enum message_status status;
+	struct error error; /* how it failed; NONE when it did not */
+};
+
+static void finish(struct run *run, const struct source_end *how);
+
+/* --- questions --- */
+
+const struct spool_record *run_record(const struct run *run)
+{
+	return spool_record(run->spool);
+}
 
 const char *run_id(const struct run *run)
 {
-	return spool_record(run->spool)->run_id;
+	return run_record(run)->run_id;
 }
 
-static void on_byte(void *ctx)
+bool run_is_ours(const struct run *run)
 {
-	struct run *run = ctx;
-
-	run->any_byte = true;
-	run->last_byte_ms = loop_now_ms(run->engine->loop);
+	return run->is_ours;
 }
 
-/* How much of text still fits under the cap, whole characters only. */
-static struct slice under_cap(const struct run *run, struct slice text)
+bool run_is_over(const struct run *run)
 {
-	int64_t left = run->engine->config->answer_max - spool_record(run->spool)->length -
-		       (int64_t)run->fresh.len;
-
-	if ((int64_t)text.len <= left)
-		return text;
-	return (struct slice){ text.ptr, left > 0 ? utf8_cut(text, (size_t)left) : 0 };
+	return run->state == RUN_OVER;
 }
 
-static void hand_on(struct run *run);
-
-static void on_text(void *ctx, struct slice text)
+enum message_status run_status(const struct run *run)
 {
-	struct run *run = ctx;
-	struct engine *engine = run->engine;
-	struct slice fits = under_cap(run, text);
+	return run->status;
+}
 
-	/* An upstream that never pauses for breath: the round has to hand on before it is over. */
-	if (run->fresh.len + fits.len > FRESH_MAX / 2) {
-		hand_on(run);
-		if (run->state >= RUN_SAVING)
-			return;
-	}
+const struct error *run_error(const struct run *run)
+{
+	return &run->error;
+}
 
-	metrics_add(M_CHUNKS, 0, 0, 1);
-	if (!run->any_text) {
-		run->any_text = true;
-		run->state = run_next(run->state, RUN_TEXT);
-		metrics_observe_us(M_FIRST_BYTE_SECONDS, 0,
-				   (loop_now_ms(engine->loop) - run->arrived_ms) * 1000);
-	}
-	if (!buffer_append(&run->fresh, fits)) {
-		error_set(&run->error, ERROR_SPOOL, "The answer could not be kept.");
-		run_finish(run, STATUS_INTERRUPTED, NULL);
+int64_t run_ended_ms(const struct run *run)
+{
+	return run->ended_ms;
+}
+
+size_t run_readers(const struct run *run)
+{
+	return run->reader_count;
+}
+
+bool run_has_in_memory(const struct run *run, int64_t offset)
+{
+	return fresh_has(&run->fresh, offset);
+}
+
+struct slice run_piece(const struct run *run, int64_t offset, size_t max, char *chunk)
+{
+	struct slice piece = { chunk, 0 };
+	int64_t n;
+
+	if (offset >= run_record(run)->length)
+		return piece;
+	if (fresh_has(&run->fresh, offset))
+		return fresh_piece(&run->fresh, offset, max);
+	/* What lies behind the piece is not seen here: its own end tells where to cut. */
+	n = spool_read(run->spool, offset, chunk, max);
+	piece.len = n > 0 ? (size_t)n : 0;
+	piece.len -= utf8_partial_tail(piece);
+	return piece;
+}
+
+/* --- handing on --- */
+
+static void set_fresh(struct run *run)
+{
+	if (run->is_fresh)
 		return;
-	}
-	if (!run->is_dirty) {
-		run->is_dirty = true;
-		run->next_dirty = engine->dirty;
-		engine->dirty = run;
-	}
-	if (fits.len < text.len)
-		run_finish(run, STATUS_LENGTH, NULL);
+	run->is_fresh = true;
+	run->next_fresh = run->runs->fresh;
+	run->runs->fresh = run;
 }
 
-static void on_end(void *ctx, const struct llm_end *end)
-{
-	struct run *run = ctx;
-
-	run->call = NULL; /* gone by itself: nothing to cancel */
-	run->error = end->error;
-	llm_health_note(run->engine->shm, end->verdict);
-	run_finish(run, end->outcome, end);
-}
-
-static void on_alone(struct loop_timer *timer);
-
-static const struct llm_events run_events = { .byte = on_byte, .text = on_text, .end = on_end };
-
-struct run *run_begin(struct engine *engine, struct run_start *start)
-{
-	struct run *run = calloc(1, sizeof *run);
-
-	if (!run)
-		return NULL;
-	run->engine = engine;
-	run->spool = start->spool;
-	run->leave = start->leave;
-	run->grace_ms = start->grace_ms;
-	run->fresh_at = -1;
-	run->arrived_ms = start->arrived_ms;
-	run->started_ms = run->last_byte_ms = loop_now_ms(engine->loop);
-	buffer_init(&run->fresh, FRESH_MAX);
-	run->alone = (struct loop_timer){ .fire = on_alone, .owner = run };
-	CRASHPOINT("run_begun");
-	spool_mark_asked(run->spool, NULL);
-	run->call = llm_start(engine->multi, engine->config, run_id(run), &start->body, &run_events,
-			      run, &run->error);
-	if (!run->call) {
-		const struct llm_end never = { .usage = USAGE_UNKNOWN, .asked = false };
-		run_finish(run, STATUS_ERROR, &never);
-	}
-	return run;
-}
-
-void run_free(struct run *run)
-{
-	if (run->call)
-		llm_cancel(run->call);
-	if (run->is_view)
-		notices_forget(run->engine, run->notice);
-	loop_clear_timer(run->engine->loop, &run->alone);
-	buffer_done(&run->fresh);
-	spool_unref(run->spool);
-	free(run);
-}
-
-/* What the spool does not take is no part of the answer: nobody may see more than is kept. */
+/* Nobody may see more than is kept. */
 static bool keep_fresh(struct run *run)
 {
 	struct error err = { 0 };
 
-	if (run->fresh.len == 0 || run->fresh_at >= 0)
+	if (fresh_keep(&run->fresh, run->spool, &err))
 		return true;
-	CRASHPOINT("run_before_append");
-	if (spool_append(run->spool, buffer_slice(&run->fresh), &err)) {
-		run->fresh_at = spool_record(run->spool)->length - (int64_t)run->fresh.len;
-		return true;
-	}
 	metrics_add(M_SPOOL_ERRORS, 0, 0, 1);
 	log_error("spool write failed", LOG_T("run", run_id(run)));
-	buffer_reset(&run->fresh);
 	run->error = err;
 	return false;
 }
 
-void run_pump(struct run *run)
+static void tell_readers(struct run *run)
 {
-	struct follower *next;
+	struct run_reader *next;
 
-	for (struct follower *f = run->followers; f; f = next) {
-		next = f->next;
-		follower_pump(f);
+	for (struct run_reader *reader = run->readers; reader; reader = next) {
+		next = reader->next;
+		reader->ops->more(reader);
 	}
 }
 
-/* What is fresh goes into the spool, then to the followers. */
-static void hand_on(struct run *run)
+/* From outside of its source, which is over with it. */
+static void break_off(struct run *run, enum message_status status)
 {
-	if (run->state < RUN_SAVING && !keep_fresh(run)) {
-		run_finish(run, STATUS_INTERRUPTED, NULL);
-		return;
-	}
-	CRASHPOINT("run_appended");
-	run_pump(run);
-	CRASHPOINT("run_sent");
-	if (run->fresh.size > FRESH_KEPT) {
-		buffer_done(&run->fresh);
-		buffer_init(&run->fresh, FRESH_MAX);
-	}
-	buffer_reset(&run->fresh);
-	run->fresh_at = -1;
-}
-
-void run_flush(struct run *run)
-{
-	run->is_dirty = false;
-	hand_on(run);
-}
-
-static void count_end(const struct run *run, enum message_status status)
-{
-	metrics_add(M_CHAT_REQUESTS, (int)status - STATUS_COMPLETE, 0, 1);
-	metrics_observe_us(M_CHAT_SECONDS, 0, (run->ended_ms - run->arrived_ms) * 1000);
-}
-
-void run_finish(struct run *run, enum message_status status, const struct llm_end *said)
-{
-	struct engine *engine = run->engine;
-	struct spool_ending ending = {
-		.finish_reason = said ? said->finish_reason : NULL,
-		.usage = said ? said->usage : USAGE_UNKNOWN,
-		.asked = !said || said->asked,
-		.now_ms = clock_wall_ms(),
-	};
+	const struct source_end how = { .status = status,
+					.finish_reason = "",
+					.usage = USAGE_UNKNOWN,
+					.asked = run_record(run)->asked,
+					.error = run->error };
 
 	if (run->state >= RUN_SAVING)
 		return;
-	if (run->call)
-		llm_cancel(run->call);
-	run->call = NULL;
-	if (!keep_fresh(run))
-		status = STATUS_INTERRUPTED;
-	run->state = run_next(run->state, RUN_END);
-	run->ended_ms = loop_now_ms(engine->loop);
-	loop_clear_timer(engine->loop, &run->alone);
-	ending.status = status;
-	ending.error_word = run->error.code ? error_word(run->error.code) : NULL;
+	if (run->source)
+		run->source->ops->free(run->source);
+	run->source = NULL;
+	finish(run, &how);
+}
+
+static void hand_on(struct run *run)
+{
+	if (run->state < RUN_SAVING && !keep_fresh(run)) {
+		break_off(run, STATUS_INTERRUPTED);
+		return;
+	}
+	CRASHPOINT("run_appended");
+	tell_readers(run);
+	CRASHPOINT("run_sent");
+	fresh_drop(&run->fresh);
+}
+
+/* --- its end --- */
+
+/* Cut before its first byte, by a death or a stop: nobody shall take that for an empty answer. */
+static void name_empty_end(struct run *run)
+{
+	if (run->error.code == ERROR_NONE && run->status == STATUS_INTERRUPTED &&
+	    run_record(run)->length == 0)
+		error_set(&run->error, ERROR_OVERLOADED,
+			  "The answer was interrupted before it began; ask again.");
+}
+
+static void count_end(const struct run *run)
+{
+	metrics_add(M_CHAT_REQUESTS, (int)run->status - STATUS_COMPLETE, 0, 1);
+	metrics_observe_us(M_CHAT_SECONDS, 0, (run->ended_ms - run->arrived_ms) * 1000);
+}
+
+/* The spool says how it ended, whoever is told of it. */
+static void write_end(struct run *run, const struct source_end *how)
+{
+	const struct spool_ending ending = {
+		.status = run->status,
+		.finish_reason = how->finish_reason,
+		.error_word = run->error.code ? error_word(run->error.code) : NULL,
+		.usage = how->usage,
+		.asked = how->asked,
+		.now_ms = clock_wall_ms(),
+	};
+
 	CRASHPOINT("run_before_end");
 	if (!spool_end(run->spool, &ending, NULL))
 		metrics_add(M_SPOOL_ERRORS, 0, 0, 1);
-	board_set_state(engine->board, run_id(run), BOARD_ENDED);
 	CRASHPOINT("run_ended");
-	count_end(run, status);
+	board_set_state(run->runs->board, run_id(run), BOARD_ENDED);
+	count_end(run);
 	log_info("run ended", LOG_T("run", run_id(run)),
-		 LOG_T("status", message_status_text(status)),
-		 LOG_I("bytes", spool_record(run->spool)->length),
-		 LOG_T("error", run->error.code ? error_word(run->error.code) : ""));
-	engine->hooks.ended(engine->hooks.ctx, spool_ref(run->spool));
-	if (!run->is_dirty) { /* the last text is still to be sent */
-		run->is_dirty = true;
-		run->next_dirty = engine->dirty;
-		engine->dirty = run;
+		 LOG_T("status", message_status_text(run->status)),
+		 LOG_I("bytes", run_record(run)->length),
+		 LOG_T("error", ending.error_word ? ending.error_word : ""));
+	run->runs->calls.ended(run->runs->ctx, spool_ref(run->spool));
+}
+
+static void finish(struct run *run, const struct source_end *how)
+{
+	struct runs *runs = run->runs;
+
+	if (run->state >= RUN_SAVING)
+		return;
+	run->error = how->error;
+	run->status = how->status;
+	if (run->is_ours && !keep_fresh(run))
+		run->status = STATUS_INTERRUPTED;
+	run->state = run_next(run->state, RUN_END);
+	run->ended_ms = loop_now_ms(runs->loop);
+	loop_clear_timer(runs->loop, &run->alone);
+	if (run->is_ours) {
+		write_end(run, how);
+		/* If the store is slow, the spool is the promise. */
+		loop_set_timer(runs->loop, &run->deadline,
+			       run->ended_ms + runs->config->save_wait_ms);
 	}
+	name_empty_end(run);
+	set_fresh(run); /* the last text is still to be sent */
 }
 
 void run_saved(struct run *run)
@@ -233,35 +233,115 @@ void run_saved(struct run *run)
 	if (run->state != RUN_SAVING)
 		return;
 	run->state = run_next(run->state, RUN_SAVED);
+	loop_clear_timer(run->runs->loop, &run->deadline);
 	CRASHPOINT("run_saved");
-	run_pump(run);
+	set_fresh(run);
 }
 
-/* --- while nobody of this worker follows it --- */
-
-/* The oldest of its user's runs that nobody follows are stopped, as many as are too many. */
-static void hold_the_cap(const struct run *run)
+void run_halt(struct run *run)
 {
-	const struct engine *engine = run->engine;
-	struct board_entry oldest[UNATTENDED_AT_ONCE];
-	size_t count = board_unattended(engine->board, spool_record(run->spool)->user_key,
-					loop_now_ms(engine->loop) - engine->config->unattended_ms,
-					oldest, UNATTENDED_AT_ONCE);
-	size_t allowed = (size_t)engine->config->unattended_max;
-
-	for (size_t i = 0; i < UNATTENDED_AT_ONCE && count > allowed; i++, count--) {
-		log_notice("run stopped: nobody follows it and its user has others",
-			   LOG_T("run", oldest[i].run_id));
-		notices_ask_stop(engine, oldest[i].run_id);
-	}
+	if (run->is_ours)
+		break_off(run, STATUS_STOPPED);
 }
+
+static void on_deadline(struct loop_timer *timer)
+{
+	struct run *run = timer->owner;
+
+	if (run->state == RUN_SAVING) {
+		run_saved(run);
+		return;
+	}
+	metrics_add(M_UPSTREAM_ERRORS, METRIC_UPSTREAM_timeout, 0, 1);
+	log_warn("upstream too slow", LOG_T("run", run_id(run)), LOG_T("deadline", "total"));
+	error_set(&run->error, ERROR_UPSTREAM_TIMEOUT, "The answer took too long and was cut.");
+	break_off(run, STATUS_ERROR);
+}
+
+/* --- what its source says --- */
+
+/* How much of text still fits under the cap, whole characters only. */
+static struct slice under_cap(const struct run *run, struct slice text)
+{
+	int64_t left = run->runs->config->answer_max - run_record(run)->length -
+		       (int64_t)fresh_unkept(&run->fresh);
+
+	if ((int64_t)text.len <= left)
+		return text;
+	return (struct slice){ text.ptr, left > 0 ? utf8_cut(text, (size_t)left) : 0 };
+}
+
+static void on_text(void *ctx, struct slice text)
+{
+	struct run *run = ctx;
+	struct slice fits = under_cap(run, text);
+
+	if (run->state >= RUN_SAVING)
+		return;
+	/* An upstream that never pauses for breath: the round has to hand on before it is over. */
+	if (fresh_unkept(&run->fresh) + fits.len > FRESH_MAX / 2) {
+		hand_on(run);
+		if (run->state >= RUN_SAVING)
+			return;
+	}
+	if (!run->any_text) {
+		run->any_text = true;
+		run->state = run_next(run->state, RUN_TEXT);
+		metrics_observe_us(M_FIRST_BYTE_SECONDS, 0,
+				   (loop_now_ms(run->runs->loop) - run->arrived_ms) * 1000);
+	}
+	if (!fresh_add(&run->fresh, fits)) {
+		error_set(&run->error, ERROR_SPOOL, "The answer could not be kept.");
+		break_off(run, STATUS_INTERRUPTED);
+		return;
+	}
+	set_fresh(run);
+	if (fits.len < text.len)
+		break_off(run, STATUS_LENGTH);
+}
+
+static void on_grown(void *ctx)
+{
+	set_fresh(ctx);
+}
+
+static void on_end(void *ctx, const struct source_end *how)
+{
+	finish(ctx, how);
+}
+
+static void on_saved(void *ctx)
+{
+	run_saved(ctx);
+}
+
+void run_take(struct run *run, struct source *source)
+{
+	static const struct source_events events = { on_text, on_grown, on_end, on_saved };
+
+	if (run->source)
+		run->source->ops->free(run->source);
+	run->source = source;
+	if (!source) {
+		error_set(&run->error, ERROR_OVERLOADED, "No memory for another answer.");
+		break_off(run, STATUS_ERROR);
+		return;
+	}
+	source->events = &events;
+	source->ctx = run;
+	if (run->is_ours && !run_record(run)->asked)
+		spool_mark_asked(run->spool, NULL);
+	source->ops->begin(source);
+}
+
+/* --- while nobody of this worker reads it --- */
 
 /* Since when nobody at all follows it; 0: somebody does, on another worker. */
 static int64_t unfollowed_since(const struct run *run)
 {
 	struct board_entry entry;
 
-	if (board_find(run->engine->board, run_id(run), &entry))
+	if (board_find(run->runs->board, run_id(run), &entry))
 		return entry.unfollowed_ms;
 	return run->alone_ms;
 }
@@ -271,88 +351,163 @@ static int64_t unfollowed_since(const struct run *run)
 static void on_alone(struct loop_timer *timer)
 {
 	struct run *run = timer->owner;
-	struct engine *engine = run->engine;
-	const struct config *config = engine->config;
-	int64_t now_ms = loop_now_ms(engine->loop), since_ms = unfollowed_since(run);
+	struct loop *loop = run->runs->loop;
+	const struct config *config = run->runs->config;
+	int64_t now_ms = loop_now_ms(loop), since_ms = unfollowed_since(run);
 	int64_t patience_ms = run->leave == LEAVE_CONTINUE ? config->unattended_ms : run->grace_ms;
 
 	if (since_ms == 0)
-		loop_set_timer(engine->loop, timer, now_ms + LOOK_MS);
+		loop_set_timer(loop, timer, now_ms + LOOK_MS);
 	else if (now_ms - since_ms < patience_ms)
-		loop_set_timer(engine->loop, timer, since_ms + patience_ms);
+		loop_set_timer(loop, timer, since_ms + patience_ms);
 	else if (run->leave != LEAVE_CONTINUE)
-		run_finish(run, STATUS_STOPPED, NULL);
+		break_off(run, STATUS_STOPPED);
 	else
-		hold_the_cap(run);
+		unattended_hold(run->runs->board, config, run_record(run)->user_key, now_ms,
+				run->runs->calls.ask_stop, run->runs->ctx);
 }
 
-void run_left(struct run *run)
-{
-	struct engine *engine = run->engine;
+/* --- readers --- */
 
-	if (run->followers)
+void run_join(struct run *run, struct run_reader *reader)
+{
+	struct runs *runs = run->runs;
+
+	reader->next = run->readers;
+	reader->prev = NULL;
+	if (reader->next)
+		reader->next->prev = reader;
+	run->readers = reader;
+	run->reader_count++;
+	loop_clear_timer(runs->loop, &run->alone);
+	/* Too late to be counted when the run is being superseded: then it sees how that ends. */
+	if (run->reader_count == 1)
+		board_follow(runs->board, run_id(run), runs->slot, true);
+	if (run->is_ours && run->state < RUN_SAVING)
+		board_set_state(runs->board, run_id(run), BOARD_RUNNING);
+}
+
+void run_leave(struct run *run, struct run_reader *reader)
+{
+	struct runs *runs = run->runs;
+
+	if (reader->prev)
+		reader->prev->next = reader->next;
+	else
+		run->readers = reader->next;
+	if (reader->next)
+		reader->next->prev = reader->prev;
+	if (--run->reader_count > 0)
 		return;
-	board_follow(engine->board, run_id(run), engine->board_slot, false);
-	if (run->is_view || run->state >= RUN_SAVING)
+	set_fresh(run); /* it may be that nobody needs it any more */
+	board_follow(runs->board, run_id(run), runs->slot, false);
+	if (!run->is_ours || run->state >= RUN_SAVING)
 		return;
-	run->alone_ms = loop_now_ms(engine->loop);
+	run->alone_ms = loop_now_ms(runs->loop);
 	on_alone(&run->alone);
 }
 
-/* The deadline that has passed, if one has. */
-static const char *overdue(const struct run *run, int64_t now_ms)
-{
-	const struct config *config = run->engine->config;
+/* --- life --- */
 
-	if (!run->any_byte && now_ms - run->started_ms >= config->first_byte_ms)
-		return "first byte";
-	if (run->any_byte && now_ms - run->last_byte_ms >= config->idle_ms)
-		return "idle";
-	if (now_ms - run->started_ms >= config->total_ms)
-		return "total";
-	return NULL;
+static struct run *run_new(struct runs *runs, struct spool *spool)
+{
+	struct run *run = calloc(1, sizeof *run);
+
+	if (!run)
+		return NULL;
+	run->runs = runs;
+	run->spool = spool;
+	run->arrived_ms = loop_now_ms(runs->loop);
+	run->deadline = (struct loop_timer){ .fire = on_deadline, .owner = run };
+	run->alone = (struct loop_timer){ .fire = on_alone, .owner = run };
+	fresh_init(&run->fresh);
+	run->next = runs->all;
+	if (run->next)
+		run->next->prev = run;
+	runs->all = run;
+	return run;
 }
 
-static void give_up(struct run *run, const char *deadline)
+struct run *run_seen(struct runs *runs, struct spool *spool)
 {
-	bool is_total = strcmp(deadline, "total") == 0;
-
-	metrics_add(M_UPSTREAM_ERRORS, METRIC_UPSTREAM_timeout, 0, 1);
-	log_warn("upstream too slow", LOG_T("run", run_id(run)), LOG_T("deadline", deadline));
-	llm_health_note(run->engine->shm, is_total ? LLM_SAYS_NOTHING : LLM_FAILS);
-	error_set(&run->error, ERROR_UPSTREAM_TIMEOUT,
-		  is_total ? "The answer took too long and was cut."
-			   : "The C1 API fell silent; try again.");
-	run_finish(run, run->any_text && !is_total ? STATUS_INTERRUPTED : STATUS_ERROR, NULL);
+	return run_new(runs, spool);
 }
 
-/* A run that still flows: is it time to give it up? */
-static void judge(struct run *run, int64_t now_ms)
+struct run *run_ours(struct runs *runs, struct run_start *start)
 {
-	const char *deadline = overdue(run, now_ms);
+	struct run *run = run_new(runs, start->spool);
 
-	if (deadline)
-		give_up(run, deadline);
-	else if (run->engine->cut_off)
-		run_finish(run, STATUS_INTERRUPTED, NULL);
+	if (!run)
+		return NULL;
+	start->spool = NULL;
+	run->is_ours = true;
+	run->leave = start->leave;
+	run->grace_ms = start->grace_ms;
+	run->arrived_ms = start->arrived_ms;
+	loop_set_timer(runs->loop, &run->deadline,
+		       loop_now_ms(runs->loop) + runs->config->total_ms);
+	CRASHPOINT("run_begun");
+	return run;
 }
 
-void run_tick(struct run *run, int64_t now_ms)
+static void run_free(struct run *run)
 {
-	struct engine *engine = run->engine;
-	struct follower *next;
+	struct runs *runs = run->runs;
 
-	if (run->is_view && run->notice < 0)
-		view_look(run);
-	else if (!run->is_view && run->state < RUN_SAVING)
-		judge(run, now_ms);
-	/* From here on the spool is the promise. */
-	if (run->state == RUN_SAVING && now_ms - run->ended_ms >= engine->config->save_wait_ms)
-		run_saved(run);
-	for (struct follower *f = run->followers; f; f = next) {
-		next = f->next;
-		follower_tick(f, now_ms);
+	if (run->source)
+		run->source->ops->free(run->source);
+	loop_clear_timer(runs->loop, &run->deadline);
+	loop_clear_timer(runs->loop, &run->alone);
+	if (run->prev)
+		run->prev->next = run->next;
+	else
+		runs->all = run->next;
+	if (run->next)
+		run->next->prev = run->prev;
+	fresh_done(&run->fresh);
+	spool_unref(run->spool);
+	free(run);
+}
+
+static bool is_needed(const struct run *run)
+{
+	return run->readers || (run->is_ours && run->state != RUN_OVER);
+}
+
+void runs_flush(struct runs *runs)
+{
+	struct run *run;
+
+	while ((run = runs->fresh)) {
+		runs->fresh = run->next_fresh;
+		run->is_fresh = false;
+		hand_on(run);
+		if (is_needed(run) || run->is_fresh)
+			continue;
+		runs->calls.gone(runs->ctx, run);
+		run_free(run);
 	}
-	if (!run->followers && (run->state == RUN_OVER || run->is_view))
-		engine_forget_run(engine, run);
+}
+
+static void cut(struct run *run)
+{
+	struct run_reader *next;
+
+	if (run->is_ours)
+		break_off(run, STATUS_INTERRUPTED);
+	for (struct run_reader *reader = run->readers; reader; reader = next) {
+		next = reader->next;
+		reader->ops->cut(reader);
+	}
+}
+
+void runs_cut(struct runs *runs)
+{
+	struct run *next;
+
+	runs->is_cut = true;
+	for (struct run *run = runs->all; run; run = next) {
+		next = run->next;
+		cut(run);
+	}
 }

@@ -2,7 +2,6 @@
 #include "ticket.h"
 
 #include "base/clock.h"
-#include "engine_room.h"
 #include <stdlib.h>
 
 static struct stream_ticket *ticket_new(const struct stream_options *options, struct slice headers)
@@ -40,6 +39,25 @@ struct stream_ticket *stream_ticket_follow(const struct stream_options *options,
 	return ticket;
 }
 
+struct stream_ticket *stream_ticket_replay(const char *spool_path,
+					   const struct stream_options *options,
+					   const struct spool_record *record, struct slice text,
+					   struct slice headers, struct error *err)
+{
+	struct spool *spool = spool_unnamed(spool_path, record, text, err);
+	struct stream_ticket *ticket = spool ? ticket_new(options, headers) : NULL;
+
+	if (ticket) {
+		ticket->followed = spool;
+		ticket->is_replay = true;
+		return ticket;
+	}
+	if (spool)
+		error_set(err, ERROR_OVERLOADED, "No memory for another stream.");
+	spool_unref(spool);
+	return NULL;
+}
+
 const char *stream_ticket_run(const struct stream_ticket *ticket)
 {
 	return spool_record(ticket->start.spool ? ticket->start.spool : ticket->followed)->run_id;
@@ -59,5 +77,10 @@ void stream_ticket_drop(struct stream_ticket *ticket, const struct engine_hooks 
 	}
 	spool_unref(ticket->followed);
 	follower_free(ticket->follower);
+	ticket_free(ticket);
+}
+
+void ticket_free(struct stream_ticket *ticket)
+{
 	free(ticket);
 }

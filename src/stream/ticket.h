@@ -5,9 +5,8 @@
 #ifndef STREAM_TICKET_H
 #define STREAM_TICKET_H
 
-#include "stream/engine.h"
-
-struct follower;
+#include "follower.h"
+#include "stream/stream.h"
 
 struct command {
 	struct command *next;
@@ -21,8 +20,12 @@ struct command {
 struct stream_ticket {
 	struct run_start start; /* a new run; without a spool it is none */
 	struct spool *followed; /* or one that exists */
+	bool is_replay;         /* of a file without a name: nobody else's */
 	struct follower *follower;
 	struct command command;
 };
+
+/* The ticket without its follower and its spools, which were taken. */
+void ticket_free(struct stream_ticket *ticket);
 
 #endif

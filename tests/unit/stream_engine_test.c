@@ -85,17 +85,22 @@ static void keep(const char *run, struct slice text)
 	spool_unref(spool);
 }
 
+static void hand_over(struct stream_ticket *ticket, struct client *client)
+{
+	assert_non_null(ticket);
+	engine_hand_over(engine, ticket, &client->sink);
+}
+
 static void follow(const char *run, const struct stream_options *options, struct client *client)
 {
 	struct spool *spool = spool_open(dir, run, NULL);
-	struct stream_ticket *ticket;
 
 	assert_non_null(spool);
-	ticket = stream_ticket_follow(options, spool, SLICE(""));
-	assert_non_null(ticket);
 	client_init(client);
-	engine_hand_over(engine, ticket, &client->sink);
+	hand_over(stream_ticket_follow(options, spool, SLICE("")), client);
 }
+
+static const struct stream_options raw = { .format = STREAM_RAW };
 
 /* Each event's text is whole, and each id is a place where an answer may be taken up again. */
 static void r1_sse_from_the_spool_keeps_characters_whole(void **state)
@@ -126,11 +131,139 @@ static void r1_sse_from_the_spool_keeps_characters_whole(void **state)
 	buffer_done(&text);
 }
 
+/* A replay is carried by the engine: who takes nothing of it costs a file, and no thread waits. */
+static void r14_a_replay_to_a_reader_that_takes_nothing_holds_up_nobody(void **state)
+{
+	static const struct spool_record record = { .run_id = "run-r14",
+						    .thread_id = "t",
+						    .message_id = "m",
+						    .status = STATUS_COMPLETE,
+						    .finish_reason = "stop" };
+	struct client stuck, quick;
+	struct buffer text;
+
+	(void)state;
+	buffer_init(&text, 8 << 20);
+	for (int i = 0; i < 200000; i++)
+		buffer_append(&text, SLICE("0123456789abcdefghij"));
+	client_init(&stuck);
+	stuck.takes = 1;
+	hand_over(stream_ticket_replay(folder, &raw, &record, buffer_slice(&text), SLICE(""), NULL),
+		  &stuck);
+	client_init(&quick);
+	hand_over(stream_ticket_replay(folder, &raw, &record, buffer_slice(&text), SLICE(""), NULL),
+		  &quick);
+	client_wait(&quick);
+	assert_string_equal(quick.outcome, "complete");
+	assert_int_equal(quick.body.len, text.len);
+	assert_memory_equal(quick.body.data, text.data, text.len);
+	assert_false(stuck.closed);
+	engine_stop(engine, clock_mono_ms());
+	client_wait(&stuck); /* given up at the end of its worker */
+	client_done(&stuck);
+	client_done(&quick);
+	buffer_done(&text);
+}
+
+/* An ended answer as events, with how it ended. */
+static void r14_a_replay_as_events_tells_how_it_ended(void **state)
+{
+	static const struct stream_options sse = { .format = STREAM_SSE };
+	static const struct spool_record record = { .run_id = "run-r14",
+						    .status = STATUS_STOPPED,
+						    .usage = { 1, 2, 3 } };
+	struct client client;
+
+	(void)state;
+	client_init(&client);
+	hand_over(stream_ticket_replay(folder, &sse, &record, SLICE("hello"), SLICE(""), NULL),
+		  &client);
+	client_wait(&client);
+	assert_non_null(strstr(client.body.data, "data: \"hello\"\n\n"));
+	assert_non_null(strstr(client.body.data, "\"total_tokens\":3"));
+	assert_non_null(strstr(client.body.data, "\"status\":\"stopped\""));
+	assert_int_equal(access(folder, F_OK), 0);
+	client_done(&client);
+}
+
+/* So many at once, and no more: the rest is told so, and none of the others notices. */
+static void r16_followers_of_a_run_are_bounded(void **state)
+{
+	static struct client clients[66];
+	struct spool *owner = make("run-r16");
+	const struct spool_ending ending = { .status = STATUS_COMPLETE, .usage = USAGE_UNKNOWN };
+
+	(void)state;
+	assert_true(spool_append(owner, SLICE("text"), NULL));
+	for (int i = 0; i < 66; i++)
+		follow("run-r16", &raw, &clients[i]);
+	client_wait(&clients[64]);
+	client_wait(&clients[65]);
+	assert_int_equal(clients[65].status, 503);
+	assert_string_equal(clients[65].outcome, "refused");
+	assert_true(spool_end(owner, &ending, NULL));
+	assert_true(spool_mark_saved(dir, owner, NULL));
+	for (int i = 0; i < 66; i++) {
+		client_wait(&clients[i]);
+		if (i < 64)
+			assert_string_equal(clients[i].body.data, "text");
+		client_done(&clients[i]);
+	}
+	spool_unref(owner);
+}
+
+/* At the end of its worker a reader of what another one writes is let go, and is not told that the
+ * answer is over. */
+static void r22_a_view_ends_with_its_worker(void **state)
+{
+	struct spool *owner = make("run-r22");
+	struct client client;
+
+	(void)state;
+	assert_true(spool_append(owner, SLICE("half"), NULL));
+	follow("run-r22", &raw, &client);
+	engine_stop(engine, clock_mono_ms()); /* returns only when nothing is carried any more */
+	client_wait(&client);
+	assert_string_equal(client.outcome, "worker_stopped");
+	assert_false(client.ended);
+	client_done(&client);
+	spool_unref(owner);
+}
+
+/* C5: one who catches up with a long answer reads so much a round; others come between. */
+static void c5_catching_up_has_a_share_of_a_round(void **state)
+{
+	struct client slow, quick;
+	struct buffer text;
+
+	(void)state;
+	buffer_init(&text, 8 << 20);
+	for (int i = 0; i < 400000; i++)
+		buffer_append(&text, SLICE("0123456789abcdefghij"));
+	keep("long", buffer_slice(&text));
+	keep("short", SLICE("a few words"));
+	follow("long", &raw, &slow);
+	follow("short", &raw, &quick);
+	client_wait(&quick);
+	client_wait(&slow);
+	assert_true(quick.first_at < slow.closed_at); /* between, not behind */
+	assert_int_equal(slow.body.len, text.len);
+	assert_memory_equal(slow.body.data, text.data, text.len);
+	client_done(&slow);
+	client_done(&quick);
+	buffer_done(&text);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(r1_sse_from_the_spool_keeps_characters_whole),
+		T(r14_a_replay_to_a_reader_that_takes_nothing_holds_up_nobody),
+		T(r14_a_replay_as_events_tells_how_it_ended),
+		T(r16_followers_of_a_run_are_bounded),
+		T(r22_a_view_ends_with_its_worker),
+		T(c5_catching_up_has_a_share_of_a_round),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

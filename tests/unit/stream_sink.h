@@ -18,8 +18,16 @@ struct client {
 	size_t takes; /* bytes; what comes behind them is refused: SINK_BLOCKED for ever */
 	int status;
 	bool ended, closed;
+	int64_t first_at, closed_at; /* the order in which things came, over all clients */
 	char outcome[32];
 };
+
+static int64_t client_order(void)
+{
+	static _Atomic int64_t order;
+
+	return ++order;
+}
 
 static int client_fd(struct sink *sink)
 {
@@ -39,6 +47,8 @@ static enum sink_result client_send(struct sink *sink, struct slice bytes)
 	bool full;
 
 	pthread_mutex_lock(&client->lock);
+	if (client->body.len == 0)
+		client->first_at = client_order();
 	buffer_append(&client->body, bytes);
 	full = client->body.len >= client->takes;
 	pthread_cond_broadcast(&client->changed);
@@ -65,6 +75,7 @@ static void client_close(struct sink *sink, const struct sink_summary *summary)
 	pthread_mutex_lock(&client->lock);
 	snprintf(client->outcome, sizeof client->outcome, "%s", summary->outcome);
 	client->closed = true;
+	client->closed_at = client_order();
 	pthread_cond_broadcast(&client->changed);
 	pthread_mutex_unlock(&client->lock);
 }

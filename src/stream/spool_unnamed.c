@@ -1,0 +1,59 @@
+/*
+ * spool_unnamed: an answer that is no longer kept, as a file like those that are, for as long as
+ * somebody reads it.
+ */
+#include "base/log.h"
+#include "spool_file.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* O_TMPFILE, or on a file system without it a name that is gone at once. */
+static int open_unnamed(const char *path)
+{
+	char name[4096];
+	int fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
+		return fd;
+	if (snprintf(name, sizeof name, "%s/.replay-XXXXXX", path) >= (int)sizeof name)
+		return -1;
+	fd = mkostemp(name, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(name);
+	return fd;
+}
+
+static bool fill(struct spool *spool, const struct spool_record *record, struct slice text)
+{
+	const struct spool_ending ending = { .status = record->status,
+					     .finish_reason = record->finish_reason,
+					     .error_word = record->error_word,
+					     .usage = record->usage,
+					     .asked = true,
+					     .now_ms = record->ended_ms };
+
+	return spool_file_begin(spool, record) && spool_append(spool, text, NULL) &&
+	       spool_end(spool, &ending, NULL) && spool_file_mark_saved(spool, NULL);
+}
+
+struct spool *spool_unnamed(const char *path, const struct spool_record *record, struct slice text,
+			    struct error *err)
+{
+	int fd = open_unnamed(path);
+	struct spool *spool = fd >= 0 ? spool_file_wrap(fd, NULL) : NULL;
+
+	if (spool && fill(spool, record, text))
+		return spool;
+	log_error("no file for a replay", LOG_T("reason", strerror(errno)));
+	error_set(err, ERROR_SPOOL, "The kept answer cannot be sent now; try again.");
+	if (err)
+		err->retry_after_s = 1;
+	if (spool)
+		spool_unref(spool);
+	else if (fd >= 0)
+		close(fd);
+	return NULL;
+}
