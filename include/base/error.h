@@ -44,6 +44,7 @@
 	X(ERROR_UPSTREAM, 502, "upstream_failed", "The C1 API failed")                             \
 	X(ERROR_UPSTREAM_CONFIG, 502, "upstream_config", "The C1 API refused our request")         \
 	X(ERROR_STORE_DOWN, 503, "storage_unavailable", "The store is unavailable")                \
+	X(ERROR_STORE_FULL, 503, "storage_full", "The store has no room")                          \
 	X(ERROR_OVERLOADED, 503, "overloaded", "Too much is going on")                             \
 	X(ERROR_SPOOL, 503, "spool_unavailable", "No room for another answer")                     \
 	X(ERROR_STORE_TIMEOUT, 504, "storage_timeout", "The store did not answer in time")         \

@@ -75,7 +75,7 @@
 #define METRIC_UPSTREAM_KIND_LIST(X)                                                               \
 	X(connect) X(dns) X(tls) X(status) X(timeout) X(cut) X(protocol)
 #define METRIC_TOKENS_KIND_LIST(X) X(input) X(output)
-#define METRIC_STORE_KIND_LIST(X)  X(down) X(timeout) X(failed)
+#define METRIC_STORE_KIND_LIST(X)  X(down) X(timeout) X(failed) X(full) X(busy)
 
 enum metric_upstream_kind {
 #define X(name) METRIC_UPSTREAM_##name,

@@ -71,6 +71,8 @@ struct shm {
 	uint32_t version, size;
 	/* The store's mark (store/store.h): 0 = up, else the monotonic ms since when it is down. */
 	_Atomic int64_t store_down_since_ms;
+	_Atomic int64_t store_full_since_ms; /* 0 = the last write found room */
+	_Atomic int64_t store_up_ms;    /* when the last ping began that was answered; monotonic */
 	_Atomic int64_t look_ms;        /* when a saver last looked whether the C1 API is there */
 	_Atomic int64_t beat_ms;        /* when a saver last renewed this node's entry */
 	_Atomic int64_t adopt_ms;       /* when a saver last looked for answers of dead workers */

@@ -46,17 +46,20 @@ const char *usage_text(const struct usage *usage, char out[USAGE_TEXT]);
 
 struct message {
 	const char *id, *thread_id;
-	int64_t seq; /* order within the thread */
+	int64_t seq; /* order within the thread, without holes */
 	enum message_role role;
 	enum message_status status;
 	struct slice content;
-	const char *run_id;             /* NULL: no run made it, or it was edited since */
-	const char *parent_id;          /* NULL or the message it answers */
-	const char *key;                /* NULL or, of an answer, its Idempotency-Key's hash */
-	const char *finish_reason;      /* NULL or the upstream's word, verbatim */
-	const char *usage;              /* NULL or a JSON object's text */
-	const char *feedback;           /* NULL or a JSON object's text */
-	const char *metadata;           /* NULL or a JSON object's text */
+	const char *run_id;        /* NULL: no run made it, or it was edited since */
+	const char *parent_id;     /* NULL or the message before it; of an answer: its question */
+	const char *key;           /* NULL or, of an answer, the hash of user and Idempotency-Key */
+	const char *question;      /* NULL or, of an answer, the hash of what was asked */
+	const char *model;         /* NULL or, of an answer, the model that gave it */
+	const char *finish_reason; /* NULL or the upstream's word, verbatim */
+	struct usage usage;        /* of an answer */
+	bool unasked;              /* an answer that failed before the model was asked */
+	const char *feedback;      /* NULL or a JSON object's text */
+	const char *metadata;      /* NULL or a JSON object's text */
 	int64_t created_ms, updated_ms; /* wall */
 };
 

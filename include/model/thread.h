@@ -27,7 +27,7 @@ struct thread {
 struct thread_list {
 	struct thread *items;
 	size_t count;
-	bool more;
+	const char *next; /* cursor of the page behind this one; NULL: it is the last */
 };
 
 #endif

@@ -2,15 +2,20 @@
  * store: where threads and messages are kept. The rest of the program sees only this header; one
  * contract suite (tests/contract) runs against every store behind it.
  *
- * Ownership: what goes in stays the caller's; what comes out lies in the caller's arena. Any call
- * may block (at most some seconds: every wait has a deadline); any thread may make it. Opened in a
- * worker, after the fork.
+ * Ownership of memory: what goes in stays the caller's; what comes out lies in the caller's arena.
+ * Any call may block (some seconds at most: every wait has a deadline); any thread may make it.
+ * Opened in a worker, after the fork.
  *
- * Errors: ERROR_NOT_FOUND, ERROR_CONFLICT (an id exists already), ERROR_PRECONDITION (rev differs),
- * ERROR_NOT_SAVED (the message is still streaming); ERROR_STORE_DOWN (cannot be reached: it is
- * marked down for the pool at once), ERROR_STORE_TIMEOUT (no answer in time: outcome unknown),
- * ERROR_STORE (it refused), ERROR_CORRUPT. Each step is atomic on one document and may be repeated:
- * a second application is a no-op or says ERROR_CONFLICT.
+ * Ownership of threads: `owner` is who asks, NULL when that is not enforced. What is another's is
+ * ERROR_ACCESS_DENIED, what is unknown or deleted ERROR_NOT_FOUND, and nothing more is told.
+ *
+ * Errors besides: ERROR_CONFLICT (an id exists already), ERROR_PRECONDITION (rev differs),
+ * ERROR_NOT_SAVED (the message is still streaming), ERROR_VALIDATION (a cursor or a message id of a
+ * page that is not there; `field` names it); ERROR_STORE_DOWN (cannot be reached: it is marked down
+ * for the pool at once), ERROR_STORE_TIMEOUT (no answer in time: outcome unknown), ERROR_STORE_FULL
+ * (no room to write; reading goes on), ERROR_STORE (it refused), ERROR_CORRUPT, ERROR_OVERLOADED
+ * (too many are in it already, or the arena is full). Each call may be repeated: a second
+ * application is a no-op or says ERROR_CONFLICT.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -24,71 +29,16 @@
 
 struct store;
 
-struct thread_filter {
-	const char *user_id;      /* NULL: everybody's */
-	int archived;             /* -1 any, 0 no, 1 yes */
-	const char *q;            /* NULL or part of a title, any case */
-	int64_t after_updated_ms; /* the page starts behind (updated_ms, id) ... */
-	const char *after_id;     /* ... unless NULL */
-	size_t limit;
-};
-
-struct thread_patch {
-	const char *title;    /* NULL: unchanged */
-	int archived;         /* -1: unchanged */
-	const char *metadata; /* NULL: unchanged; replaces the whole object */
-	int64_t if_rev; /* -1: unconditional; else ERROR_PRECONDITION unless it is the thread's */
-	int64_t now_ms;
-};
-
-struct message_filter {
-	const char *thread_id;
-	int64_t before_seq; /* 0: from the end */
-	int64_t after_seq;  /* 0: from the start; when set the oldest `limit` behind it, else the
-			       newest `limit` */
-	size_t limit;
-};
-
-struct message_patch {
-	bool has_content;
-	struct slice content;
-	const char *metadata; /* NULL: unchanged */
-	const char *feedback; /* NULL: unchanged */
-	int64_t now_ms;
-};
-
-/* The claim of a turn: sets `run` where there is none, bumps updated_ms, hands out two sequence
- * numbers. */
-struct claim {
-	const char *thread_id, *user_id; /* user_id NULL: ownership is not enforced */
-	struct run_ref run;
-	int64_t now_ms;
-};
-
-struct claim_result {
-	bool won;
-	int64_t first_seq;    /* won: of the user message; the answer's is one more */
-	bool found;           /* not won: is there such a thread (deleted counts as found, see
-				 thread.deleted)? */
-	struct thread thread; /* when found: as it stood */
-};
-
-/* The end of a run: only where the message still carries run_id; never an insert. */
-struct finish {
-	const char *thread_id, *message_id, *run_id;
-	enum message_status status;
-	struct slice content;
-	const char *finish_reason, *usage; /* may be NULL */
-	bool if_streaming; /* only when nobody has ended it: for those who do not have its text */
-	int64_t now_ms;
-};
-
 /* Chosen by the URI's scheme: mongodb, mongodb+srv, sqlite. ERROR_CONFIG for one that is not built
  * in or is malformed (detail: the reason, the password masked). A server that is down is no error:
  * it is marked. shm may be NULL. */
 struct store *store_open(const struct config *config, struct shm *shm, struct error *err);
 void store_free(struct store *store);
 const char *store_kind(const struct store *store); /* "mongodb", "sqlite" */
+
+/* The same store by a door of its own: those who save never wait behind those who ask. Lives as
+ * long as store; not to be freed. */
+struct store *store_for_savers(struct store *store);
 
 /* The libraries behind it, for `c1d version`; ends with a NULL name. */
 struct store_library {
@@ -103,61 +53,170 @@ bool store_check_uri(const char *uri, struct error *err);
  * file, folder or table. *how: what was proved, in words (static). For `c1d check`. */
 bool store_try_write(const char *uri, const char **how, struct error *err);
 
+/* Never wait. Full: it is up, but the last write found no room. */
 bool store_is_down(const struct store *store);
+bool store_is_full(const struct store *store);
 /* Asks the server itself, mark or no mark, and sets or lifts the mark by the answer. */
 bool store_ping(struct store *store, struct error *err);
-/* For savers, often: when marked down and nobody of the pool has probed for 500 ms, probes. True
- * while up. */
+/* Often: when marked down or full and nobody of the pool has probed for 500 ms, probes. True while
+ * up. */
 bool store_probe(struct store *store);
 
+/* --- threads --- */
+
+/* One page of threads, newest change first. */
+struct thread_filter {
+	const char *owner;
+	const char *user_id; /* NULL: everybody's; an owner sees only his own whatever it says */
+	int archived;        /* -1 any, 0 no, 1 yes */
+	const char *q;       /* NULL or part of a title, any case */
+	const char *cursor;  /* NULL or a former page's `next`: it goes on behind that */
+	size_t limit;
+};
+
+struct thread_patch {
+	const char *title;    /* NULL: unchanged */
+	int archived;         /* -1: unchanged */
+	const char *metadata; /* NULL: unchanged; replaces the whole object */
+	int64_t if_rev; /* -1: unconditional; else ERROR_PRECONDITION unless it is the thread's */
+	int64_t now_ms;
+};
+
+/* What a deletion leaves to be stopped and removed elsewhere. */
+struct thread_deleted {
+	struct run_ref run;   /* that held the claim */
+	const char **run_ids; /* that ended in the last 20 minutes, newest first */
+	size_t run_count;
+};
+
 bool store_thread_insert(struct store *store, const struct thread *thread, struct error *err);
-/* A deleted thread is found, with `deleted` set: callers answer 404. */
-bool store_thread_get(struct store *store, const char *id, struct arena *arena, struct thread *out,
-		      struct error *err);
+bool store_thread_get(struct store *store, const char *owner, const char *id, struct arena *arena,
+		      struct thread *out, struct error *err);
 bool store_thread_list(struct store *store, const struct thread_filter *filter, struct arena *arena,
 		       struct thread_list *out, struct error *err);
-bool store_thread_update(struct store *store, const char *id, const struct thread_patch *patch,
-			 struct arena *arena, struct thread *out, struct error *err);
-/* Marks it deleted (title and metadata wiped), then removes its messages. Deleted already:
- * ERROR_NOT_FOUND. */
-bool store_thread_delete(struct store *store, const char *id, int64_t now_ms, struct error *err);
-
-bool store_claim(struct store *store, const struct claim *claim, struct arena *arena,
-		 struct claim_result *out, struct error *err);
-/* Gives a claim back: clears `run` where it is run_id. Not there: fine. */
-bool store_claim_release(struct store *store, const char *thread_id, const char *run_id,
+bool store_thread_update(struct store *store, const char *owner, const char *id,
+			 const struct thread_patch *patch, struct arena *arena, struct thread *out,
 			 struct error *err);
+/* Marks it, in one step: gone for everybody, title and metadata wiped, its claim cleared. The mark
+ * stays for a while, so that a late request does not make its id anew. */
+bool store_thread_delete(struct store *store, const char *owner, const char *id,
+			 struct arena *arena, struct thread_deleted *out, struct error *err);
+/* Removes up to `limit` messages of a marked thread; *more: some are left. The sweep goes on. */
+bool store_thread_purge(struct store *store, const char *id, size_t limit, bool *more,
+			struct error *err);
 
-/* Next sequence number of a thread, for a message outside a turn. ERROR_NOT_FOUND also when
- * deleted. */
-bool store_next_seq(struct store *store, const char *thread_id, int64_t now_ms, int64_t *out,
-		    struct error *err);
-/* In order; stops at the first that exists (ERROR_CONFLICT). */
-bool store_message_insert(struct store *store, const struct message *messages, size_t count,
-			  struct error *err);
-bool store_message_get(struct store *store, const char *thread_id, const char *id,
-		       struct arena *arena, struct message *out, struct error *err);
+/* --- messages --- */
+
+struct message_filter {
+	const char *owner, *thread_id;
+	const char *before, *after; /* NULL or the id of a message: the newest before it, the oldest
+				       behind it; neither: the newest */
+	size_t limit;
+	size_t bytes_max; /* of content; one message comes in any case; 0: any */
+};
+
+struct message_patch {
+	bool has_content;
+	struct slice content;
+	const char *metadata; /* NULL: unchanged */
+	const char *feedback; /* NULL: unchanged */
+	int64_t now_ms;
+};
+
+/* Adds them in order behind what is there, and bumps the thread. seq is set in them: given by the
+ * insert itself, so that no reader ever sees a number whose predecessor is still to come. parent_id
+ * where it is NULL: the message before. All or, behind a death or a timeout, the first few.
+ * ERROR_CONFLICT field id: one of the ids exists (those before it are added). */
+bool store_messages_add(struct store *store, const char *owner, const char *thread_id,
+			struct message *messages, size_t count, struct error *err);
+bool store_message_get(struct store *store, const char *owner, const char *thread_id,
+		       const char *id, struct arena *arena, struct message *out, struct error *err);
 /* The answer that this run wrote, while it was not edited since. */
-bool store_message_by_run(struct store *store, const char *run_id, struct arena *arena,
-			  struct message *out, struct error *err);
-/* The answer of a thread that came of this Idempotency-Key (message.key). */
-bool store_message_by_key(struct store *store, const char *thread_id, const char *key,
+bool store_message_by_run(struct store *store, const char *owner, const char *run_id,
 			  struct arena *arena, struct message *out, struct error *err);
-/* Always oldest first. */
+/* Always oldest first; `more` when the limit or the bytes cut it. */
 bool store_message_list(struct store *store, const struct message_filter *filter,
 			struct arena *arena, struct message_list *out, struct error *err);
+/* Answers that runs wrote, newest first, without their content: content.len is its length, ptr is
+ * NULL. */
+bool store_runs_of(struct store *store, const char *owner, const char *thread_id, size_t limit,
+		   struct arena *arena, struct message_list *out, struct error *err);
 /* An edit of the content takes the message from its run (run_id becomes NULL), so a late save
  * cannot undo it. */
-bool store_message_update(struct store *store, const char *thread_id, const char *id,
-			  const struct message_patch *patch, struct arena *arena,
+bool store_message_update(struct store *store, const char *owner, const char *thread_id,
+			  const char *id, const struct message_patch *patch, struct arena *arena,
 			  struct message *out, struct error *err);
-/* Saves the answer, then clears the thread's claim. *applied (may be NULL): false when the message
- * was edited, deleted or taken meanwhile: nothing was written, and that is right. */
+
+/* --- turns --- */
+
+/* Was it asked before? By key (over all threads: the user is in it) or, without one, by the
+ * answer's id in the thread. ERROR_NOT_FOUND: never. */
+bool store_turn_find(struct store *store, const char *owner, const char *thread_id,
+		     const char *answer_id, const char *key_or_null, struct arena *arena,
+		     struct message *answer, struct error *err);
+
+struct turn_open {
+	const char *owner, *thread_id;
+	const struct thread *make; /* made, with the claim in it, when there is none; NULL: then
+				      ERROR_NOT_FOUND */
+	struct run_ref run;        /* id, message_id (the answer's), node */
+	struct message question, answer;   /* seq and parents are the store's; the answer has no
+					      content, model or usage yet */
+	size_t history_bytes, history_max; /* budget of content, and of messages */
+};
+
+enum turn_opened_kind {
+	TURN_OPENED, /* the claim is this run's, the pair is stored, the answer `streaming` */
+	TURN_HELD,   /* another run has the claim: `holder` */
+	TURN_ASKED,  /* an id or the key exists; the claim is not held */
+};
+
+struct turn_opened {
+	enum turn_opened_kind kind;
+	struct message_list history; /* opened: oldest first */
+	struct run_ref holder;       /* held */
+	/* As stored; opened: both. Asked: those that exist, else with a NULL id; `answer` is the
+	 * one with the key, the id, or the question's own. */
+	struct message question, answer;
+};
+
+/*
+ * Claim, history and pair in one go: SQLite one transaction; MongoDB three round trips, two where
+ * nothing was said before, one more with a key.
+ *
+ * Taken over (TURN_OPENED): a question of the same id and content that has no answer yet (a first
+ * try died between the two inserts); and an answer of the same id that is final, `unasked` and of
+ * the same question hash: its row is this run's and `streaming` again, its question stays.
+ *
+ * History: what stands before the question, newest first up to history_bytes and no further.
+ * Streaming and empty messages are left out, and so is one that alone is larger than the budget:
+ * its content is never read.
+ *
+ * After an error the claim may be held (a timeout): store_finish clears what there is.
+ */
+bool store_turn_open(struct store *store, const struct turn_open *open, struct arena *arena,
+		     struct turn_opened *out, struct error *err);
+
+/* The end of a run: only where the message still carries run_id; never an insert. */
+struct finish {
+	const char *thread_id, *message_id, *run_id;
+	enum message_status status;
+	struct slice content;
+	const char *finish_reason, *model; /* may be NULL */
+	struct usage usage;
+	bool unasked;      /* the model was never asked: the question may be asked again */
+	bool if_streaming; /* only when nobody has ended it: for those who do not have its text */
+};
+
+/* Saves the answer, then clears the thread's claim. May be repeated for ever. *applied (may be
+ * NULL): false when the message was edited, deleted or taken meanwhile: nothing was written, and
+ * that is right. */
 bool store_finish(struct store *store, const struct finish *finish, bool *applied,
 		  struct error *err);
 
-/* --- nodes (service/nodes.c): each renews its entry; a claim of one that does not is nobody's ---
- */
+/* --- nodes: each renews its entry; a claim of one that does not is nobody's. The store's clock
+ * alone decides how old an entry is. --- */
+
 struct held_claim {
 	const char *thread_id;
 	struct run_ref run;
@@ -168,13 +227,45 @@ struct claim_list {
 	size_t count;
 };
 
-bool store_node_beat(struct store *store, const char *node, int64_t now_ms, struct error *err);
-/* Claims of nodes whose entry is older than seen_before_ms; at most `limit`. */
-bool store_claims_of_dead(struct store *store, int64_t seen_before_ms, size_t limit,
-			  struct arena *arena, struct claim_list *out, struct error *err);
-/* Forgets entries that old which hold no claim, and deleted threads whose mark is older than
- * deleted_before_ms, with messages that came late. */
-bool store_sweep(struct store *store, int64_t seen_before_ms, int64_t deleted_before_ms,
-		 struct error *err);
+/* *now_ms (may be NULL): the store's clock. */
+bool store_node_beat(struct store *store, const char *node, int64_t *now_ms, struct error *err);
+/* Claims of nodes that have been silent for so long; at most `limit`. */
+bool store_claims_of_dead(struct store *store, int64_t silent_ms, size_t limit, struct arena *arena,
+			  struct claim_list *out, struct error *err);
+/* A bounded step: removes messages of marked threads, marks older than deleted_ms, and entries of
+ * nodes silent for silent_ms that hold no claim; at most `limit` of each. *more: call again. */
+bool store_sweep(struct store *store, int64_t silent_ms, int64_t deleted_ms, size_t limit,
+		 bool *more, struct error *err);
+
+/* A wish, on the thread's claim, that a run of any node be stopped; its node looks for it.
+ * ERROR_NOT_FOUND: no claim of that run. */
+bool store_stop_ask(struct store *store, const char *owner, const char *run_id, struct error *err);
+bool store_stops_of(struct store *store, const char *node, struct arena *arena,
+		    struct claim_list *out, struct error *err);
+
+/* --- to go, with the last caller --- */
+struct claim {
+	const char *thread_id, *user_id;
+	struct run_ref run;
+	int64_t now_ms;
+};
+
+struct claim_result {
+	bool won;
+	int64_t first_seq;
+	bool found;
+	struct thread thread;
+};
+
+bool store_claim(struct store *store, const struct claim *claim, struct arena *arena,
+		 struct claim_result *out, struct error *err);
+bool store_claim_release(struct store *store, const char *thread_id, const char *run_id,
+			 struct error *err);
+bool store_message_insert(struct store *store, const struct message *messages, size_t count,
+			  struct error *err);
+bool store_next_seq(struct store *store, const char *thread_id, int64_t now_ms, int64_t *out,
+		    struct error *err);
+bool store_message_by_key(struct store *store, const char *thread_id, const char *key,
+			  struct arena *arena, struct message *out, struct error *err);
 
 #endif

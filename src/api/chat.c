@@ -156,23 +156,6 @@ static bool read_turn(const struct call *call, struct turn_request *out, struct 
 
 /* --- the answer --- */
 
-static int64_t count_in(const char *json, const char *name)
-{
-	const char *at = strstr(json, name);
-
-	return at ? strtoll(at + strlen(name), NULL, 10) : -1;
-}
-
-/* As the store keeps it. */
-static struct usage usage_of(const char *json)
-{
-	if (!json)
-		return USAGE_UNKNOWN;
-	return (struct usage){ count_in(json, "\"input_tokens\":"),
-			       count_in(json, "\"output_tokens\":"),
-			       count_in(json, "\"total_tokens\":") };
-}
-
 /* It was answered before and its run is no longer kept: the stored text, in the form that was asked
  * for. */
 static bool replay(struct call *call, const struct stream_options *options, const struct turn *turn,
@@ -193,7 +176,7 @@ static bool replay(struct call *call, const struct stream_options *options, cons
 	snprintf(record.message_id, sizeof record.message_id, "%s", turn->response_id);
 	snprintf(record.finish_reason, sizeof record.finish_reason, "%s",
 		 answer->finish_reason ? answer->finish_reason : "");
-	record.usage = usage_of(answer->usage);
+	record.usage = answer->usage;
 	stream_headers(call->response, options, answer->run_id, turn->thread_id, turn->response_id);
 	response_header(call->response, "Idempotency-Replayed", SLICE("true"));
 	call->response->stream =

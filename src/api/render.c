@@ -53,6 +53,23 @@ void render_message_open(struct json_writer *w, const struct message *message)
 	json_raw(w, SLICE("\""));
 }
 
+static void put_usage(struct json_writer *w, const struct usage *usage)
+{
+	json_key(w, "usage");
+	if (usage->input < 0 && usage->output < 0 && usage->total < 0) {
+		json_null(w);
+		return;
+	}
+	json_open(w, '{');
+	if (usage->input >= 0)
+		json_put_int(w, "input_tokens", usage->input);
+	if (usage->output >= 0)
+		json_put_int(w, "output_tokens", usage->output);
+	if (usage->total >= 0)
+		json_put_int(w, "total_tokens", usage->total);
+	json_close(w, '}');
+}
+
 void render_message_close(struct json_writer *w, const struct message *message)
 {
 	buffer_append_char(w->out, '"');
@@ -61,7 +78,7 @@ void render_message_close(struct json_writer *w, const struct message *message)
 		json_put_text(w, "run_id", message->run_id);
 	put_times(w, message->created_ms, message->updated_ms);
 	json_put_text(w, "finish_reason", message->finish_reason);
-	json_put_raw(w, "usage", message->usage);
+	put_usage(w, &message->usage);
 	json_put_raw(w, "metadata", message->metadata ? message->metadata : "{}");
 	json_put_raw(w, "feedback", message->feedback);
 	json_close(w, '}');

@@ -13,23 +13,6 @@
 
 /* --- list --- */
 
-/* A cursor is `<updated_ms>.<id>` of the last thread seen: the page goes on behind it. */
-static bool parse_cursor(const char *cursor, struct thread_filter *filter, struct error *err)
-{
-	char *end = NULL;
-	long long ms;
-
-	if (!cursor)
-		return true;
-	ms = strtoll(cursor, &end, 10);
-	if (ms <= 0 || *end != '.' || !id_valid(slice_of(end + 1)))
-		return error_field(err, ERROR_VALIDATION, "cursor",
-				   "This cursor is not one of ours.");
-	filter->after_updated_ms = ms;
-	filter->after_id = end + 1;
-	return true;
-}
-
 static void put_param(struct buffer *link, const char *name, const char *value)
 {
 	if (!value)
@@ -39,15 +22,14 @@ static void put_param(struct buffer *link, const char *name, const char *value)
 }
 
 /* Link: <...>; rel="next" (RFC 8288), with the filters of this page. */
-static void link_next(struct call *call, const struct thread_filter *filter,
-		      const struct thread *last)
+static void link_next(struct call *call, const struct thread_filter *filter, const char *next)
 {
 	static const char *const yes_no[] = { "false", "true" };
 	struct buffer link;
 
 	buffer_init(&link, 4096);
-	buffer_appendf(&link, "</api/threads?limit=%zu&cursor=%lld.%s", filter->limit,
-		       (long long)last->updated_ms, last->id);
+	buffer_appendf(&link, "</api/threads?limit=%zu", filter->limit);
+	put_param(&link, "cursor", next);
 	put_param(&link, "q", filter->q);
 	put_param(&link, "archived", filter->archived < 0 ? NULL : yes_no[filter->archived]);
 	put_param(&link, "user_id",
@@ -62,7 +44,6 @@ bool threads_list(struct call *call, struct error *err)
 {
 	static const char *const yes_no[] = { "false", "true", "0", "1" };
 	struct thread_filter filter = { .archived = -1 };
-	const char *cursor = NULL;
 	struct thread_list list;
 	struct json_writer w;
 	int64_t limit;
@@ -70,7 +51,7 @@ bool threads_list(struct call *call, struct error *err)
 	if (!request_query_int(call->request, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit, err) ||
 	    !query_text(call, "q", QUERY_MAX, &filter.q, err) ||
 	    !query_word(call, "archived", yes_no, 4, &filter.archived, err) ||
-	    !query_text(call, "cursor", 256, &cursor, err) || !parse_cursor(cursor, &filter, err))
+	    !query_text(call, "cursor", 256, &filter.cursor, err))
 		return false;
 	filter.limit = (size_t)limit;
 	if (filter.archived >= 0)
@@ -85,8 +66,8 @@ bool threads_list(struct call *call, struct error *err)
 	for (size_t i = 0; i < list.count; i++)
 		render_thread(&w, &list.items[i]);
 	json_close(&w, ']');
-	if (list.more)
-		link_next(call, &filter, &list.items[list.count - 1]);
+	if (list.next)
+		link_next(call, &filter, list.next);
 	return answer_done(call, err);
 }
 

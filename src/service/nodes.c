@@ -5,7 +5,6 @@
  */
 #include "service_room.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 
 #define DEAD_MS 30000
@@ -13,6 +12,7 @@
 	(60LL * 60 * 1000) /* a deleted thread's mark stays longer than any turn lives             \
 			    */
 #define CLAIMS_MAX 256
+#define SWEEP_MAX  1000
 #define MEMORY_MAX (4u << 20)
 
 static void close_claim(struct service *service, const struct held_claim *claim)
@@ -23,8 +23,8 @@ static void close_claim(struct service *service, const struct held_claim *claim)
 		.run_id = claim->run.id,
 		.status = STATUS_INTERRUPTED,
 		.content = SLICE(""),
+		.usage = USAGE_UNKNOWN,
 		.if_streaming = true,
-		.now_ms = clock_wall_ms(),
 	};
 
 	if (store_finish(service->store, &finish, NULL, NULL))
@@ -34,17 +34,16 @@ static void close_claim(struct service *service, const struct held_claim *claim)
 
 void nodes_beat(struct service *service)
 {
-	int64_t now_ms = clock_wall_ms();
 	struct claim_list claims;
 	struct arena arena;
+	bool more;
 
 	arena_init(&arena, MEMORY_MAX);
-	if (store_node_beat(service->store, service->node, now_ms, NULL) &&
-	    store_claims_of_dead(service->store, now_ms - DEAD_MS, CLAIMS_MAX, &arena, &claims,
-				 NULL)) {
+	if (store_node_beat(service->store, service->node, NULL, NULL) &&
+	    store_claims_of_dead(service->store, DEAD_MS, CLAIMS_MAX, &arena, &claims, NULL)) {
 		for (size_t i = 0; i < claims.count; i++)
 			close_claim(service, &claims.items[i]);
-		store_sweep(service->store, now_ms - DEAD_MS, now_ms - DELETED_MS, NULL);
+		store_sweep(service->store, DEAD_MS, DELETED_MS, SWEEP_MAX, &more, NULL);
 	}
 	arena_done(&arena);
 }

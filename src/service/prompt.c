@@ -39,7 +39,7 @@ bool prompt_build(struct service *service, const struct turn *turn, struct slice
 {
 	const struct config *config = service->config;
 	struct message_filter filter = { .thread_id = turn->thread_id,
-					 .before_seq = before_seq,
+					 .before = turn->message_id,
 					 .limit = HISTORY_MESSAGES };
 	struct message_list history;
 	struct llm_message *messages;

@@ -44,7 +44,7 @@ static struct spool *tell_gone(struct service *service, const struct caller *cal
 	struct message message;
 	struct thread thread;
 
-	if (!store_message_by_run(service->store, id, arena, &message, err) ||
+	if (!store_message_by_run(service->store, NULL, id, arena, &message, err) ||
 	    !service_thread_get(service, caller, message.thread_id, arena, &thread, err))
 		return NULL;
 	error_set(err, ERROR_GONE,

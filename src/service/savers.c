@@ -57,7 +57,6 @@ static bool stored_text(const struct spool *spool, struct buffer *raw, struct bu
 static bool save_text(struct service *service, const struct spool_record *record, struct slice text,
 		      struct error *err)
 {
-	char usage[USAGE_TEXT];
 	struct finish finish = {
 		.thread_id = record->thread_id,
 		.message_id = record->message_id,
@@ -65,8 +64,8 @@ static bool save_text(struct service *service, const struct spool_record *record
 		.status = record->status,
 		.content = text,
 		.finish_reason = record->finish_reason[0] ? record->finish_reason : NULL,
-		.usage = usage_text(&record->usage, usage),
-		.now_ms = record->ended_ms,
+		.usage = record->usage,
+		.model = record->model[0] ? record->model : NULL,
 	};
 	bool applied = false;
 

@@ -32,35 +32,18 @@ static void fill_from_spool(struct service *service, struct message *message, st
 	spool_unref(spool);
 }
 
-/* A message id of the page becomes its sequence number. */
-static bool seq_of(struct service *service, const char *thread_id, const char *field,
-		   const char *id, struct arena *arena, int64_t *out, struct error *err)
-{
-	struct message message;
-
-	if (!id)
-		return true;
-	if (!store_message_get(service->store, thread_id, id, arena, &message, err)) {
-		if (err && err->code == ERROR_NOT_FOUND)
-			error_field(err, ERROR_VALIDATION, field,
-				    "There is no such message in this thread.");
-		return false;
-	}
-	*out = message.seq;
-	return true;
-}
-
 bool service_message_list(struct service *service, const struct caller *caller,
 			  const char *thread_id, const struct message_page *page,
 			  struct arena *arena, struct message_list *out, struct error *err)
 {
-	struct message_filter filter = { .thread_id = thread_id, .limit = page->limit };
+	struct message_filter filter = { .thread_id = thread_id,
+					 .before = page->before,
+					 .after = page->after,
+					 .limit = page->limit };
 	struct message_list list;
 	struct thread thread;
 
 	if (!service_thread_get(service, caller, thread_id, arena, &thread, err) ||
-	    !seq_of(service, thread_id, "before", page->before, arena, &filter.before_seq, err) ||
-	    !seq_of(service, thread_id, "after", page->after, arena, &filter.after_seq, err) ||
 	    !store_message_list(service->store, &filter, arena, &list, err))
 		return false;
 	for (size_t i = 0; i < list.count; i++)
@@ -103,6 +86,7 @@ bool service_message_add(struct service *service, const struct caller *caller,
 		.role = draft->role,
 		.status = STATUS_COMPLETE,
 		.content = draft->content,
+		.usage = USAGE_UNKNOWN,
 		.metadata = draft->metadata,
 		.created_ms = clock_wall_ms(),
 	};
@@ -136,7 +120,7 @@ bool service_message_update(struct service *service, const struct caller *caller
 	if (!service_thread_get(service, caller, thread_id, arena, &thread, err))
 		return false;
 	patch->now_ms = clock_wall_ms();
-	if (store_message_update(service->store, thread_id, id, patch, arena, out, err))
+	if (store_message_update(service->store, NULL, thread_id, id, patch, arena, out, err))
 		return true;
 	if (err && err->code == ERROR_NOT_SAVED)
 		err->retry_after_s = 1;

@@ -60,7 +60,7 @@ bool service_thread_get(struct service *service, const struct caller *caller, co
 {
 	struct thread thread;
 
-	if (!store_thread_get(service->store, id, arena, &thread, err) ||
+	if (!store_thread_get(service->store, NULL, id, arena, &thread, err) ||
 	    !service_may(caller, &thread, err))
 		return false;
 	*out = thread;
@@ -110,7 +110,7 @@ bool service_thread_update(struct service *service, const struct caller *caller,
 	if (!service_thread_get(service, caller, id, arena, &thread, err))
 		return false;
 	patch->now_ms = clock_wall_ms();
-	return store_thread_update(service->store, id, patch, arena, out, err);
+	return store_thread_update(service->store, NULL, id, patch, arena, out, err);
 }
 
 /* The mark first, so that no new answer starts; then the one that runs is told to stop. Its late
@@ -119,13 +119,14 @@ bool service_thread_update(struct service *service, const struct caller *caller,
 bool service_thread_delete(struct service *service, const struct caller *caller, const char *id,
 			   struct arena *arena, struct error *err)
 {
+	struct thread_deleted deleted;
 	struct run_list runs;
 	struct thread thread;
 
 	if (!service_run_list(service, caller, id, false, arena, &runs, err) ||
 	    !service_thread_get(service, caller, id, arena, &thread, err))
 		return false;
-	if (!store_thread_delete(service->store, id, clock_wall_ms(), err))
+	if (!store_thread_delete(service->store, NULL, id, arena, &deleted, err))
 		return false;
 	for (size_t i = 0; i < runs.count; i++) {
 		if (runs.items[i].status == STATUS_STREAMING)

@@ -123,6 +123,8 @@ static struct message answer_of(const struct turn_work *work)
 		.run_id = work->turn.run_id,
 		.parent_id = work->turn.message_id,
 		.key = work->key[0] ? work->key : NULL,
+		.question = work->question,
+		.usage = USAGE_UNKNOWN,
 		.created_ms = now_ms,
 		.updated_ms = now_ms,
 	};
@@ -139,6 +141,7 @@ static bool insert_pair(const struct turn_work *work, struct error *err)
 		.role = ROLE_USER,
 		.status = STATUS_COMPLETE,
 		.content = work->request->message,
+		.usage = USAGE_UNKNOWN,
 		.metadata = work->request->metadata,
 		.created_ms = pair[1].created_ms,
 		.updated_ms = pair[1].created_ms,
@@ -155,8 +158,8 @@ static bool insert_answer(const struct turn_work *work, struct error *err)
 	struct message question;
 	struct error mine = { 0 };
 
-	if (!store_message_get(work->service->store, work->turn.thread_id, work->turn.message_id,
-			       work->arena, &question, &mine) &&
+	if (!store_message_get(work->service->store, NULL, work->turn.thread_id,
+			       work->turn.message_id, work->arena, &question, &mine) &&
 	    mine.code != ERROR_NOT_FOUND) {
 		*err = mine;
 		return false;
@@ -217,8 +220,8 @@ static void end_unasked(struct service *service, const struct turn *turn, const 
 		.run_id = run_id,
 		.status = STATUS_ERROR,
 		.content = SLICE(""),
+		.usage = USAGE_UNKNOWN,
 		.if_streaming = true,
-		.now_ms = clock_wall_ms(),
 	};
 
 	if (turn->kind != TURN_NEW || !store_finish(service->store, &finish, NULL, NULL))

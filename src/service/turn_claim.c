@@ -27,9 +27,11 @@ static bool make_thread(struct turn_work *work, struct error *err)
 
 	if (work->request->thread_id.len > 0 && !service->config->create_threads)
 		return error_set(err, ERROR_NOT_FOUND, "There is no such thread.");
-	/* A twin of this request may have made it: the next claim tells. */
-	if (store_thread_insert(service->store, &thread, &mine) || mine.code == ERROR_CONFLICT)
+	if (store_thread_insert(service->store, &thread, &mine))
 		return true;
+	/* A twin of this request may have made it; or it was deleted. */
+	if (mine.code == ERROR_CONFLICT)
+		return store_thread_get(service->store, NULL, thread.id, work->arena, &thread, err);
 	if (err)
 		*err = mine;
 	return false;
@@ -57,8 +59,8 @@ static bool is_stored(struct turn_work *work, const struct spool_record *record)
 {
 	struct message answer;
 
-	return store_message_by_run(work->service->store, record->run_id, work->arena, &answer,
-				    NULL);
+	return store_message_by_run(work->service->store, NULL, record->run_id, work->arena,
+				    &answer, NULL);
 }
 
 /* Its worker died and nobody has saved it yet: what there is of it is saved now, and its claim

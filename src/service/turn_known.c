@@ -5,7 +5,6 @@
  */
 #include "service_room.h"
 
-#include "base/clock.h"
 #include <stdio.h>
 
 static bool reused(struct error *err)
@@ -43,8 +42,8 @@ static bool find_answer(struct turn_work *work, struct message *out, struct erro
 		return true;
 	if (work->key[0] && err->code != ERROR_NOT_FOUND)
 		return false;
-	return store_message_get(store, work->turn.thread_id, work->turn.response_id, work->arena,
-				 out, err);
+	return store_message_get(store, NULL, work->turn.thread_id, work->turn.response_id,
+				 work->arena, out, err);
 }
 
 static bool same_question(struct turn_work *work, const struct message *answer, struct error *err)
@@ -57,7 +56,7 @@ static bool same_question(struct turn_work *work, const struct message *answer, 
 		return false;
 	if (answer->role != ROLE_ASSISTANT || !answer->parent_id)
 		return reused(err);
-	if (!store_message_get(work->service->store, work->turn.thread_id, answer->parent_id,
+	if (!store_message_get(work->service->store, NULL, work->turn.thread_id, answer->parent_id,
 			       work->arena, &question, err))
 		return err->code == ERROR_NOT_FOUND ? reused(err) : false;
 	work->turn.message_id = question.id;
@@ -80,8 +79,8 @@ static bool close_lost(struct turn_work *work, struct message *answer, struct er
 				       .run_id = answer->run_id,
 				       .status = STATUS_INTERRUPTED,
 				       .content = SLICE(""),
-				       .if_streaming = true,
-				       .now_ms = clock_wall_ms() };
+				       .usage = USAGE_UNKNOWN,
+				       .if_streaming = true };
 
 	if (!answer->run_id || !is_ours(work->service, answer->run_id))
 		return error_set(err, ERROR_RUN_ACTIVE,

@@ -1,28 +1,20 @@
 /*
- * store: the front of every store. It chooses one by the URI's scheme, keeps the pool's mark of a
- * store that cannot be reached, and counts and logs failures; the stores themselves only answer
- * calls (store_ops.h).
+ * store: opens the store that a URI means, and keeps the pool's marks of one that is down or full.
  */
-#include "store_ops.h"
+#include "store_front.h"
 
 #include "base/clock.h"
-#include "base/log.h"
-#include "base/metrics.h"
 #include <stdlib.h>
 
-#define PROBE_EVERY_MS 500
-#define STORES_HERE    "Built in are mongodb://..., mongodb+srv://... and sqlite:PATH."
-
-struct store {
-	const struct store_ops *ops;
-	void *self;                                /* the ops' */
-	_Atomic int64_t *down_since_ms, *probe_ms; /* the pool's in shm, or the two below */
-	_Atomic int64_t own_down_since_ms, own_probe_ms;
-};
+#define SAVER_PLACES 3
+#define ANY_CALLERS  64 /* where nobody says how many request threads there are */
+#define LIMIT_MS     4000
+#define STORES_HERE  "Built in are mongodb://..., mongodb+srv://... and sqlite:PATH."
 
 static const struct scheme {
 	const char *name;
-	void *(*open)(const char *uri, const struct store_ops **ops, struct error *err);
+	void *(*open)(const struct store_options *options, const struct store_ops **ops,
+		      struct error *err);
 	bool (*check)(const char *uri, struct error *err);
 	bool (*try_write)(const char *uri, const char **how, struct error *err);
 } schemes[] = {
@@ -64,237 +56,109 @@ bool store_try_write(const char *uri, const char **how, struct error *err)
 	return scheme && scheme->try_write(uri, how, err);
 }
 
+/* --- life --- */
+
+/* A quarter of the request threads always stays outside, and savers never wait for requests. What
+ * the driver cannot serve at once is never asked of it. */
+static void make_doors(struct store_core *core, size_t wanted)
+{
+	size_t room = core->ops->room(core->self);
+	size_t savers = room > 2 * SAVER_PLACES ? SAVER_PLACES : 1;
+
+	gate_init(&core->savers.gate, savers);
+	gate_init(&core->requests.gate, wanted < room - savers ? wanted : room - savers);
+	core->requests.core = core->savers.core = core;
+}
+
 struct store *store_open(const struct config *config, struct shm *shm, struct error *err)
 {
 	const struct scheme *scheme = scheme_of(config->store_uri, err);
-	struct store *store;
+	size_t threads = (size_t)config->threads * 3 / 4;
+	size_t wanted = config->threads == 0 ? ANY_CALLERS : threads > 0 ? threads : 1;
+	const struct store_options options = { .uri = config->store_uri,
+					       .callers = wanted + SAVER_PLACES,
+					       .limit_ms = LIMIT_MS };
+	struct store_core *core = scheme ? calloc(1, sizeof *core) : NULL;
 
-	if (!scheme)
-		return NULL;
-	store = calloc(1, sizeof *store);
-	if (!store) {
+	if (scheme && !core)
 		error_set(err, ERROR_INTERNAL, "No memory for the store.");
+	if (!core || !(core->self = scheme->open(&options, &core->ops, err))) {
+		free(core);
 		return NULL;
 	}
-	store->down_since_ms = shm ? &shm->store_down_since_ms : &store->own_down_since_ms;
-	store->probe_ms = shm ? &shm->store_probe_ms : &store->own_probe_ms;
-	store->self = scheme->open(config->store_uri, &store->ops, err);
-	if (!store->self) {
-		store_free(store);
+	mark_init(&core->mark, core->ops->kind, shm);
+	make_doors(core, wanted);
+	/* So that the mark tells the truth before the first request. */
+	if (!store_is_down(&core->requests) && !store_ping(&core->requests, err) && err &&
+	    err->code == ERROR_CONFIG) {
+		store_free(&core->requests);
 		return NULL;
 	}
-	if (!store_is_down(store))
-		store_ping(store,
-			   NULL); /* so that the mark tells the truth before the first request */
-	return store;
+	if (err)
+		*err = (struct error){ 0 };
+	return &core->requests;
 }
 
 void store_free(struct store *store)
 {
-	if (store && store->self)
-		store->ops->free(store->self);
-	free(store);
+	struct store_core *core = store ? store->core : NULL;
+
+	if (!core)
+		return;
+	core->ops->free(core->self);
+	gate_done(&core->requests.gate);
+	gate_done(&core->savers.gate);
+	free(core);
+}
+
+struct store *store_for_savers(struct store *store)
+{
+	return &store->core->savers;
 }
 
 const char *store_kind(const struct store *store)
 {
-	return store->ops->kind;
+	return store->core->ops->kind;
 }
 
-/* --- the mark --- */
+/* --- the marks --- */
 
 bool store_is_down(const struct store *store)
 {
-	return atomic_load(store->down_since_ms) != 0;
+	return mark_is_down(&store->core->mark);
 }
 
-/* Whoever of the pool changes the mark says so; the others keep silent. */
-static void mark_down(struct store *store, const struct error *why)
+bool store_is_full(const struct store *store)
 {
-	int64_t up = 0;
-
-	if (atomic_compare_exchange_strong(store->down_since_ms, &up, clock_mono_ms()))
-		log_error("store down", LOG_T("store", store->ops->kind),
-			  LOG_T("reason", error_word(why->code)));
+	return mark_is_full(&store->core->mark);
 }
 
-static void mark_up(struct store *store)
-{
-	int64_t since_ms = atomic_exchange(store->down_since_ms, 0);
-
-	if (since_ms != 0)
-		log_notice("store is back", LOG_T("store", store->ops->kind),
-			   LOG_I("down_ms", clock_mono_ms() - since_ms));
-}
-
-static void count_error(enum error_code code)
-{
-	if (code == ERROR_STORE_DOWN)
-		metrics_add(M_STORE_ERRORS, METRIC_STORE_down, 0, 1);
-	else if (code == ERROR_STORE_TIMEOUT)
-		metrics_add(M_STORE_ERRORS, METRIC_STORE_timeout, 0, 1);
-	else if (code == ERROR_STORE || code == ERROR_CORRUPT)
-		metrics_add(M_STORE_ERRORS, METRIC_STORE_failed, 0, 1);
-}
-
-static bool guard(const struct store *store, struct error *err)
-{
-	if (!store_is_down(store))
-		return true;
-	error_set(err, ERROR_STORE_DOWN, "The store is unavailable; try again in a moment.");
-	if (err)
-		err->retry_after_s = 1;
-	return false;
-}
-
-static bool after(struct store *store, bool ok, struct error *mine, struct error *err)
-{
-	if (ok)
-		return true;
-	count_error(mine->code);
-	if (mine->code == ERROR_STORE_DOWN) {
-		mark_down(store, mine);
-		mine->retry_after_s = 1;
-	}
-	if (err)
-		*err = *mine;
-	return false;
-}
-
+/* Takes no place: it has to be answered when all are taken. */
 bool store_ping(struct store *store, struct error *err)
 {
+	struct store_core *core = store->core;
+	int64_t began_ms = clock_mono_ms();
 	struct error mine = { 0 };
+	enum error_code code = core->ops->ping(core->self, &mine);
 
-	if (store->ops->ping(store->self, &mine)) {
-		mark_up(store);
-		return true;
-	}
-	mark_down(store, &mine); /* whatever it said: a store without a ping is of no use */
-	return after(store, false, &mine, err);
+	if (code == ERROR_NONE || code == ERROR_STORE_FULL)
+		mark_up(&core->mark, began_ms);
+	else /* whatever it said: a store without a ping is of no use */
+		mark_down(&core->mark, began_ms, code);
+	mark_full(&core->mark, code == ERROR_STORE_FULL);
+	store_count(code);
+	if (code == ERROR_CONFIG && err)
+		*err = mine;
+	else if (code != ERROR_NONE)
+		store_say(err, code, THREAD);
+	return code == ERROR_NONE;
 }
 
 bool store_probe(struct store *store)
 {
-	int64_t now_ms = clock_mono_ms();
-	int64_t last_ms = atomic_load(store->probe_ms);
-
-	if (!store_is_down(store))
+	if (!store_is_down(store) && !store_is_full(store))
 		return true;
-	if (now_ms - last_ms < PROBE_EVERY_MS ||
-	    !atomic_compare_exchange_strong(store->probe_ms, &last_ms, now_ms))
-		return false;
-	return store_ping(store, NULL);
-}
-
-/* --- calls: refused at once while it is down, else asked and looked at --- */
-
-#define CALL(op, ...)                                                                              \
-	struct error mine = { 0 };                                                                 \
-	return guard(store, err) &&                                                                \
-	       after(store, store->ops->op(store->self, __VA_ARGS__, &mine), &mine, err)
-
-bool store_thread_insert(struct store *store, const struct thread *thread, struct error *err)
-{
-	CALL(thread_insert, thread);
-}
-
-bool store_thread_get(struct store *store, const char *id, struct arena *arena, struct thread *out,
-		      struct error *err)
-{
-	CALL(thread_get, id, arena, out);
-}
-
-bool store_thread_list(struct store *store, const struct thread_filter *filter, struct arena *arena,
-		       struct thread_list *out, struct error *err)
-{
-	CALL(thread_list, filter, arena, out);
-}
-
-bool store_thread_update(struct store *store, const char *id, const struct thread_patch *patch,
-			 struct arena *arena, struct thread *out, struct error *err)
-{
-	CALL(thread_update, id, patch, arena, out);
-}
-
-bool store_thread_delete(struct store *store, const char *id, int64_t now_ms, struct error *err)
-{
-	CALL(thread_delete, id, now_ms);
-}
-
-bool store_claim(struct store *store, const struct claim *claim, struct arena *arena,
-		 struct claim_result *out, struct error *err)
-{
-	CALL(claim, claim, arena, out);
-}
-
-bool store_claim_release(struct store *store, const char *thread_id, const char *run_id,
-			 struct error *err)
-{
-	CALL(claim_release, thread_id, run_id);
-}
-
-bool store_next_seq(struct store *store, const char *thread_id, int64_t now_ms, int64_t *out,
-		    struct error *err)
-{
-	CALL(next_seq, thread_id, now_ms, out);
-}
-
-bool store_message_insert(struct store *store, const struct message *messages, size_t count,
-			  struct error *err)
-{
-	CALL(message_insert, messages, count);
-}
-
-bool store_message_get(struct store *store, const char *thread_id, const char *id,
-		       struct arena *arena, struct message *out, struct error *err)
-{
-	CALL(message_get, thread_id, id, arena, out);
-}
-
-bool store_message_by_run(struct store *store, const char *run_id, struct arena *arena,
-			  struct message *out, struct error *err)
-{
-	CALL(message_by_run, run_id, arena, out);
-}
-
-bool store_message_by_key(struct store *store, const char *thread_id, const char *key,
-			  struct arena *arena, struct message *out, struct error *err)
-{
-	CALL(message_by_key, thread_id, key, arena, out);
-}
-
-bool store_message_list(struct store *store, const struct message_filter *filter,
-			struct arena *arena, struct message_list *out, struct error *err)
-{
-	CALL(message_list, filter, arena, out);
-}
-
-bool store_message_update(struct store *store, const char *thread_id, const char *id,
-			  const struct message_patch *patch, struct arena *arena,
-			  struct message *out, struct error *err)
-{
-	CALL(message_update, thread_id, id, patch, arena, out);
-}
-
-bool store_finish(struct store *store, const struct finish *finish, bool *applied,
-		  struct error *err)
-{
-	CALL(finish, finish, applied);
-}
-
-bool store_node_beat(struct store *store, const char *node, int64_t now_ms, struct error *err)
-{
-	CALL(node_beat, node, now_ms);
-}
-
-bool store_claims_of_dead(struct store *store, int64_t seen_before_ms, size_t limit,
-			  struct arena *arena, struct claim_list *out, struct error *err)
-{
-	CALL(claims_of_dead, seen_before_ms, limit, arena, out);
-}
-
-bool store_sweep(struct store *store, int64_t seen_before_ms, int64_t deleted_before_ms,
-		 struct error *err)
-{
-	CALL(sweep, seen_before_ms, deleted_before_ms);
+	if (mark_may_probe(&store->core->mark))
+		store_ping(store, NULL);
+	return !store_is_down(store);
 }

@@ -1,58 +1,118 @@
 /*
- * store_ops: what a store implements. store.c keeps the mark of a store that is down, counts
- * errors, and is the only caller. Meanings and errors are those of store/store.h; `self` is the
- * maker's.
+ * store_ops: what a store implements. store.c is the only caller: it keeps places in the store, the
+ * marks of one that is down or full, counts errors, and alone has words for clients.
+ *
+ * An operation gives a code and nothing else; meanings are those of store/store.h. ERROR_NOT_FOUND
+ * and ERROR_ACCESS_DENIED are of what the call names. Outputs are untouched on failure. `self` is
+ * the maker's.
+ *
+ * One table makes the struct, each store's prototypes and its table: a store of the name `x`
+ * defines x_thread_insert and so on.
  */
 #ifndef STORE_OPS_H
 #define STORE_OPS_H
 
 #include "store/store.h"
 
-struct store_ops {
-	const char *kind;
-	bool (*ping)(void *self, struct error *err);
-	void (*free)(void *self);
-	bool (*thread_insert)(void *self, const struct thread *thread, struct error *err);
-	bool (*thread_get)(void *self, const char *id, struct arena *arena, struct thread *out,
-			   struct error *err);
-	bool (*thread_list)(void *self, const struct thread_filter *filter, struct arena *arena,
-			    struct thread_list *out, struct error *err);
-	bool (*thread_update)(void *self, const char *id, const struct thread_patch *patch,
-			      struct arena *arena, struct thread *out, struct error *err);
-	bool (*thread_delete)(void *self, const char *id, int64_t now_ms, struct error *err);
-	bool (*claim)(void *self, const struct claim *claim, struct arena *arena,
-		      struct claim_result *out, struct error *err);
-	bool (*claim_release)(void *self, const char *thread_id, const char *run_id,
-			      struct error *err);
-	bool (*next_seq)(void *self, const char *thread_id, int64_t now_ms, int64_t *out,
-			 struct error *err);
-	bool (*message_insert)(void *self, const struct message *messages, size_t count,
-			       struct error *err);
-	bool (*message_get)(void *self, const char *thread_id, const char *id, struct arena *arena,
-			    struct message *out, struct error *err);
-	bool (*message_by_run)(void *self, const char *run_id, struct arena *arena,
-			       struct message *out, struct error *err);
-	bool (*message_by_key)(void *self, const char *thread_id, const char *key,
-			       struct arena *arena, struct message *out, struct error *err);
-	bool (*message_list)(void *self, const struct message_filter *filter, struct arena *arena,
-			     struct message_list *out, struct error *err);
-	bool (*message_update)(void *self, const char *thread_id, const char *id,
-			       const struct message_patch *patch, struct arena *arena,
-			       struct message *out, struct error *err);
-	bool (*finish)(void *self, const struct finish *finish, bool *applied, struct error *err);
-	bool (*node_beat)(void *self, const char *node, int64_t now_ms, struct error *err);
-	bool (*claims_of_dead)(void *self, int64_t seen_before_ms, size_t limit,
-			       struct arena *arena, struct claim_list *out, struct error *err);
-	bool (*sweep)(void *self, int64_t seen_before_ms, int64_t deleted_before_ms,
-		      struct error *err);
+#define STORE_OPS(X)                                                                               \
+	X(thread_insert, const struct thread *thread)                                              \
+	X(thread_get, const char *owner, const char *id, struct arena *arena, struct thread *out)  \
+	X(thread_list, const struct thread_page *page, struct arena *arena,                        \
+	  struct thread_list *out)                                                                 \
+	X(thread_update, const char *owner, const char *id, const struct thread_patch *patch,      \
+	  struct arena *arena, struct thread *out)                                                 \
+	X(thread_delete, const char *owner, const char *id, struct arena *arena,                   \
+	  struct thread_deleted *out)                                                              \
+	X(thread_purge, const char *id, size_t limit, bool *more)                                  \
+	X(messages_add, const char *owner, const char *thread_id, struct message *messages,        \
+	  size_t count)                                                                            \
+	X(message_get, const char *owner, const char *thread_id, const char *id,                   \
+	  struct arena *arena, struct message *out)                                                \
+	X(message_by_run, const char *owner, const char *run_id, struct arena *arena,              \
+	  struct message *out)                                                                     \
+	X(message_list, const struct message_filter *filter, struct arena *arena,                  \
+	  struct message_list *out)                                                                \
+	X(message_update, const char *owner, const char *thread_id, const char *id,                \
+	  const struct message_patch *patch, struct arena *arena, struct message *out)             \
+	X(runs_of, const char *owner, const char *thread_id, size_t limit, struct arena *arena,    \
+	  struct message_list *out)                                                                \
+	X(turn_find, const char *owner, const char *thread_id, const char *answer_id,              \
+	  const char *key, struct arena *arena, struct message *out)                               \
+	X(turn_open, const struct turn_open *open, struct arena *arena, struct turn_opened *out)   \
+	X(finish, const struct finish *finish, bool *applied)                                      \
+	X(node_beat, const char *node, int64_t *now_ms)                                            \
+	X(claims_of_dead, int64_t silent_ms, size_t limit, struct arena *arena,                    \
+	  struct claim_list *out)                                                                  \
+	X(sweep, int64_t silent_ms, int64_t deleted_ms, size_t limit, bool *more)                  \
+	X(stop_ask, const char *owner, const char *run_id)                                         \
+	X(stops_of, const char *node, struct arena *arena, struct claim_list *out)                 \
+	X(claim, const struct claim *claim, struct arena *arena, struct claim_result *out)         \
+	X(claim_release, const char *thread_id, const char *run_id)                                \
+	X(next_seq, const char *thread_id, int64_t now_ms, int64_t *out)                           \
+	X(message_insert, const struct message *messages, size_t count)                            \
+	X(message_by_key, const char *thread_id, const char *key, struct arena *arena,             \
+	  struct message *out)
+
+#define RUNS_KEPT_MS    (20LL * 60 * 1000) /* of ended runs that a deletion names */
+#define RUNS_NAMED_MAX  256
+#define CLAIMS_MAX      256
+#define MESSAGE_KEY_MAX 257 /* two ids and a slash */
+
+/* A thread_filter, read: `last` NULL is the first page. */
+struct thread_page {
+	const char *user_id; /* NULL: everybody's */
+	int archived;
+	const char *q;
+	int64_t last_ms;  /* the page goes on behind (updated_ms, id) of this thread */
+	const char *last; /* its id */
+	size_t limit;
 };
 
-/* Makers. The address part of the URI is theirs to read. */
-void *store_mongo_open(const char *uri, const struct store_ops **ops, struct error *err);
+struct store_ops {
+	const char *kind;
+	/* How many callers it serves at once, at most. */
+	size_t (*room)(void *self);
+	/* Whatever is wrong with it as a whole, a schema of another program too (ERROR_CONFIG). */
+	enum error_code (*ping)(void *self, struct error *err);
+	void (*free)(void *self);
+#define X(name, ...) enum error_code (*name)(void *self, __VA_ARGS__);
+	STORE_OPS(X)
+#undef X
+};
+
+/* Makers. The address part of the URI is theirs to read. `callers`: how many there may be at once.
+ */
+struct store_options {
+	const char *uri;
+	size_t callers;
+	int64_t limit_ms; /* of each call */
+};
+void *store_mongo_open(const struct store_options *options, const struct store_ops **ops,
+		       struct error *err);
 bool store_mongo_check(const char *uri, struct error *err);
-void *store_sqlite_open(const char *uri, const struct store_ops **ops, struct error *err);
-bool store_sqlite_check(const char *uri, struct error *err);
 bool store_mongo_try_write(const char *uri, const char **how, struct error *err);
+void *store_sqlite_open(const struct store_options *options, const struct store_ops **ops,
+			struct error *err);
+bool store_sqlite_check(const char *uri, struct error *err);
 bool store_sqlite_try_write(const char *uri, const char **how, struct error *err);
+
+/* --- store_common.c: what every store does the same way --- */
+
+/* The list in the opposite order, in place. */
+void store_reverse(struct message_list *list);
+/* Room for one more item behind count of them: the same items or a larger copy, NULL when the arena
+ * is full. */
+void *store_grow(struct arena *arena, void *items, size_t count, size_t size);
+/* ERROR_NONE unless the arena is full. */
+enum error_code store_fits(const struct arena *arena);
+/* A cursor of a list of threads: made of the last one shown, and read again. */
+const char *store_cursor(const struct thread *last, struct arena *arena);
+bool store_cursor_read(const char *cursor, struct thread_page *page);
+/* May owner (NULL: anybody) touch what is user_id's? ERROR_ACCESS_DENIED. */
+enum error_code store_may(const char *owner, const char *user_id);
+/* The answer can be written anew: it is final and the model was never asked what is asked now. */
+bool store_can_take_over(const struct message *answer, const struct turn_open *open);
+/* A question that a first try has left behind is the one that is asked now. */
+bool store_same_question(const struct message *stored, const struct message *wanted);
 
 #endif

@@ -110,28 +110,27 @@ static inline struct thread get_thread(const char *id)
 {
 	struct thread thread;
 
-	OK(store_thread_get(store, id, &arena, &thread, &error));
+	OK(store_thread_get(store, NULL, id, &arena, &thread, &error));
 	return thread;
 }
 
-static inline struct message message_of(const char *thread_id, const char *id, int64_t seq)
+static inline struct message message_of(const char *thread_id, const char *id)
 {
 	return (struct message){
 		.id = id,
 		.thread_id = thread_id,
-		.seq = seq,
 		.role = ROLE_USER,
 		.status = STATUS_COMPLETE,
 		.content = SLICE("What is the weather like?"),
+		.usage = USAGE_UNKNOWN,
 		.created_ms = 2000,
 		.updated_ms = 2000,
 	};
 }
 
-static inline struct message answer_of(const char *thread_id, const char *id, const char *run_id,
-				       int64_t seq)
+static inline struct message answer_of(const char *thread_id, const char *id, const char *run_id)
 {
-	struct message message = message_of(thread_id, id, seq);
+	struct message message = message_of(thread_id, id);
 
 	message.role = ROLE_ASSISTANT;
 	message.status = STATUS_STREAMING;
@@ -142,15 +141,80 @@ static inline struct message answer_of(const char *thread_id, const char *id, co
 
 static inline void insert(struct message message)
 {
-	OK(store_message_insert(store, &message, 1, &error));
+	OK(store_messages_add(store, NULL, message.thread_id, &message, 1, &error));
 }
 
 static inline struct message get_message(const char *thread_id, const char *id)
 {
 	struct message message;
 
-	OK(store_message_get(store, thread_id, id, &arena, &message, &error));
+	OK(store_message_get(store, NULL, thread_id, id, &arena, &message, &error));
 	return message;
+}
+
+static inline struct thread_deleted delete_thread(const char *id)
+{
+	struct thread_deleted deleted;
+
+	OK(store_thread_delete(store, NULL, id, &arena, &deleted, &error));
+	return deleted;
+}
+
+/* A turn of the thread, with ids of its own unless the caller changes them. */
+static inline struct turn_open turn_of(const char *thread_id)
+{
+	struct turn_open open = {
+		.thread_id = thread_id,
+		.run = { fresh("run"), fresh("answer"), "0badcafe" },
+		.question = message_of(thread_id, fresh("question")),
+		.history_bytes = 100000,
+		.history_max = 100,
+	};
+
+	open.answer = answer_of(thread_id, open.run.message_id, open.run.id);
+	open.answer.question = "hash of the question";
+	return open;
+}
+
+static inline struct turn_opened open_turn(const struct turn_open *open)
+{
+	struct turn_opened opened;
+
+	OK(store_turn_open(store, open, &arena, &opened, &error));
+	return opened;
+}
+
+static inline struct finish finish_of(const struct turn_open *open)
+{
+	return (struct finish){
+		.thread_id = open->thread_id,
+		.message_id = open->answer.id,
+		.run_id = open->run.id,
+		.status = STATUS_COMPLETE,
+		.content = SLICE("Sunny."),
+		.finish_reason = "stop",
+		.model = "c1/some/model",
+		.usage = { 1, 2, 3 },
+	};
+}
+
+static inline bool finish(const struct finish *end)
+{
+	bool applied = false;
+
+	OK(store_finish(store, end, &applied, &error));
+	return applied;
+}
+
+/* Question and answer, from beginning to end. */
+static inline struct turn_open whole_turn(const char *thread_id)
+{
+	struct turn_open open = turn_of(thread_id);
+	const struct finish end = finish_of(&open);
+
+	assert_int_equal(open_turn(&open).kind, TURN_OPENED);
+	assert_true(finish(&end));
+	return open;
 }
 
 /* Is it the same text? Both may be NULL. */

@@ -38,10 +38,10 @@ static void threads_come_newest_first_and_without_the_deleted(void **state)
 	struct thread_list list;
 
 	(void)state;
-	OK(store_thread_delete(store, gone, 500, &error));
+	delete_thread(gone);
 	list = list_threads(&filter);
 	assert_int_equal(list.count, 3);
-	assert_false(list.more);
+	assert_null(list.next);
 	assert_string_equal(list.items[0].id, newest);
 	assert_string_equal(list.items[1].id, middle);
 	assert_string_equal(list.items[2].id, old);
@@ -56,7 +56,7 @@ static void a_user_without_threads_has_an_empty_list(void **state)
 
 	(void)state;
 	assert_int_equal(list.count, 0);
-	assert_false(list.more);
+	assert_null(list.next);
 }
 
 static void everybodys_threads_are_listed_without_a_user(void **state)
@@ -80,21 +80,20 @@ static void pages_show_every_thread_once(void **state)
 	static const int64_t updated_ms[USER_THREADS] = { 100, 200, 200, 200, 200, 200, 300 };
 	const char *user = fresh("user"), *ids[USER_THREADS];
 	struct thread_filter filter = of_user(user);
-	struct thread_list list = { .more = true };
+	struct thread_list list;
 	size_t seen = 0;
 
 	(void)state;
 	for (size_t i = 0; i < USER_THREADS; i++)
 		ids[i] = titled(user, "page", updated_ms[i]);
 	filter.limit = 2;
-	while (list.more) {
+	do {
 		list = list_threads(&filter);
 		assert_int_equal(list.count, seen + 2 <= USER_THREADS ? 2 : 1);
 		for (size_t i = 0; i < list.count; i++, seen++)
 			assert_string_equal(list.items[i].id, ids[USER_THREADS - 1 - seen]);
-		filter.after_updated_ms = list.items[list.count - 1].updated_ms;
-		filter.after_id = list.items[list.count - 1].id;
-	}
+		filter.cursor = list.next;
+	} while (list.next);
 	assert_int_equal(seen, USER_THREADS);
 }
 
@@ -108,10 +107,64 @@ static void a_page_that_is_just_full_is_the_last(void **state)
 	titled(user, "b", 200);
 	filter.limit = 2;
 	assert_int_equal(list_threads(&filter).count, 2);
-	assert_false(list_threads(&filter).more);
+	assert_null(list_threads(&filter).next);
 	filter.limit = 1;
 	assert_int_equal(list_threads(&filter).count, 1);
-	assert_true(list_threads(&filter).more);
+	assert_non_null(list_threads(&filter).next);
+}
+
+/* What is changed while somebody pages comes to the front; all others are seen, none twice. */
+static void pages_are_stable_while_threads_change(void **state)
+{
+	const struct thread_patch touch = { .archived = -1, .if_rev = -1, .now_ms = 900 };
+	const char *user = fresh("user"), *ids[6];
+	struct thread_filter filter = of_user(user);
+	struct thread_list list;
+	struct thread out;
+
+	(void)state;
+	for (int i = 0; i < 6; i++)
+		ids[i] = titled(user, "page", 100 + i);
+	filter.limit = 2;
+	list = list_threads(&filter); /* 5, 4 */
+	OK(store_thread_update(store, NULL, ids[3], &touch, &arena, &out, &error));
+	OK(store_thread_update(store, NULL, ids[4], &touch, &arena, &out, &error));
+	delete_thread(ids[2]);
+	titled(user, "new", 950);
+	filter.cursor = list.next;
+	list = list_threads(&filter);
+	assert_int_equal(list.count, 2);
+	assert_string_equal(list.items[0].id, ids[1]);
+	assert_string_equal(list.items[1].id, ids[0]);
+	assert_null(list.next);
+}
+
+static void a_cursor_of_another_make_is_refused(void **state)
+{
+	static const char *const others[] = { "",     "x",   "1",     "1.",   ".a",
+					      "-1.a", "0.a", "1.a b", "+1.a", " 1.a" };
+	struct thread_filter filter = of_user("ada");
+	struct thread_list list;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		filter.cursor = others[i];
+		FAILS(ERROR_VALIDATION, store_thread_list(store, &filter, &arena, &list, &error));
+		assert_string_equal(error.field, "cursor");
+	}
+}
+
+static void an_owner_sees_only_his_own(void **state)
+{
+	const char *ada = fresh("ada"), *bob = fresh("bob"), *id = titled(ada, "hers", 100);
+	struct thread_filter filter = { .owner = ada, .user_id = bob, .archived = -1, .limit = 10 };
+
+	(void)state;
+	titled(bob, "his", 200);
+	assert_int_equal(list_threads(&filter).count, 1);
+	assert_string_equal(list_threads(&filter).items[0].id, id);
+	filter.user_id = NULL;
+	assert_int_equal(list_threads(&filter).count, 1);
 }
 
 /* --- threads: filters --- */
@@ -125,7 +178,7 @@ static void archived_threads_are_listed_as_asked(void **state)
 	struct thread thread;
 
 	(void)state;
-	OK(store_thread_update(store, in, &archive, &arena, &thread, &error));
+	OK(store_thread_update(store, NULL, in, &archive, &arena, &thread, &error));
 	assert_int_equal(list_threads(&filter).count, 2);
 	filter.archived = 1;
 	assert_int_equal(list_threads(&filter).count, 1);
@@ -193,14 +246,15 @@ static struct message_list list_messages(const struct message_filter *filter)
 	return list;
 }
 
-/* A thread with messages m1 ... m9, put in out of order. */
+/* A thread with messages m1 ... m9. */
 static const char *nine_messages(void)
 {
-	static const int order[] = { 3, 1, 2, 9, 4, 8, 5, 7, 6 };
 	const char *id = new_thread("ada");
+	struct message messages[9];
 
-	for (size_t i = 0; i < 9; i++)
-		insert(message_of(id, arena_printf(&arena, "m%d", order[i]), order[i]));
+	for (int i = 0; i < 9; i++)
+		messages[i] = message_of(id, arena_printf(&arena, "m%d", i + 1));
+	OK(store_messages_add(store, NULL, id, messages, 9, &error));
 	return id;
 }
 
@@ -232,11 +286,11 @@ static void a_page_from_the_end_holds_the_newest(void **state)
 
 	(void)state;
 	assert_seqs(&filter, 6, 4, true);
-	filter.before_seq = 6;
+	filter.before = "m6";
 	assert_seqs(&filter, 2, 4, true);
-	filter.before_seq = 2;
+	filter.before = "m2";
 	assert_seqs(&filter, 1, 1, false);
-	filter.before_seq = 1;
+	filter.before = "m1";
 	assert_seqs(&filter, 1, 0, false);
 }
 
@@ -245,25 +299,85 @@ static void a_page_behind_a_message_holds_the_next(void **state)
 	struct message_filter filter = { .thread_id = nine_messages(), .limit = 4 };
 
 	(void)state;
-	filter.after_seq = 1;
+	filter.after = "m1";
 	assert_seqs(&filter, 2, 4, true);
-	filter.after_seq = 5;
+	filter.after = "m5";
 	assert_seqs(&filter, 6, 4, false);
-	filter.after_seq = 9;
+	filter.after = "m9";
 	assert_seqs(&filter, 1, 0, false);
-	filter.after_seq = 2;
-	filter.before_seq = 5;
+	filter.after = "m2";
+	filter.before = "m5";
 	assert_seqs(&filter, 3, 2, false);
+}
+
+static void a_page_that_begins_at_no_message_is_refused(void **state)
+{
+	struct message_filter filter = { .thread_id = nine_messages(), .limit = 4, .after = "no" };
+	struct message_list list;
+
+	(void)state;
+	FAILS(ERROR_VALIDATION, store_message_list(store, &filter, &arena, &list, &error));
+	assert_string_equal(error.field, "after");
+	filter.after = NULL;
+	filter.before = "no";
+	FAILS(ERROR_VALIDATION, store_message_list(store, &filter, &arena, &list, &error));
+	assert_string_equal(error.field, "before");
+}
+
+/* R10: a page has a budget of bytes as well; one message comes in any case. */
+static void r10_a_page_ends_where_its_bytes_do(void **state)
+{
+	struct message_filter filter = { .thread_id = nine_messages(), .limit = 100 };
+	size_t size = strlen("What is the weather like?");
+
+	(void)state;
+	filter.bytes_max = 3 * size;
+	assert_seqs(&filter, 7, 3, true);
+	filter.before = "m7";
+	filter.bytes_max = 3 * size - 1;
+	assert_seqs(&filter, 5, 2, true);
+	filter.bytes_max = 1;
+	assert_seqs(&filter, 6, 1, true);
+	filter.before = NULL;
+	filter.after = "m1";
+	assert_seqs(&filter, 2, 1, true);
+	filter.bytes_max = 8 * size;
+	assert_seqs(&filter, 2, 8, false);
 }
 
 static void a_thread_without_messages_has_an_empty_list(void **state)
 {
 	struct message_filter filter = { .thread_id = new_thread("ada"), .limit = 4 };
+	struct message_list list;
 
 	(void)state;
 	assert_seqs(&filter, 1, 0, false);
 	filter.thread_id = fresh("thread");
-	assert_seqs(&filter, 1, 0, false);
+	FAILS(ERROR_NOT_FOUND, store_message_list(store, &filter, &arena, &list, &error));
+}
+
+static void runs_are_listed_newest_first_without_their_text(void **state)
+{
+	const char *id = new_thread("ada");
+	struct turn_open one = whole_turn(id), two = whole_turn(id), three = turn_of(id);
+	struct message_list list;
+
+	(void)state;
+	open_turn(&three);
+	OK(store_runs_of(store, NULL, id, 2, &arena, &list, &error));
+	assert_int_equal(list.count, 2);
+	assert_true(list.more);
+	assert_string_equal(list.items[0].run_id, three.run.id);
+	assert_int_equal(list.items[0].status, STATUS_STREAMING);
+	assert_int_equal(list.items[0].content.len, 0);
+	assert_string_equal(list.items[1].run_id, two.run.id);
+	assert_int_equal(list.items[1].content.len, 6);
+	assert_null(list.items[1].content.ptr);
+	assert_int_equal(list.items[1].usage.total, 3);
+	OK(store_runs_of(store, NULL, id, 10, &arena, &list, &error));
+	assert_int_equal(list.count, 3);
+	assert_false(list.more);
+	assert_string_equal(list.items[2].run_id, one.run.id);
 }
 
 int main(void)
@@ -274,13 +388,19 @@ int main(void)
 		TEST(everybodys_threads_are_listed_without_a_user),
 		TEST(pages_show_every_thread_once),
 		TEST(a_page_that_is_just_full_is_the_last),
+		TEST(pages_are_stable_while_threads_change),
+		TEST(a_cursor_of_another_make_is_refused),
+		TEST(an_owner_sees_only_his_own),
 		TEST(archived_threads_are_listed_as_asked),
 		TEST(a_search_finds_parts_of_titles_in_any_case),
 		TEST(a_search_takes_every_character_literally),
 		TEST(messages_come_oldest_first),
 		TEST(a_page_from_the_end_holds_the_newest),
 		TEST(a_page_behind_a_message_holds_the_next),
+		TEST(a_page_that_begins_at_no_message_is_refused),
+		TEST(r10_a_page_ends_where_its_bytes_do),
 		TEST(a_thread_without_messages_has_an_empty_list),
+		TEST(runs_are_listed_newest_first_without_their_text),
 	};
 
 	return cmocka_run_group_tests_name("store: lists", tests, open_store, close_store);

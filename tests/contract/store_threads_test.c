@@ -28,9 +28,7 @@ static void a_thread_comes_back_as_it_was_put_in(void **state)
 	assert_string_equal(out.title, in.title);
 	assert_int_equal(out.created_ms, in.created_ms);
 	assert_int_equal(out.updated_ms, in.updated_ms);
-	assert_int_equal(out.seq, 0);
 	assert_true(out.archived);
-	assert_false(out.deleted);
 	assert_string_equal(out.metadata, metadata);
 	assert_null(out.run.id);
 	assert_null(out.run.message_id);
@@ -63,7 +61,7 @@ static void ids_differ_by_case(void **state)
 	(void)state;
 	twin.id = arena_printf(&arena, "CASE%s", in.id + 4);
 	OK(store_thread_insert(store, &in, &error));
-	FAILS(ERROR_NOT_FOUND, store_thread_get(store, twin.id, &arena, &out, &error));
+	FAILS(ERROR_NOT_FOUND, store_thread_get(store, NULL, twin.id, &arena, &out, &error));
 	OK(store_thread_insert(store, &twin, &error));
 }
 
@@ -71,11 +69,13 @@ static void a_thread_that_is_not_there_is_not_found(void **state)
 {
 	const char *id = fresh("thread");
 	struct thread out = { .id = "untouched" };
+	struct thread_deleted deleted;
 
 	(void)state;
-	FAILS(ERROR_NOT_FOUND, store_thread_get(store, id, &arena, &out, &error));
-	FAILS(ERROR_NOT_FOUND, store_thread_update(store, id, &no_change, &arena, &out, &error));
-	FAILS(ERROR_NOT_FOUND, store_thread_delete(store, id, 5000, &error));
+	FAILS(ERROR_NOT_FOUND, store_thread_get(store, NULL, id, &arena, &out, &error));
+	FAILS(ERROR_NOT_FOUND,
+	      store_thread_update(store, NULL, id, &no_change, &arena, &out, &error));
+	FAILS(ERROR_NOT_FOUND, store_thread_delete(store, NULL, id, &arena, &deleted, &error));
 	assert_string_equal(out.id, "untouched");
 }
 
@@ -95,7 +95,7 @@ static void an_error_may_be_of_no_interest(void **state)
 	struct thread out;
 
 	(void)state;
-	assert_false(store_thread_get(store, fresh("thread"), &arena, &out, NULL));
+	assert_false(store_thread_get(store, NULL, fresh("thread"), &arena, &out, NULL));
 }
 
 /* --- changing it --- */
@@ -108,7 +108,7 @@ static void a_patch_changes_what_it_names_and_nothing_else(void **state)
 
 	(void)state;
 	patch.title = "Another";
-	OK(store_thread_update(store, id, &patch, &arena, &out, &error));
+	OK(store_thread_update(store, NULL, id, &patch, &arena, &out, &error));
 	assert_string_equal(out.title, "Another");
 	assert_int_equal(out.updated_ms, 5000);
 	assert_false(out.archived);
@@ -116,14 +116,14 @@ static void a_patch_changes_what_it_names_and_nothing_else(void **state)
 	patch = no_change;
 	patch.archived = 1;
 	patch.metadata = "{\"k\": \"v\"}";
-	OK(store_thread_update(store, id, &patch, &arena, &out, &error));
+	OK(store_thread_update(store, NULL, id, &patch, &arena, &out, &error));
 	assert_string_equal(out.title, "Another");
 	assert_true(out.archived);
 	assert_string_equal(out.metadata, "{\"k\": \"v\"}");
 	patch = no_change;
 	patch.archived = 0;
 	patch.metadata = "{}";
-	OK(store_thread_update(store, id, &patch, &arena, &out, &error));
+	OK(store_thread_update(store, NULL, id, &patch, &arena, &out, &error));
 	out = get_thread(id);
 	assert_false(out.archived);
 	assert_string_equal(out.metadata, "{}");
@@ -133,27 +133,26 @@ static void a_patch_changes_what_it_names_and_nothing_else(void **state)
 
 static void the_revision_grows_with_every_change(void **state)
 {
-	const char *id = new_thread("ada"), *run = fresh("run");
-	const struct claim claim = { .thread_id = id,
-				     .run = { run, "answer", "node" },
-				     .now_ms = 6000 };
-	struct claim_result result;
+	const char *id = new_thread("ada");
+	const struct turn_open open = turn_of(id);
+	const struct finish end = finish_of(&open);
 	struct thread out;
-	int64_t rev = get_thread(id).rev, seq;
+	int64_t rev = get_thread(id).rev;
 
 	(void)state;
-	OK(store_thread_update(store, id, &no_change, &arena, &out, &error));
+	OK(store_thread_update(store, NULL, id, &no_change, &arena, &out, &error));
 	assert_true(out.rev > rev);
 	rev = out.rev;
 	assert_int_equal(get_thread(id).rev, rev);
-	OK(store_claim(store, &claim, &arena, &result, &error));
+	open_turn(&open);
 	assert_true(get_thread(id).rev > rev);
 	rev = get_thread(id).rev;
-	OK(store_claim_release(store, id, run, &error));
+	finish(&end);
 	assert_true(get_thread(id).rev > rev);
 	rev = get_thread(id).rev;
-	OK(store_next_seq(store, id, 7000, &seq, &error));
+	insert(message_of(id, "m"));
 	assert_true(get_thread(id).rev > rev);
+	assert_true(get_thread(id).updated_ms > 5000);
 }
 
 static void a_patch_of_another_revision_is_refused(void **state)
@@ -165,12 +164,13 @@ static void a_patch_of_another_revision_is_refused(void **state)
 	(void)state;
 	patch.title = "First";
 	patch.if_rev = get_thread(id).rev;
-	OK(store_thread_update(store, id, &patch, &arena, &out, &error));
+	OK(store_thread_update(store, NULL, id, &patch, &arena, &out, &error));
 	patch.title = "Second";
-	FAILS(ERROR_PRECONDITION, store_thread_update(store, id, &patch, &arena, &out, &error));
+	FAILS(ERROR_PRECONDITION,
+	      store_thread_update(store, NULL, id, &patch, &arena, &out, &error));
 	assert_string_equal(get_thread(id).title, "First");
 	patch.if_rev = out.rev;
-	OK(store_thread_update(store, id, &patch, &arena, &out, &error));
+	OK(store_thread_update(store, NULL, id, &patch, &arena, &out, &error));
 	assert_string_equal(out.title, "Second");
 }
 
@@ -192,7 +192,7 @@ static void *patch_once(void *arg)
 	arena_init(&mine, 1 << 20);
 	patch.title = "Won";
 	patch.if_rev = patcher->rev;
-	patcher->won = store_thread_update(store, patcher->id, &patch, &mine, &out, &err);
+	patcher->won = store_thread_update(store, NULL, patcher->id, &patch, &mine, &out, &err);
 	patcher->code = err.code;
 	arena_done(&mine);
 	return NULL;
@@ -217,55 +217,114 @@ static void of_8_patches_of_one_revision_one_is_applied(void **state)
 	assert_int_equal(won, 1);
 }
 
-/* --- deleting it --- */
+/* --- whose it is --- */
 
-static void a_deleted_thread_is_found_marked_and_wiped(void **state)
+static void a_thread_of_another_is_denied_in_every_call(void **state)
 {
-	struct thread in = thread_of(fresh("thread"), "ada"), out;
+	const char *id = new_thread("ada");
+	struct turn_open open = whole_turn(id), next = turn_of(id), held = turn_of(id);
+	struct message_filter page = { .owner = "bob", .thread_id = id, .limit = 10 };
+	const struct message_patch edit = { .now_ms = 5000 };
+	struct message message = message_of(id, "m"), out;
+	struct thread_deleted deleted;
+	struct turn_opened opened;
+	struct message_list list;
+	struct thread thread;
 
 	(void)state;
-	in.title = "A secret";
-	in.metadata = "{\"secret\":true}";
-	OK(store_thread_insert(store, &in, &error));
-	OK(store_thread_delete(store, in.id, 9000, &error));
-	out = get_thread(in.id);
-	assert_true(out.deleted);
-	assert_string_equal(out.user_id, "ada");
-	assert_string_equal(out.title ? out.title : "", "");
-	assert_null(out.metadata);
+	open_turn(&held);
+	next.owner = "bob";
+	FAILS(ERROR_ACCESS_DENIED, store_thread_get(store, "bob", id, &arena, &thread, &error));
+	FAILS(ERROR_ACCESS_DENIED,
+	      store_thread_update(store, "bob", id, &no_change, &arena, &thread, &error));
+	FAILS(ERROR_ACCESS_DENIED, store_thread_delete(store, "bob", id, &arena, &deleted, &error));
+	FAILS(ERROR_ACCESS_DENIED, store_messages_add(store, "bob", id, &message, 1, &error));
+	FAILS(ERROR_ACCESS_DENIED,
+	      store_message_get(store, "bob", id, open.answer.id, &arena, &out, &error));
+	FAILS(ERROR_ACCESS_DENIED, store_message_get(store, "bob", id, "no", &arena, &out, &error));
+	FAILS(ERROR_ACCESS_DENIED,
+	      store_message_update(store, "bob", id, open.answer.id, &edit, &arena, &out, &error));
+	FAILS(ERROR_ACCESS_DENIED,
+	      store_message_by_run(store, "bob", open.run.id, &arena, &out, &error));
+	FAILS(ERROR_ACCESS_DENIED, store_message_list(store, &page, &arena, &list, &error));
+	FAILS(ERROR_ACCESS_DENIED, store_runs_of(store, "bob", id, 10, &arena, &list, &error));
+	FAILS(ERROR_ACCESS_DENIED,
+	      store_turn_find(store, "bob", id, open.answer.id, NULL, &arena, &out, &error));
+	FAILS(ERROR_ACCESS_DENIED, store_turn_open(store, &next, &arena, &opened, &error));
+	FAILS(ERROR_ACCESS_DENIED, store_stop_ask(store, "bob", held.run.id, &error));
+	OK(store_thread_get(store, "ada", id, &arena, &thread, &error));
+	OK(store_message_list(store, &(struct message_filter){ "ada", id, .limit = 10 }, &arena,
+			      &list, &error));
+	assert_int_equal(list.count, 4);
+	OK(store_stop_ask(store, "ada", held.run.id, &error));
 }
+
+/* --- deleting it --- */
 
 static void a_deleted_thread_takes_nothing_more(void **state)
 {
 	const char *id = new_thread("ada");
 	struct thread twin = thread_of(id, "ada"), out;
-	int64_t seq;
+	struct message late = message_of(id, "late"), message;
+	struct message_filter page = { .thread_id = id, .limit = 10 };
+	struct turn_open open = turn_of(id);
+	struct thread_deleted deleted;
+	struct turn_opened opened;
+	struct message_list list;
 
 	(void)state;
-	OK(store_thread_delete(store, id, 9000, &error));
-	FAILS(ERROR_NOT_FOUND, store_thread_delete(store, id, 9001, &error));
-	FAILS(ERROR_NOT_FOUND, store_thread_update(store, id, &no_change, &arena, &out, &error));
-	FAILS(ERROR_NOT_FOUND, store_next_seq(store, id, 9001, &seq, &error));
+	open.make = &twin;
+	delete_thread(id);
+	FAILS(ERROR_NOT_FOUND, store_thread_get(store, NULL, id, &arena, &out, &error));
+	FAILS(ERROR_NOT_FOUND, store_thread_delete(store, NULL, id, &arena, &deleted, &error));
+	FAILS(ERROR_NOT_FOUND,
+	      store_thread_update(store, NULL, id, &no_change, &arena, &out, &error));
+	FAILS(ERROR_NOT_FOUND, store_messages_add(store, NULL, id, &late, 1, &error));
+	FAILS(ERROR_NOT_FOUND, store_message_get(store, NULL, id, "m", &arena, &message, &error));
+	FAILS(ERROR_NOT_FOUND, store_message_list(store, &page, &arena, &list, &error));
+	FAILS(ERROR_NOT_FOUND, store_turn_open(store, &open, &arena, &opened, &error));
 	FAILS(ERROR_CONFLICT, store_thread_insert(store, &twin, &error));
-	assert_true(get_thread(id).deleted);
 }
 
-static void a_deleted_thread_takes_its_messages_along_and_no_others(void **state)
+/* R18: who deletes learns what has to be stopped and removed elsewhere. */
+static void r18_a_deletion_names_the_claim_and_the_runs_that_ended(void **state)
 {
-	const char *id = new_thread("ada"), *other = new_thread("ada");
-	struct message_filter filter = { .thread_id = id, .limit = 10 };
-	struct message_list list;
-	struct message out;
+	const char *id = new_thread("ada");
+	struct turn_open one = whole_turn(id), two = whole_turn(id), held = turn_of(id);
+	struct thread_deleted deleted;
 
 	(void)state;
-	insert(message_of(id, "m1", 1));
-	insert(message_of(id, "m2", 2));
-	insert(message_of(other, "m1", 1));
-	OK(store_thread_delete(store, id, 9000, &error));
-	FAILS(ERROR_NOT_FOUND, store_message_get(store, id, "m1", &arena, &out, &error));
-	OK(store_message_list(store, &filter, &arena, &list, &error));
-	assert_int_equal(list.count, 0);
-	get_message(other, "m1");
+	open_turn(&held);
+	deleted = delete_thread(id);
+	assert_text(deleted.run.id, held.run.id);
+	assert_text(deleted.run.node, "0badcafe");
+	assert_text(deleted.run.message_id, held.answer.id);
+	assert_int_equal(deleted.run_count, 2);
+	assert_string_equal(deleted.run_ids[0], two.run.id);
+	assert_string_equal(deleted.run_ids[1], one.run.id);
+	assert_null(delete_thread(new_thread("ada")).run.id);
+}
+
+/* R18: however large, each step is small, and nobody sees it meanwhile. */
+static void r18_a_marked_thread_is_emptied_in_steps(void **state)
+{
+	const char *id = new_thread("ada"), *other = new_thread("ada");
+	struct message messages[7], out;
+	bool more = true;
+	int steps = 0;
+
+	(void)state;
+	for (int i = 0; i < 7; i++)
+		messages[i] = message_of(id, arena_printf(&arena, "m%d", i));
+	OK(store_messages_add(store, NULL, id, messages, 7, &error));
+	insert(message_of(other, "m0"));
+	FAILS(ERROR_NOT_FOUND, store_thread_purge(store, id, 3, &more, &error)); /* no mark */
+	delete_thread(id);
+	FAILS(ERROR_NOT_FOUND, store_message_get(store, NULL, id, "m0", &arena, &out, &error));
+	for (; more; steps++)
+		OK(store_thread_purge(store, id, 3, &more, &error));
+	assert_int_equal(steps, 3);
+	get_message(other, "m0");
 }
 
 /* --- the down mark, on a store that is up --- */
@@ -276,6 +335,7 @@ static void a_store_that_answers_is_up(void **state)
 	assert_true(store_ping(store, &error));
 	assert_true(store_probe(store));
 	assert_false(store_is_down(store));
+	assert_false(store_is_full(store));
 	assert_non_null(store_kind(store));
 	assert_true(store_check_uri(getenv("C1D_TEST_STORE_URI"), &error));
 }
@@ -294,9 +354,10 @@ int main(void)
 		TEST(the_revision_grows_with_every_change),
 		TEST(a_patch_of_another_revision_is_refused),
 		TEST(of_8_patches_of_one_revision_one_is_applied),
-		TEST(a_deleted_thread_is_found_marked_and_wiped),
+		TEST(a_thread_of_another_is_denied_in_every_call),
 		TEST(a_deleted_thread_takes_nothing_more),
-		TEST(a_deleted_thread_takes_its_messages_along_and_no_others),
+		TEST(r18_a_deletion_names_the_claim_and_the_runs_that_ended),
+		TEST(r18_a_marked_thread_is_emptied_in_steps),
 		TEST(a_store_that_answers_is_up),
 	};
 

@@ -1,364 +1,484 @@
-/* Every store keeps claims, sequence numbers and the ends of runs as store/store.h promises. */
+/* Every store begins turns as store/store.h promises: the claim, the pair, the history, and what
+ * was asked before. */
 #include "contract.h"
 
-static struct claim_result ask_claim(const char *thread_id, const char *user_id, const char *run_id)
-{
-	const struct claim claim = {
-		.thread_id = thread_id,
-		.user_id = user_id,
-		.run = { run_id, "answer", "0badcafe" },
-		.now_ms = 6000,
-	};
-	struct claim_result result;
+/* --- beginning --- */
 
-	OK(store_claim(store, &claim, &arena, &result, &error));
-	return result;
-}
-
-/* A thread with a question and an answer that run_id is writing. */
-static const char *streaming(const char *run_id)
+static void a_turn_begins_with_the_claim_and_both_messages(void **state)
 {
 	const char *id = new_thread("ada");
-	struct claim_result result = ask_claim(id, NULL, run_id);
-
-	assert_true(result.won);
-	insert(message_of(id, "question", result.first_seq));
-	insert(answer_of(id, "answer", run_id, result.first_seq + 1));
-	return id;
-}
-
-static struct finish finish_of(const char *thread_id, const char *run_id)
-{
-	return (struct finish){
-		.thread_id = thread_id,
-		.message_id = "answer",
-		.run_id = run_id,
-		.status = STATUS_COMPLETE,
-		.content = SLICE("Sunny."),
-		.finish_reason = "stop",
-		.usage = "{\"total_tokens\":3}",
-		.now_ms = 8000,
-	};
-}
-
-static bool finish(const struct finish *end)
-{
-	bool applied = false;
-
-	OK(store_finish(store, end, &applied, &error));
-	return applied;
-}
-
-/* --- claims --- */
-
-static void a_claim_sets_the_run_and_hands_out_two_numbers(void **state)
-{
-	const char *id = new_thread("ada"), *run = fresh("run");
-	struct claim_result result = ask_claim(id, "ada", run);
+	const struct turn_open open = turn_of(id);
+	const struct turn_opened opened = open_turn(&open);
+	struct message question = get_message(id, open.question.id);
+	struct message answer = get_message(id, open.answer.id);
 	struct thread thread = get_thread(id);
 
 	(void)state;
-	assert_true(result.won);
-	assert_int_equal(result.first_seq, 1);
-	assert_int_equal(thread.seq, 2);
-	assert_int_equal(thread.updated_ms, 6000);
-	assert_text(thread.run.id, run);
-	assert_text(thread.run.message_id, "answer");
+	assert_int_equal(opened.kind, TURN_OPENED);
+	assert_int_equal(opened.history.count, 0);
+	assert_string_equal(opened.question.id, open.question.id);
+	assert_string_equal(opened.answer.id, open.answer.id);
+	assert_text(thread.run.id, open.run.id);
+	assert_text(thread.run.message_id, open.answer.id);
 	assert_text(thread.run.node, "0badcafe");
-	OK(store_claim_release(store, id, run, &error));
-	result = ask_claim(id, NULL, fresh("run"));
-	assert_true(result.won);
-	assert_int_equal(result.first_seq, 3);
+	assert_true(thread.updated_ms > 1000);
+	assert_int_equal(question.seq, 1);
+	assert_null(question.parent_id);
+	assert_content(&question, open.question.content);
+	assert_int_equal(answer.seq, 2);
+	assert_int_equal(answer.status, STATUS_STREAMING);
+	assert_text(answer.parent_id, open.question.id);
+	assert_text(answer.run_id, open.run.id);
+	assert_text(answer.question, "hash of the question");
+	assert_int_equal(answer.usage.total, -1);
 }
 
-static void a_claimed_thread_says_who_holds_it(void **state)
-{
-	const char *id = new_thread("ada"), *run = fresh("run");
-	struct claim_result result;
-
-	(void)state;
-	assert_true(ask_claim(id, NULL, run).won);
-	result = ask_claim(id, NULL, fresh("run"));
-	assert_false(result.won);
-	assert_true(result.found);
-	assert_string_equal(result.thread.id, id);
-	assert_string_equal(result.thread.user_id, "ada");
-	assert_text(result.thread.run.id, run);
-	assert_text(result.thread.run.message_id, "answer");
-	assert_text(result.thread.run.node, "0badcafe");
-	assert_int_equal(get_thread(id).seq, 2);
-}
-
-static void a_claim_of_no_thread_or_anothers_or_a_deleted_one_is_not_won(void **state)
+static void a_turn_goes_on_behind_what_was_said(void **state)
 {
 	const char *id = new_thread("ada");
-	struct claim_result result = ask_claim(fresh("thread"), NULL, fresh("run"));
+	struct turn_open first = whole_turn(id), second = turn_of(id);
+	struct turn_opened opened;
 
 	(void)state;
-	assert_false(result.won);
-	assert_false(result.found);
-	result = ask_claim(id, "bob", fresh("run"));
-	assert_false(result.won);
-	assert_true(result.found);
-	assert_false(result.thread.deleted);
-	assert_string_equal(result.thread.user_id, "ada");
-	assert_null(result.thread.run.id);
-	OK(store_thread_delete(store, id, 9000, &error));
-	result = ask_claim(id, "ada", fresh("run"));
-	assert_false(result.won);
-	assert_true(result.found);
-	assert_true(result.thread.deleted);
-	assert_null(get_thread(id).run.id);
+	insert(message_of(id, "between"));
+	opened = open_turn(&second);
+	assert_int_equal(opened.history.count, 3);
+	assert_string_equal(opened.history.items[0].id, first.question.id);
+	assert_string_equal(opened.history.items[1].id, first.answer.id);
+	assert_content(&opened.history.items[1], SLICE("Sunny."));
+	assert_string_equal(opened.history.items[2].id, "between");
+	assert_int_equal(get_message(id, second.question.id).seq, 4);
+	assert_text(get_message(id, second.question.id).parent_id, "between");
+	assert_int_equal(get_message(id, second.answer.id).seq, 5);
 }
 
-static void only_the_holder_gives_a_claim_back(void **state)
+static void a_thread_is_made_with_its_first_turn(void **state)
 {
-	const char *id = new_thread("ada"), *run = fresh("run");
+	struct thread make = thread_of(fresh("thread"), "ada");
+	struct turn_open open = turn_of(make.id);
+	struct turn_opened opened;
+	struct thread thread;
 
 	(void)state;
-	assert_true(ask_claim(id, NULL, run).won);
-	OK(store_claim_release(store, id, fresh("run"), &error));
-	assert_text(get_thread(id).run.id, run);
-	OK(store_claim_release(store, id, run, &error));
-	assert_null(get_thread(id).run.id);
-	assert_null(get_thread(id).run.message_id);
-	OK(store_claim_release(store, id, run, &error));
-	OK(store_claim_release(store, fresh("thread"), run, &error));
+	FAILS(ERROR_NOT_FOUND, store_turn_open(store, &open, &arena, &opened, &error));
+	make.metadata = "{\"a\":1}";
+	open.make = &make;
+	open.owner = "ada";
+	assert_int_equal(open_turn(&open).kind, TURN_OPENED);
+	thread = get_thread(make.id);
+	assert_string_equal(thread.user_id, "ada");
+	assert_string_equal(thread.title, "A title");
+	assert_text(thread.metadata, "{\"a\":1}");
+	assert_int_equal(thread.created_ms, 1000);
+	assert_false(thread.archived);
+	assert_text(thread.run.id, open.run.id);
+	assert_int_equal(get_message(make.id, open.answer.id).seq, 2);
 }
 
-struct claimant {
-	const char *thread_id;
-	char run_id[ID_UUID_SIZE];
-	bool ok, won, found;
+static void a_thread_that_is_there_is_not_made_again(void **state)
+{
+	const char *id = new_thread("ada");
+	struct thread make = thread_of(id, "bob");
+	struct turn_open open = turn_of(id);
+	struct turn_opened opened;
+
+	(void)state;
+	make.title = "Another";
+	open.make = &make;
+	open.owner = "bob";
+	FAILS(ERROR_ACCESS_DENIED, store_turn_open(store, &open, &arena, &opened, &error));
+	open.owner = NULL;
+	assert_int_equal(open_turn(&open).kind, TURN_OPENED);
+	assert_string_equal(get_thread(id).title, "A title");
+	assert_string_equal(get_thread(id).user_id, "ada");
+}
+
+static void a_thread_that_is_claimed_says_by_whom(void **state)
+{
+	const char *id = new_thread("ada");
+	const struct turn_open open = turn_of(id), second = turn_of(id);
+	const struct finish end = finish_of(&open);
+	struct turn_opened opened;
+	struct message out;
+
+	(void)state;
+	open_turn(&open);
+	opened = open_turn(&second);
+	assert_int_equal(opened.kind, TURN_HELD);
+	assert_text(opened.holder.id, open.run.id);
+	assert_text(opened.holder.message_id, open.answer.id);
+	assert_text(opened.holder.node, "0badcafe");
+	FAILS(ERROR_NOT_FOUND,
+	      store_message_get(store, NULL, id, second.question.id, &arena, &out, &error));
+	finish(&end);
+	assert_int_equal(open_turn(&second).kind, TURN_OPENED);
+}
+
+struct beginner {
+	struct turn_open open;
+	bool ok;
+	enum turn_opened_kind kind;
+	char holder[ID_MAX + 1];
 };
 
-static void *claim_once(void *arg)
+static void *begin_once(void *arg)
 {
-	struct claimant *claimant = arg;
-	const struct claim claim = {
-		.thread_id = claimant->thread_id,
-		.run = { claimant->run_id, "answer", "0badcafe" },
-		.now_ms = 6000,
-	};
-	struct claim_result result = { 0 };
+	struct beginner *beginner = arg;
+	struct turn_opened opened = { 0 };
 	struct arena mine;
 
 	arena_init(&mine, 1 << 20);
-	claimant->ok = store_claim(store, &claim, &mine, &result, NULL);
-	claimant->won = result.won;
-	claimant->found = result.found;
+	beginner->ok = store_turn_open(store, &beginner->open, &mine, &opened, NULL);
+	beginner->kind = opened.kind;
+	snprintf(beginner->holder, sizeof beginner->holder, "%s",
+		 opened.holder.id ? opened.holder.id : "");
 	arena_done(&mine);
 	return NULL;
 }
 
-static void of_16_claims_at_once_one_is_won(void **state)
+/* 16 at once, of questions of their own or of one; exactly one gets the claim. */
+static void begin_16(const struct turn_open *twin, const char *thread_id, const struct thread *make)
 {
-	struct claimant claimants[16];
-	const char *id = new_thread("ada");
-	int won = 0;
+	struct beginner all[16];
+	const char *winner = NULL;
+	int opened = 0;
 
-	(void)state;
-	for (size_t i = 0; i < 16; i++) {
-		claimants[i] = (struct claimant){ .thread_id = id };
-		id_uuid7(claimants[i].run_id);
-	}
-	at_once(claim_once, claimants, sizeof *claimants, 16);
-	for (size_t i = 0; i < 16; i++) {
-		assert_true(claimants[i].ok);
-		assert_true(claimants[i].won || claimants[i].found);
-		if (claimants[i].won)
-			assert_text(get_thread(id).run.id, claimants[i].run_id);
-		won += claimants[i].won;
-	}
-	assert_int_equal(won, 1);
-	assert_int_equal(get_thread(id).seq, 2);
-}
-
-/* --- sequence numbers --- */
-
-#define NUMBERS 20
-
-struct counter {
-	const char *thread_id;
-	int64_t numbers[NUMBERS];
-	bool ok;
-};
-
-static void *count_up(void *arg)
-{
-	struct counter *counter = arg;
-
-	counter->ok = true;
-	for (int i = 0; i < NUMBERS && counter->ok; i++)
-		counter->ok =
-			store_next_seq(store, counter->thread_id, 7000, &counter->numbers[i], NULL);
-	return NULL;
-}
-
-static void numbers_of_8_threads_at_once_are_all_different(void **state)
-{
-	bool seen[8 * NUMBERS + 1] = { false };
-	struct counter counters[8];
-	const char *id = new_thread("ada");
-
-	(void)state;
-	for (size_t i = 0; i < 8; i++)
-		counters[i] = (struct counter){ .thread_id = id };
-	at_once(count_up, counters, sizeof *counters, 8);
-	for (size_t i = 0; i < 8; i++) {
-		assert_true(counters[i].ok);
-		for (int j = 0; j < NUMBERS; j++) {
-			int64_t number = counters[i].numbers[j];
-
-			assert_true(number >= 1 && number <= 8 * NUMBERS);
-			assert_false(seen[number]);
-			seen[number] = true;
+	for (int i = 0; i < 16; i++) {
+		all[i] = (struct beginner){ .open = turn_of(thread_id) };
+		all[i].open.make = make;
+		if (twin) {
+			all[i].open.question = twin->question;
+			all[i].open.answer = twin->answer;
+			all[i].open.run.message_id = twin->answer.id;
 		}
 	}
-	assert_int_equal(get_thread(id).seq, 8 * NUMBERS);
-	assert_int_equal(get_thread(id).updated_ms, 7000);
+	at_once(begin_once, all, sizeof *all, 16);
+	for (int i = 0; i < 16; i++) {
+		assert_true(all[i].ok);
+		if (all[i].kind != TURN_OPENED)
+			continue;
+		winner = all[i].open.run.id;
+		opened++;
+	}
+	assert_int_equal(opened, 1);
+	assert_text(get_thread(thread_id).run.id, winner);
+	for (int i = 0; i < 16; i++)
+		if (all[i].kind == TURN_HELD)
+			assert_string_equal(all[i].holder, winner);
 }
 
-static void a_thread_that_is_not_there_has_no_numbers(void **state)
+static void of_16_turns_at_once_one_is_opened(void **state)
 {
-	int64_t seq = 42;
-
-	(void)state;
-	FAILS(ERROR_NOT_FOUND, store_next_seq(store, fresh("thread"), 7000, &seq, &error));
-	assert_int_equal(seq, 42);
-}
-
-/* --- the end of a run --- */
-
-static void an_end_saves_the_answer_and_clears_the_claim(void **state)
-{
-	const char *run = fresh("run"), *id = streaming(run);
-	const struct finish end = finish_of(id, run);
-	struct message out;
-
-	(void)state;
-	assert_true(finish(&end));
-	out = get_message(id, "answer");
-	assert_int_equal(out.status, STATUS_COMPLETE);
-	assert_content(&out, SLICE("Sunny."));
-	assert_text(out.finish_reason, "stop");
-	assert_text(out.usage, "{\"total_tokens\":3}");
-	assert_text(out.run_id, run);
-	assert_int_equal(out.updated_ms, 8000);
-	assert_int_equal(out.seq, 2);
-	assert_null(get_thread(id).run.id);
-	OK(store_message_by_run(store, run, &arena, &out, &error));
-	assert_content(&out, SLICE("Sunny."));
-}
-
-static void an_end_may_lack_reason_and_usage(void **state)
-{
-	const char *run = fresh("run"), *id = streaming(run);
-	struct finish end = finish_of(id, run);
-
-	(void)state;
-	end.finish_reason = end.usage = NULL;
-	end.status = STATUS_INTERRUPTED;
-	end.content = SLICE("");
-	OK(store_finish(store, &end, NULL, &error));
-	assert_int_equal(get_message(id, "answer").status, STATUS_INTERRUPTED);
-	assert_null(get_message(id, "answer").finish_reason);
-	assert_null(get_message(id, "answer").usage);
-}
-
-static void an_end_may_be_told_twice(void **state)
-{
-	const char *run = fresh("run"), *id = streaming(run), *next = fresh("run");
-	const struct finish end = finish_of(id, run);
-	struct message out;
-
-	(void)state;
-	assert_true(finish(&end));
-	assert_true(ask_claim(id, NULL, next).won);
-	finish(&end);
-	out = get_message(id, "answer");
-	assert_int_equal(out.status, STATUS_COMPLETE);
-	assert_content(&out, SLICE("Sunny."));
-	assert_text(get_thread(id).run.id, next); /* the next run's claim is its own */
-}
-
-static void an_end_never_undoes_an_edit(void **state)
-{
-	const struct message_patch edit = { .has_content = true,
-					    .content = SLICE("edited"),
-					    .now_ms = 9000 };
-	const char *run = fresh("run"), *id = streaming(run);
-	const struct finish end = finish_of(id, run);
-	struct message out;
-
-	(void)state;
-	assert_true(finish(&end));
-	OK(store_message_update(store, id, "answer", &edit, &arena, &out, &error));
-	assert_false(finish(&end));
-	out = get_message(id, "answer");
-	assert_content(&out, SLICE("edited"));
-	assert_int_equal(out.updated_ms, 9000);
-}
-
-static void an_end_of_another_run_changes_nothing(void **state)
-{
-	const char *run = fresh("run"), *id = streaming(run);
-	const struct finish end = finish_of(id, fresh("run"));
-
-	(void)state;
-	assert_false(finish(&end));
-	assert_int_equal(get_message(id, "answer").status, STATUS_STREAMING);
-	assert_text(get_thread(id).run.id, run);
-}
-
-static void an_end_brings_nothing_back(void **state)
-{
-	const char *run = fresh("run"), *id = streaming(run);
-	const struct finish end = finish_of(id, run);
-	struct message_filter filter = { .thread_id = id, .limit = 10 };
+	const char *id = new_thread("ada");
+	struct message_filter page = { .thread_id = id, .limit = 50 };
 	struct message_list list;
-	struct message out;
 
 	(void)state;
-	OK(store_thread_delete(store, id, 7000, &error));
-	assert_false(finish(&end));
-	FAILS(ERROR_NOT_FOUND, store_message_get(store, id, "answer", &arena, &out, &error));
-	OK(store_message_list(store, &filter, &arena, &list, &error));
-	assert_int_equal(list.count, 0);
-	assert_true(get_thread(id).deleted);
+	begin_16(NULL, id, NULL);
+	OK(store_message_list(store, &page, &arena, &list, &error));
+	assert_int_equal(list.count, 2);
 }
 
-/* The message was never written (the turn failed before); the claim goes all the same. */
-static void an_end_without_a_message_clears_the_claim(void **state)
+static void of_16_twins_that_make_their_thread_one_is_opened(void **state)
 {
-	const char *id = new_thread("ada"), *run = fresh("run");
-	const struct finish end = finish_of(id, run);
+	struct thread make = thread_of(fresh("thread"), "ada");
+	const struct turn_open twin = turn_of(make.id);
+
+	(void)state;
+	begin_16(&twin, make.id, &make);
+}
+
+/* --- history --- */
+
+static struct turn_opened with_budget(const char *thread_id, size_t bytes, size_t max)
+{
+	struct turn_open open = turn_of(thread_id);
+	const struct finish end = finish_of(&open);
+	struct turn_opened opened;
+
+	open.history_bytes = bytes;
+	open.history_max = max;
+	opened = open_turn(&open);
+	finish(&end);
+	return opened;
+}
+
+static const char *of_sizes(const size_t *sizes, size_t count)
+{
+	const char *id = new_thread("ada");
+
+	for (size_t i = 0; i < count; i++) {
+		struct message message = message_of(id, arena_printf(&arena, "m%zu", i + 1));
+		char *text = arena_alloc(&arena, sizes[i] + 1);
+
+		memset(text, 'x', sizes[i]);
+		message.content = (struct slice){ text, sizes[i] };
+		insert(message);
+	}
+	return id;
+}
+
+static void r10_history_is_read_up_to_its_budget_and_no_further(void **state)
+{
+	static const size_t sizes[] = { 50, 50, 50, 50 };
+	struct turn_opened opened = with_budget(of_sizes(sizes, 4), 149, 100);
+
+	(void)state;
+	assert_int_equal(opened.history.count, 2);
+	assert_string_equal(opened.history.items[0].id, "m3");
+	opened = with_budget(of_sizes(sizes, 4), 150, 100);
+	assert_int_equal(opened.history.count, 3);
+	assert_string_equal(opened.history.items[0].id, "m2");
+	opened = with_budget(of_sizes(sizes, 4), 1000, 1);
+	assert_int_equal(opened.history.count, 1);
+	assert_string_equal(opened.history.items[0].id, "m4");
+}
+
+/* R26: one answer that is larger than all of the budget drops itself and nothing else. */
+static void r26_what_alone_is_over_the_budget_is_skipped(void **state)
+{
+	static const size_t in_the_middle[] = { 10, 500, 10 }, last[] = { 10, 10, 500 };
+	struct turn_opened opened = with_budget(of_sizes(in_the_middle, 3), 100, 100);
+
+	(void)state;
+	assert_int_equal(opened.history.count, 2);
+	assert_string_equal(opened.history.items[0].id, "m1");
+	assert_string_equal(opened.history.items[1].id, "m3");
+	opened = with_budget(of_sizes(last, 3), 100, 100);
+	assert_int_equal(opened.history.count, 2);
+	assert_string_equal(opened.history.items[1].id, "m2");
+	assert_int_equal(opened.question.seq, 4);
+	assert_text(opened.question.parent_id, "m3");
+}
+
+static void what_is_empty_or_still_streaming_is_no_history(void **state)
+{
+	const char *id = new_thread("ada");
+	struct message message = message_of(id, "empty");
+	struct turn_opened opened;
+
+	(void)state;
+	message.content = SLICE("");
+	insert(message);
+	message = answer_of(id, "streaming", fresh("run"));
+	message.content = SLICE("half");
+	insert(message);
+	opened = with_budget(id, 1000, 100);
+	assert_int_equal(opened.history.count, 0);
+	assert_int_equal(opened.question.seq, 3);
+	assert_text(opened.question.parent_id, "streaming");
+}
+
+/* --- was it asked before? --- */
+
+static void a_turn_is_found_by_its_key_and_by_its_answer(void **state)
+{
+	const char *id = new_thread("ada"), *key = fresh("key");
+	struct turn_open open = turn_of(id);
 	struct message out;
 
 	(void)state;
-	assert_true(ask_claim(id, NULL, run).won);
-	assert_false(finish(&end));
-	FAILS(ERROR_NOT_FOUND, store_message_get(store, id, "answer", &arena, &out, &error));
-	assert_null(get_thread(id).run.id);
+	open.answer.key = key;
+	FAILS(ERROR_NOT_FOUND,
+	      store_turn_find(store, "ada", id, open.answer.id, key, &arena, &out, &error));
+	open_turn(&open);
+	OK(store_turn_find(store, "bob", "another thread", "x", key, &arena, &out, &error));
+	assert_string_equal(out.id, open.answer.id);
+	assert_string_equal(out.thread_id, id);
+	assert_text(out.question, "hash of the question");
+	OK(store_turn_find(store, "ada", id, open.answer.id, NULL, &arena, &out, &error));
+	assert_text(out.run_id, open.run.id);
+	delete_thread(id);
+	FAILS(ERROR_NOT_FOUND, store_turn_find(store, NULL, id, "x", key, &arena, &out, &error));
+	FAILS(ERROR_NOT_FOUND,
+	      store_turn_find(store, NULL, id, open.answer.id, NULL, &arena, &out, &error));
+}
+
+/* The claim is not held, and nothing was added. */
+static void assert_let_go(const char *thread_id, size_t messages)
+{
+	struct message_filter page = { .thread_id = thread_id, .limit = 50 };
+	struct message_list list;
+
+	assert_null(get_thread(thread_id).run.id);
+	OK(store_message_list(store, &page, &arena, &list, &error));
+	assert_int_equal(list.count, messages);
+}
+
+static void a_question_that_was_answered_is_not_asked_again(void **state)
+{
+	const char *id = new_thread("ada");
+	const struct turn_open first = whole_turn(id);
+	struct turn_open again = turn_of(id);
+	struct turn_opened opened;
+
+	(void)state;
+	again.answer.id = again.run.message_id = first.answer.id;
+	opened = open_turn(&again); /* the answer's id */
+	assert_int_equal(opened.kind, TURN_ASKED);
+	assert_string_equal(opened.answer.id, first.answer.id);
+	assert_null(opened.question.id);
+	assert_let_go(id, 2);
+	again = turn_of(id);
+	again.question.id = first.question.id;
+	opened = open_turn(&again); /* the question's id: its answer is found */
+	assert_int_equal(opened.kind, TURN_ASKED);
+	assert_string_equal(opened.question.id, first.question.id);
+	assert_string_equal(opened.answer.id, first.answer.id);
+	assert_let_go(id, 2);
+}
+
+static void r24_a_key_is_known_in_every_thread(void **state)
+{
+	const char *id = new_thread("ada"), *other = new_thread("ada"), *key = fresh("key");
+	struct thread make = thread_of(fresh("thread"), "ada"), out;
+	struct turn_open first = turn_of(id), again = turn_of(id), elsewhere = turn_of(other);
+	struct turn_opened opened;
+
+	(void)state;
+	first.answer.key = again.answer.key = elsewhere.answer.key = key;
+	open_turn(&first);
+	finish(&(struct finish){ .thread_id = id,
+				 .message_id = first.answer.id,
+				 .run_id = first.run.id,
+				 .status = STATUS_COMPLETE,
+				 .usage = USAGE_UNKNOWN });
+	opened = open_turn(&again);
+	assert_int_equal(opened.kind, TURN_ASKED);
+	assert_string_equal(opened.answer.id, first.answer.id);
+	assert_let_go(id, 2);
+	assert_int_equal(open_turn(&elsewhere).kind, TURN_ASKED);
+	assert_let_go(other, 0);
+	elsewhere.thread_id = make.id;
+	elsewhere.make = &make;
+	assert_int_equal(open_turn(&elsewhere).kind, TURN_ASKED);
+	FAILS(ERROR_NOT_FOUND, store_thread_get(store, NULL, make.id, &arena, &out, &error));
+}
+
+static void another_question_under_a_used_id_is_told_apart(void **state)
+{
+	const char *id = new_thread("ada");
+	struct turn_open open = turn_of(id);
+	struct turn_opened opened;
+
+	(void)state;
+	insert(message_of(id, open.question.id));
+	open.question.content = SLICE("Something else?");
+	opened = open_turn(&open);
+	assert_int_equal(opened.kind, TURN_ASKED);
+	assert_string_equal(opened.question.id, open.question.id);
+	assert_content(&opened.question, SLICE("What is the weather like?"));
+	assert_null(opened.answer.id);
+	assert_let_go(id, 1);
+}
+
+/* R26: the first try died between its two inserts. */
+static void r26_a_question_without_an_answer_is_taken_over(void **state)
+{
+	const char *id = new_thread("ada");
+	struct turn_open open = turn_of(id);
+	struct turn_opened opened;
+
+	(void)state;
+	insert(message_of(id, "before"));
+	insert(message_of(id, open.question.id));
+	insert(message_of(id, "behind"));
+	opened = open_turn(&open);
+	assert_int_equal(opened.kind, TURN_OPENED);
+	assert_int_equal(opened.history.count, 1);
+	assert_string_equal(opened.history.items[0].id, "before");
+	assert_int_equal(opened.question.seq, 2);
+	assert_int_equal(get_message(id, open.answer.id).seq, 4);
+	assert_text(get_message(id, open.answer.id).parent_id, open.question.id);
+	assert_text(get_thread(id).run.id, open.run.id);
+}
+
+/* --- R9: the model was never asked --- */
+
+static struct turn_open unasked_turn(const char *thread_id, const char *key)
+{
+	struct turn_open open = turn_of(thread_id);
+	struct finish end = finish_of(&open);
+
+	open.answer.key = key;
+	assert_int_equal(open_turn(&open).kind, TURN_OPENED);
+	end.status = STATUS_ERROR;
+	end.content = SLICE("");
+	end.finish_reason = end.model = NULL;
+	end.usage = USAGE_UNKNOWN;
+	end.unasked = true;
+	assert_true(finish(&end));
+	assert_true(get_message(thread_id, open.answer.id).unasked);
+	return open;
+}
+
+static void r9_what_was_never_asked_is_asked_again(void **state)
+{
+	const char *id = new_thread("ada"), *key = fresh("key");
+	struct turn_open first = whole_turn(id), failed = unasked_turn(id, key);
+	struct turn_open again = turn_of(id);
+	struct turn_opened opened;
+	struct message answer;
+
+	(void)state;
+	again.answer.key = key;
+	again.answer.id = again.run.message_id = failed.answer.id;
+	opened = open_turn(&again); /* its own question id is a new one: the old question stays */
+	assert_int_equal(opened.kind, TURN_OPENED);
+	assert_string_equal(opened.question.id, failed.question.id);
+	assert_string_equal(opened.answer.id, failed.answer.id);
+	assert_int_equal(opened.history.count, 2);
+	assert_string_equal(opened.history.items[1].id, first.answer.id);
+	answer = get_message(id, failed.answer.id);
+	assert_int_equal(answer.status, STATUS_STREAMING);
+	assert_text(answer.run_id, again.run.id);
+	assert_text(answer.parent_id, failed.question.id);
+	assert_false(answer.unasked);
+	assert_int_equal(answer.seq, 4);
+	assert_text(get_thread(id).run.id, again.run.id);
+	assert_false(finish(&(struct finish){ .thread_id = id,
+					      .message_id = failed.answer.id,
+					      .run_id = failed.run.id,
+					      .status = STATUS_COMPLETE,
+					      .usage = USAGE_UNKNOWN }));
+	assert_text(get_thread(id).run.id, again.run.id);
+}
+
+static void r9_another_question_does_not_take_it_over(void **state)
+{
+	const char *id = new_thread("ada");
+	struct turn_open failed = unasked_turn(id, NULL), again = turn_of(id);
+	struct turn_opened opened;
+
+	(void)state;
+	again.answer.id = again.run.message_id = failed.answer.id;
+	again.answer.question = "hash of another";
+	opened = open_turn(&again);
+	assert_int_equal(opened.kind, TURN_ASKED);
+	assert_true(opened.answer.unasked);
+	assert_let_go(id, 2);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_claim_sets_the_run_and_hands_out_two_numbers),
-		TEST(a_claimed_thread_says_who_holds_it),
-		TEST(a_claim_of_no_thread_or_anothers_or_a_deleted_one_is_not_won),
-		TEST(only_the_holder_gives_a_claim_back),
-		TEST(of_16_claims_at_once_one_is_won),
-		TEST(numbers_of_8_threads_at_once_are_all_different),
-		TEST(a_thread_that_is_not_there_has_no_numbers),
-		TEST(an_end_saves_the_answer_and_clears_the_claim),
-		TEST(an_end_may_lack_reason_and_usage),
-		TEST(an_end_may_be_told_twice),
-		TEST(an_end_never_undoes_an_edit),
-		TEST(an_end_of_another_run_changes_nothing),
-		TEST(an_end_brings_nothing_back),
-		TEST(an_end_without_a_message_clears_the_claim),
+		TEST(a_turn_begins_with_the_claim_and_both_messages),
+		TEST(a_turn_goes_on_behind_what_was_said),
+		TEST(a_thread_is_made_with_its_first_turn),
+		TEST(a_thread_that_is_there_is_not_made_again),
+		TEST(a_thread_that_is_claimed_says_by_whom),
+		TEST(of_16_turns_at_once_one_is_opened),
+		TEST(of_16_twins_that_make_their_thread_one_is_opened),
+		TEST(r10_history_is_read_up_to_its_budget_and_no_further),
+		TEST(r26_what_alone_is_over_the_budget_is_skipped),
+		TEST(what_is_empty_or_still_streaming_is_no_history),
+		TEST(a_turn_is_found_by_its_key_and_by_its_answer),
+		TEST(a_question_that_was_answered_is_not_asked_again),
+		TEST(r24_a_key_is_known_in_every_thread),
+		TEST(another_question_under_a_used_id_is_told_apart),
+		TEST(r26_a_question_without_an_answer_is_taken_over),
+		TEST(r9_what_was_never_asked_is_asked_again),
+		TEST(r9_another_question_does_not_take_it_over),
 	};
 
 	return cmocka_run_group_tests_name("store: turns", tests, open_store, close_store);

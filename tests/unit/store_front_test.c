@@ -57,9 +57,12 @@ static void bring_back(void)
 static enum error_code ask(struct store *store)
 {
 	struct error err = { 0 };
-	int64_t seq;
+	struct thread thread;
+	struct arena arena;
 
-	assert_false(store_next_seq(store, "no-such-thread", 1, &seq, &err));
+	arena_init(&arena, 1 << 16);
+	assert_false(store_thread_get(store, NULL, "no-such-thread", &arena, &thread, &err));
+	arena_done(&arena);
 	if (err.code == ERROR_STORE_DOWN)
 		assert_int_equal(err.retry_after_s, 1);
 	return err.code;

@@ -1,5 +1,6 @@
 /* What is SQLite's alone: the file, workers that start at once, a version to come, files that are
  * no store. */
+#include "base/id.h"
 #include "store/store.h"
 
 #include <sqlite3.h>
@@ -72,6 +73,15 @@ static bool insert_thread(struct store *store, const char *id)
 	return store_thread_insert(store, &thread, &err) || err.code == ERROR_CONFLICT;
 }
 
+static bool add_message(struct store *store, const char *thread_id)
+{
+	char id[ID_UUID_SIZE];
+	struct message message = { .id = id, .role = ROLE_USER, .content = SLICE("Hello") };
+
+	id_uuid7(id);
+	return store_messages_add(store, NULL, thread_id, &message, 1, NULL);
+}
+
 static void the_folder_and_the_file_are_made_for_their_owner_only(void **state)
 {
 	struct store *store = store_open(&config, NULL, NULL);
@@ -94,19 +104,19 @@ static void the_folder_and_the_file_are_made_for_their_owner_only(void **state)
 static int work(void)
 {
 	struct store *store = store_open(&config, NULL, NULL);
-	int64_t seq;
 	int code = store && !store_is_down(store) && insert_thread(store, "shared") ? 0 : 1;
 
 	for (int i = 0; i < NUMBERS && code == 0; i++)
-		code = store_next_seq(store, "shared", 1, &seq, NULL) ? 0 : 2;
+		code = add_message(store, "shared") ? 0 : 2;
 	store_free(store);
 	return code;
 }
 
 static void workers_that_start_at_once_share_one_new_file(void **state)
 {
+	const struct message_filter page = { .thread_id = "shared", .limit = 1000 };
+	struct message_list list;
 	struct store *store;
-	struct thread thread;
 	struct arena arena;
 	pid_t pids[WORKERS];
 	int gate[2], status;
@@ -132,8 +142,9 @@ static void workers_that_start_at_once_share_one_new_file(void **state)
 	}
 	store = store_open(&config, NULL, NULL);
 	arena_init(&arena, 1 << 20);
-	assert_true(store_thread_get(store, "shared", &arena, &thread, NULL));
-	assert_int_equal(thread.seq, WORKERS * NUMBERS);
+	assert_true(store_message_list(store, &page, &arena, &list, NULL));
+	assert_int_equal(list.count, WORKERS * NUMBERS);
+	assert_int_equal(list.items[list.count - 1].seq, WORKERS * NUMBERS);
 	arena_done(&arena);
 	store_free(store);
 }
@@ -149,7 +160,7 @@ static void what_is_in_the_store_is_there_when_it_is_opened_again(void **state)
 	store_free(store);
 	store = store_open(&config, NULL, NULL);
 	arena_init(&arena, 1 << 20);
-	assert_true(store_thread_get(store, "kept", &arena, &thread, NULL));
+	assert_true(store_thread_get(store, NULL, "kept", &arena, &thread, NULL));
 	assert_string_equal(thread.title, "A title");
 	arena_done(&arena);
 	store_free(store);
@@ -161,7 +172,7 @@ static void a_file_of_a_newer_version_is_refused(void **state)
 
 	(void)state;
 	store_free(store_open(&config, NULL, NULL));
-	run_sql("PRAGMA user_version = 2");
+	run_sql("PRAGMA user_version = 99");
 	assert_null(store_open(&config, NULL, &err));
 	assert_int_equal(err.code, ERROR_CONFIG);
 	assert_non_null(strstr(err.detail, "newer"));
@@ -207,14 +218,14 @@ static void what_the_driver_says_stays_in_the_log(void **state)
 static void a_file_that_another_holds_is_a_timeout_and_not_an_outage(void **state)
 {
 	struct store *store = store_open(&config, NULL, NULL);
+	const struct thread thread = { .id = "t", .user_id = "ada", .title = "A title" };
 	struct error err = { 0 };
 	sqlite3 *other = NULL;
-	int64_t seq;
 
 	(void)state;
 	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-	assert_false(store_next_seq(store, "t", 1, &seq, &err));
+	assert_false(store_thread_insert(store, &thread, &err));
 	assert_int_equal(err.code, ERROR_STORE_TIMEOUT);
 	assert_false(store_is_down(store));
 	sqlite3_close(other);

@@ -46,6 +46,22 @@ static struct slice take_slice(struct taker *t, const char *key, bool needed)
 	return text;
 }
 
+const char *mongo_text(const bson_t *document, const char *key)
+{
+	bson_iter_t it;
+
+	return bson_iter_init_find(&it, document, key) && BSON_ITER_HOLDS_UTF8(&it)
+		       ? bson_iter_utf8(&it, NULL)
+		       : NULL;
+}
+
+int64_t mongo_int(const bson_t *document, const char *key)
+{
+	bson_iter_t it;
+
+	return bson_iter_init_find(&it, document, key) ? bson_iter_as_int64(&it) : 0;
+}
+
 static const char *take_text(struct taker *t, const char *key, bool needed)
 {
 	return take_slice(t, key, needed).ptr;
@@ -81,11 +97,9 @@ static bool take_bool(struct taker *t, const char *key)
 	return bson_iter_init_find(&it, t->document, key) && bson_iter_as_bool(&it);
 }
 
-static bool taken(const struct taker *t, const char *what, struct error *err)
+static enum error_code taken(const struct taker *t)
 {
-	if (t->bad)
-		return error_set(err, ERROR_CORRUPT, "A stored %s is damaged.", what);
-	return !t->arena->failed || error_set(err, ERROR_OVERLOADED, "No memory for this page.");
+	return t->bad ? ERROR_CORRUPT : store_fits(t->arena);
 }
 
 /* --- threads --- */
@@ -132,8 +146,7 @@ static struct run_ref take_run(struct taker *t)
 	return run;
 }
 
-bool mongo_take_thread(const bson_t *document, struct arena *arena, struct thread *out,
-		       struct error *err)
+enum error_code mongo_take_thread(const bson_t *document, struct arena *arena, struct thread *out)
 {
 	struct taker t = { .document = document, .arena = arena };
 	const struct thread thread = {
@@ -142,7 +155,7 @@ bool mongo_take_thread(const bson_t *document, struct arena *arena, struct threa
 		.title = take_text(&t, "title", true),
 		.created_ms = take_time(&t, "created_at", true),
 		.updated_ms = take_time(&t, "updated_at", true),
-		.seq = take_int(&t, "seq"),
+		.seq = mongo_int(document, "seq"),
 		.rev = take_int(&t, "rev"),
 		.archived = take_bool(&t, "archived"),
 		.deleted = take_time(&t, "deleted_at", false) != 0,
@@ -150,14 +163,37 @@ bool mongo_take_thread(const bson_t *document, struct arena *arena, struct threa
 		.metadata = take_text(&t, "metadata", false),
 	};
 
-	if (!taken(&t, "conversation", err))
-		return false;
-	*out = thread;
-	return true;
+	enum error_code code = taken(&t);
+
+	if (code == ERROR_NONE)
+		*out = thread;
+	return code;
 }
 
 /* --- messages --- */
 
+void mongo_put_content(bson_t *document, struct slice content)
+{
+	bson_append_utf8(document, "content", -1, content.ptr ? content.ptr : "", (int)content.len);
+	BSON_APPEND_INT64(document, "size", (int64_t)content.len);
+}
+
+static void put_count(bson_t *document, const char *key, int64_t count)
+{
+	if (count < 0)
+		BSON_APPEND_NULL(document, key);
+	else
+		BSON_APPEND_INT64(document, key, count);
+}
+
+void mongo_put_usage(bson_t *document, const struct usage *usage)
+{
+	put_count(document, "input_tokens", usage->input);
+	put_count(document, "output_tokens", usage->output);
+	put_count(document, "total_tokens", usage->total);
+}
+
+/* A key that is not there takes no place in its index. */
 void mongo_put_message(bson_t *document, const struct message *message)
 {
 	char key[MONGO_KEY_SIZE];
@@ -169,44 +205,64 @@ void mongo_put_message(bson_t *document, const struct message *message)
 	BSON_APPEND_INT64(document, "seq", message->seq);
 	mongo_put_text(document, "run_id", message->run_id);
 	mongo_put_text(document, "parent_id", message->parent_id);
-	mongo_put_text(document, "key", message->key);
+	if (message->key)
+		BSON_APPEND_UTF8(document, "key", message->key);
+	mongo_put_text(document, "question", message->question);
+	mongo_put_text(document, "model", message->model);
 	BSON_APPEND_UTF8(document, "role", message_role_text(message->role));
-	bson_append_utf8(document, "content", -1, message->content.ptr ? message->content.ptr : "",
-			 (int)message->content.len);
+	mongo_put_content(document, message->content);
 	BSON_APPEND_UTF8(document, "status", message_status_text(message->status));
 	BSON_APPEND_DATE_TIME(document, "created_at", message->created_ms);
 	BSON_APPEND_DATE_TIME(document, "updated_at", message->updated_ms);
 	mongo_put_text(document, "finish_reason", message->finish_reason);
-	mongo_put_text(document, "usage", message->usage);
+	mongo_put_usage(document, &message->usage);
+	BSON_APPEND_BOOL(document, "unasked", message->unasked);
 	mongo_put_text(document, "feedback", message->feedback);
 	mongo_put_text(document, "metadata", message->metadata);
 }
 
-bool mongo_take_message(const bson_t *document, struct arena *arena, struct message *out,
-			struct error *err)
+static int64_t take_count(struct taker *t, const char *key)
+{
+	bson_iter_t it;
+
+	return bson_iter_init_find(&it, t->document, key) && BSON_ITER_HOLDS_INT(&it)
+		       ? bson_iter_as_int64(&it)
+		       : -1;
+}
+
+enum error_code mongo_take_message(const bson_t *document, bool content, struct arena *arena,
+				   struct message *out)
 {
 	struct taker t = { .document = document, .arena = arena };
 	struct message message = {
 		.id = take_text(&t, "id", true),
 		.thread_id = take_text(&t, "thread_id", true),
 		.seq = take_int(&t, "seq"),
-		.content = take_slice(&t, "content", true),
 		.run_id = take_text(&t, "run_id", false),
 		.parent_id = take_text(&t, "parent_id", false),
 		.key = take_text(&t, "key", false),
+		.question = take_text(&t, "question", false),
+		.model = take_text(&t, "model", false),
 		.finish_reason = take_text(&t, "finish_reason", false),
-		.usage = take_text(&t, "usage", false),
+		.usage = { take_count(&t, "input_tokens"), take_count(&t, "output_tokens"),
+			   take_count(&t, "total_tokens") },
+		.unasked = take_bool(&t, "unasked"),
 		.feedback = take_text(&t, "feedback", false),
 		.metadata = take_text(&t, "metadata", false),
 		.created_ms = take_time(&t, "created_at", true),
 		.updated_ms = take_time(&t, "updated_at", true),
 	};
+	enum error_code code;
 
-	if (!message_role_parse(take_slice(&t, "role", true), &message.role) ||
-	    !message_status_parse(take_slice(&t, "status", true), &message.status))
+	if (content)
+		message.content = take_slice(&t, "content", true);
+	else
+		message.content.len = (size_t)mongo_int(document, "size");
+	if (!message_role_parse(slice_of(mongo_text(document, "role")), &message.role) ||
+	    !message_status_parse(slice_of(mongo_text(document, "status")), &message.status))
 		t.bad = true;
-	if (!taken(&t, "message", err))
-		return false;
-	*out = message;
-	return true;
+	code = taken(&t);
+	if (code == ERROR_NONE)
+		*out = message;
+	return code;
 }

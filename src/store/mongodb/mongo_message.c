@@ -1,177 +1,304 @@
-/* mongo_message: the entries of conversations, and how a run ends. */
+/* mongo_message: messages put in, read, listed and changed. */
 #include "mongo_room.h"
 
-/* --- insert --- */
+#include "base/clock.h"
+#include "base/id.h"
+#include <stdio.h>
+#include <stdlib.h>
 
-static bool insert_all(struct mongo_call *call, const struct message *messages, size_t count,
-		       struct error *err)
+/* --- adding --- */
+
+enum error_code mongo_message_last(struct mongo_call *call, const char *thread_id, int64_t *seq,
+				   char *id)
 {
-	for (size_t i = 0; i < count; i++) {
-		bson_t document = BSON_INITIALIZER;
-		bool ok;
-
-		mongo_put_message(&document, &messages[i]);
-		ok = mongoc_collection_insert_one(call->messages, &document, NULL, NULL,
-						  &call->error) ||
-		     mongo_failed(call, err);
-		bson_destroy(&document);
-		if (!ok)
-			return false;
-	}
-	return true;
-}
-
-static void take_back(struct mongo_call *call, const struct message *messages, size_t count)
-{
-	char key[MONGO_KEY_SIZE];
-
-	for (size_t i = 0; i < count; i++) {
-		bson_t *filter;
-
-		mongo_message_key(messages[i].thread_id, messages[i].id, key);
-		filter = BCON_NEW("_id", BCON_UTF8(key));
-		mongoc_collection_delete_one(call->messages, filter, NULL, NULL, NULL);
-		bson_destroy(filter);
-	}
-}
-
-/* A thread that was deleted meanwhile keeps no message: the mark is set before messages are
- * removed, so one of the two sees the other. */
-static bool check_alive(struct mongo_call *call, const struct message *messages, size_t count,
-			struct error *err)
-{
-	bson_t *filter = BCON_NEW("_id", BCON_UTF8(messages[0].thread_id), "deleted_at", BCON_NULL);
+	bson_t *options = mongo_options(call, 1);
 	mongoc_cursor_t *cursor;
-	struct error mine = { 0 };
-	bool ok = mongo_find_one(call, call->threads, filter, &cursor, &mine) != NULL;
+	const bson_t *last;
+	enum error_code code;
 
+	BCON_APPEND(options, "sort", "{", "seq", BCON_INT32(-1), "}", "projection", "{", "seq",
+		    BCON_INT32(1), "id", BCON_INT32(1), "}");
+	code = mongo_find_one(call, MESSAGES, BCON_NEW("thread_id", BCON_UTF8(thread_id)), options,
+			      &cursor, &last);
+	*seq = code == ERROR_NONE ? mongo_int(last, "seq") : 0;
+	snprintf(id, ID_MAX + 1, "%s", code == ERROR_NONE ? mongo_text(last, "id") : "");
 	mongoc_cursor_destroy(cursor);
-	bson_destroy(filter);
-	if (ok)
-		return true;
-	if (mine.code == ERROR_NOT_FOUND) {
-		take_back(call, messages, count);
-		return error_set(err, ERROR_NOT_FOUND, "There is no such thread.");
-	}
-	if (err)
-		*err = mine;
-	return false;
+	return code == ERROR_NOT_FOUND ? ERROR_NONE : code;
 }
 
-bool mongo_message_insert(void *self, const struct message *messages, size_t count,
-			  struct error *err)
+static enum error_code bump(struct mongo_call *call, const char *owner, const char *thread_id)
 {
-	struct mongo_call call;
-	bool ok;
+	bool matched = false;
+	enum error_code code =
+		mongo_update(call, THREADS, mongo_thread_alive(owner, thread_id),
+			     BCON_NEW("$set", "{", "updated_at", BCON_DATE_TIME(clock_wall_ms()),
+				      "}", "$inc", "{", "rev", BCON_INT64(1), "}"),
+			     &matched);
 
-	if (count == 0)
-		return true;
-	mongo_begin(self, &call);
-	ok = insert_all(&call, messages, count, err) && check_alive(&call, messages, count, err);
-	mongo_end(&call);
-	return ok;
+	if (code != ERROR_NONE || matched)
+		return code;
+	code = mongo_thread_check(call, owner, thread_id);
+	return code == ERROR_NONE ? ERROR_NOT_FOUND : code;
 }
 
-/* --- read --- */
-
-/* Destroys the filter. */
-static bool get_by(void *self, bson_t *filter, struct arena *arena, struct message *out,
-		   struct error *err)
+static enum error_code exists(struct mongo_call *call, const struct message *message)
 {
-	struct mongo_call call;
+	bson_t *options = mongo_options(call, 1);
+	char key[MONGO_KEY_SIZE];
 	mongoc_cursor_t *cursor;
 	const bson_t *found;
-	bool ok;
+	enum error_code code;
 
-	mongo_begin(self, &call);
-	found = mongo_find_one(&call, call.messages, filter, &cursor, err);
-	ok = found && mongo_take_message(found, arena, out, err);
+	mongo_message_key(message->thread_id, message->id, key);
+	BCON_APPEND(options, "projection", "{", "_id", BCON_INT32(1), "}");
+	code = mongo_find_one(call, MESSAGES, BCON_NEW("_id", BCON_UTF8(key)), options, &cursor,
+			      &found);
 	mongoc_cursor_destroy(cursor);
-	mongo_end(&call);
-	bson_destroy(filter);
-	return ok;
+	return code == ERROR_NONE ? ERROR_CONFLICT : code;
 }
 
-bool mongo_message_get(void *self, const char *thread_id, const char *id, struct arena *arena,
-		       struct message *out, struct error *err)
+/* Behind what is there now; *done: how many got in. ERROR_CONFLICT: the next number, or the id. */
+static enum error_code add_behind(struct mongo_call *call, struct message *messages, size_t count,
+				  size_t *done)
+{
+	bson_t **documents = calloc(count, sizeof *documents);
+	char last[ID_MAX + 1];
+	int64_t seq;
+	enum error_code code = documents
+				       ? mongo_message_last(call, messages[0].thread_id, &seq, last)
+				       : ERROR_OVERLOADED;
+
+	*done = 0;
+	for (size_t i = 0; code == ERROR_NONE && i < count; i++) {
+		struct message message = messages[i];
+
+		messages[i].seq = message.seq = ++seq;
+		if (!message.parent_id)
+			message.parent_id = i > 0 ? messages[i - 1].id : *last ? last : NULL;
+		documents[i] = bson_new();
+		mongo_put_message(documents[i], &message);
+	}
+	if (code == ERROR_NONE)
+		code = mongo_insert(call, MESSAGES, (const bson_t **)documents, count, done);
+	for (size_t i = 0; documents && i < count; i++)
+		if (documents[i])
+			bson_destroy(documents[i]);
+	free(documents);
+	return code;
+}
+
+/* Number and message appear in one step: the insert. Who finds his number taken was overtaken and
+ * takes the next, so none ever appears below one that a reader has seen. */
+static enum error_code add_all(struct mongo_call *call, struct message *messages, size_t count)
+{
+	enum error_code code = ERROR_NONE;
+	size_t done;
+
+	while (count > 0) {
+		code = add_behind(call, messages, count, &done);
+		messages += done;
+		count -= done;
+		if (code != ERROR_CONFLICT)
+			break;
+		code = exists(call, messages);
+		if (code != ERROR_NOT_FOUND)
+			break;
+		if (mongo_is_late(call))
+			return ERROR_STORE_TIMEOUT;
+	}
+	return code;
+}
+
+/* The thread is touched first: what is another's or gone gets nothing. A deletion between the two
+ * leaves messages that nobody sees; they go with the mark. */
+enum error_code mongo_messages_add(void *self, const char *owner, const char *thread_id,
+				   struct message *messages, size_t count)
+{
+	struct mongo_call call;
+	enum error_code code = mongo_begin(self, &call);
+
+	if (code != ERROR_NONE)
+		return code;
+	for (size_t i = 0; i < count; i++)
+		messages[i].thread_id = thread_id;
+	code = bump(&call, owner, thread_id);
+	if (code == ERROR_NONE)
+		code = add_all(&call, messages, count);
+	mongo_end(&call);
+	return code;
+}
+
+/* --- one --- */
+
+enum error_code mongo_message_find(struct mongo_call *call, bson_t *filter, bson_t *options,
+				   struct arena *arena, struct message *out)
+{
+	mongoc_cursor_t *cursor;
+	const bson_t *found;
+	enum error_code code = mongo_find_one(call, MESSAGES, filter, options, &cursor, &found);
+
+	if (code == ERROR_NONE)
+		code = mongo_take_message(found, true, arena, out);
+	mongoc_cursor_destroy(cursor);
+	return code;
+}
+
+enum error_code mongo_message_get(void *self, const char *owner, const char *thread_id,
+				  const char *id, struct arena *arena, struct message *out)
 {
 	char key[MONGO_KEY_SIZE];
+	struct mongo_call call;
+	enum error_code code = mongo_begin(self, &call);
 
+	if (code != ERROR_NONE)
+		return code;
 	mongo_message_key(thread_id, id, key);
-	return get_by(self, BCON_NEW("_id", BCON_UTF8(key)), arena, out, err);
+	code = mongo_thread_check(&call, owner, thread_id);
+	if (code == ERROR_NONE)
+		code = mongo_message_find(&call, BCON_NEW("_id", BCON_UTF8(key)), NULL, arena, out);
+	mongo_end(&call);
+	return code;
 }
 
-bool mongo_message_by_run(void *self, const char *run_id, struct arena *arena, struct message *out,
-			  struct error *err)
+enum error_code mongo_message_by_run(void *self, const char *owner, const char *run_id,
+				     struct arena *arena, struct message *out)
 {
-	return get_by(self, BCON_NEW("run_id", BCON_UTF8(run_id)), arena, out, err);
+	struct message message;
+	struct mongo_call call;
+	enum error_code code = mongo_begin(self, &call);
+
+	if (code != ERROR_NONE)
+		return code;
+	code = mongo_message_find(&call, BCON_NEW("run_id", BCON_UTF8(run_id)), NULL, arena,
+				  &message);
+	if (code == ERROR_NONE)
+		code = mongo_thread_check(&call, owner, message.thread_id);
+	mongo_end(&call);
+	if (code == ERROR_NONE)
+		*out = message;
+	return code;
 }
 
-bool mongo_message_by_key(void *self, const char *thread_id, const char *key, struct arena *arena,
-			  struct message *out, struct error *err)
-{
-	return get_by(self, BCON_NEW("thread_id", BCON_UTF8(thread_id), "key", BCON_UTF8(key)),
-		      arena, out, err);
-}
+/* --- many --- */
 
-static bool take_list(struct mongo_call *call, mongoc_cursor_t *cursor, size_t limit,
-		      struct arena *arena, struct message_list *out, struct error *err)
+static enum error_code take_list(mongoc_cursor_t *cursor, size_t limit, size_t bytes_max,
+				 bool content, struct arena *arena, struct message_list *out)
 {
-	struct message_list list = { .items = arena_alloc(arena, limit * sizeof *list.items) };
+	enum error_code code = ERROR_NONE;
 	const bson_t *document;
+	size_t bytes = 0;
 
-	while (list.items && mongoc_cursor_next(cursor, &document)) {
-		if (list.count == limit)
-			list.more = true;
-		else if (!mongo_take_message(document, arena, &list.items[list.count++], err))
-			return false;
+	while (code == ERROR_NONE && mongoc_cursor_next(cursor, &document)) {
+		bytes += (size_t)mongo_int(document, "size");
+		out->more = out->count == limit || (out->count > 0 && bytes > bytes_max);
+		if (out->more)
+			break;
+		out->items = store_grow(arena, out->items, out->count, sizeof *out->items);
+		code = out->items ? mongo_take_message(document, content, arena,
+						       &out->items[out->count++])
+				  : ERROR_OVERLOADED;
 	}
-	if (mongoc_cursor_error(cursor, &call->error))
-		return mongo_failed(call, err);
-	if (!list.items)
-		return error_set(err, ERROR_OVERLOADED, "No memory for this page.");
+	return code;
+}
+
+/* The number of a page's border. ERROR_VALIDATION: there is no such message. */
+static enum error_code border(struct mongo_call *call, const char *thread_id, const char *id,
+			      int64_t *seq)
+{
+	bson_t *options;
+	char key[MONGO_KEY_SIZE];
+	mongoc_cursor_t *cursor;
+	const bson_t *found;
+	enum error_code code;
+
+	if (!id)
+		return ERROR_NONE;
+	mongo_message_key(thread_id, id, key);
+	options = mongo_options(call, 1);
+	BCON_APPEND(options, "projection", "{", "seq", BCON_INT32(1), "}");
+	code = mongo_find_one(call, MESSAGES, BCON_NEW("_id", BCON_UTF8(key)), options, &cursor,
+			      &found);
+	if (code == ERROR_NONE)
+		*seq = mongo_int(found, "seq");
+	mongoc_cursor_destroy(cursor);
+	return code == ERROR_NOT_FOUND ? ERROR_VALIDATION : code;
+}
+
+static enum error_code read_page(struct mongo_call *call, const struct message_filter *filter,
+				 int64_t after, int64_t before, struct arena *arena,
+				 struct message_list *out)
+{
+	size_t bytes_max = filter->bytes_max ? filter->bytes_max : SIZE_MAX;
+	bson_t *options = mongo_options(call, filter->limit + 1);
+	mongoc_cursor_t *cursor;
+	enum error_code code, end;
+
+	BCON_APPEND(options, "sort", "{", "seq", BCON_INT32(filter->after ? 1 : -1), "}");
+	cursor = mongo_find(call, MESSAGES,
+			    BCON_NEW("thread_id", BCON_UTF8(filter->thread_id), "seq", "{", "$gt",
+				     BCON_INT64(after), "$lt", BCON_INT64(before), "}"),
+			    options);
+	code = take_list(cursor, filter->limit, bytes_max, true, arena, out);
+	end = mongo_found_all(call, cursor);
+	return code == ERROR_NONE ? end : code;
+}
+
+enum error_code mongo_message_list(void *self, const struct message_filter *filter,
+				   struct arena *arena, struct message_list *out)
+{
+	int64_t after = 0, before = INT64_MAX;
+	struct message_list list = { 0 };
+	struct mongo_call call;
+	enum error_code code = mongo_begin(self, &call);
+
+	if (code != ERROR_NONE)
+		return code;
+	code = mongo_thread_check(&call, filter->owner, filter->thread_id);
+	if (code == ERROR_NONE)
+		code = border(&call, filter->thread_id, filter->after, &after);
+	if (code == ERROR_NONE)
+		code = border(&call, filter->thread_id, filter->before, &before);
+	if (code == ERROR_NONE)
+		code = read_page(&call, filter, after, before, arena, &list);
+	mongo_end(&call);
+	if (code != ERROR_NONE)
+		return code;
+	if (!filter->after)
+		store_reverse(&list);
 	*out = list;
-	return true;
+	return ERROR_NONE;
 }
 
-static void reverse(struct message_list *list)
+enum error_code mongo_runs_of(void *self, const char *owner, const char *thread_id, size_t limit,
+			      struct arena *arena, struct message_list *out)
 {
-	for (size_t i = 0, n = list->count; i < n / 2; i++) {
-		struct message swapped = list->items[i];
-
-		list->items[i] = list->items[n - 1 - i];
-		list->items[n - 1 - i] = swapped;
-	}
-}
-
-bool mongo_message_list(void *self, const struct message_filter *wanted, struct arena *arena,
-			struct message_list *out, struct error *err)
-{
-	bool onwards = wanted->after_seq > 0;
-	bson_t *opts = BCON_NEW("sort", "{", "seq", BCON_INT32(onwards ? 1 : -1), "}", "limit",
-				BCON_INT64((int64_t)wanted->limit + 1));
-	bson_t *filter = BCON_NEW("thread_id", BCON_UTF8(wanted->thread_id));
+	struct message_list list = { 0 };
 	struct mongo_call call;
 	mongoc_cursor_t *cursor;
-	bool ok;
+	bson_t *options;
+	enum error_code code = mongo_begin(self, &call), end = ERROR_NONE;
 
-	if (onwards && wanted->before_seq > 0)
-		BCON_APPEND(filter, "seq", "{", "$gt", BCON_INT64(wanted->after_seq), "$lt",
-			    BCON_INT64(wanted->before_seq), "}");
-	else if (onwards)
-		BCON_APPEND(filter, "seq", "{", "$gt", BCON_INT64(wanted->after_seq), "}");
-	else if (wanted->before_seq > 0)
-		BCON_APPEND(filter, "seq", "{", "$lt", BCON_INT64(wanted->before_seq), "}");
-	mongo_begin(self, &call);
-	cursor = mongoc_collection_find_with_opts(call.messages, filter, opts, NULL);
-	ok = take_list(&call, cursor, wanted->limit, arena, out, err);
-	if (ok && !onwards)
-		reverse(out);
-	mongoc_cursor_destroy(cursor);
+	if (code != ERROR_NONE)
+		return code;
+	code = mongo_thread_check(&call, owner, thread_id);
+	if (code == ERROR_NONE) {
+		options = mongo_options(&call, limit + 1);
+		BCON_APPEND(options, "sort", "{", "seq", BCON_INT32(-1), "}", "projection", "{",
+			    "content", BCON_INT32(0), "}");
+		cursor = mongo_find(&call, MESSAGES,
+				    BCON_NEW("thread_id", BCON_UTF8(thread_id), "role",
+					     BCON_UTF8("assistant"), "run_id", "{", "$ne",
+					     BCON_NULL, "}"),
+				    options);
+		code = take_list(cursor, limit, SIZE_MAX, false, arena, &list);
+		end = mongo_found_all(&call, cursor);
+	}
 	mongo_end(&call);
-	bson_destroy(filter);
-	bson_destroy(opts);
-	return ok;
+	if (code == ERROR_NONE)
+		code = end;
+	if (code == ERROR_NONE)
+		*out = list;
+	return code;
 }
 
 /* --- change --- */
@@ -184,8 +311,7 @@ static bson_t *patch_of(const struct message_patch *patch)
 	BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &set);
 	BSON_APPEND_DATE_TIME(&set, "updated_at", patch->now_ms);
 	if (patch->has_content) {
-		bson_append_utf8(&set, "content", -1, patch->content.ptr ? patch->content.ptr : "",
-				 (int)patch->content.len);
+		mongo_put_content(&set, patch->content);
 		BSON_APPEND_NULL(&set, "run_id"); /* a late save of its run finds it no more */
 	}
 	if (patch->metadata)
@@ -196,71 +322,40 @@ static bson_t *patch_of(const struct message_patch *patch)
 	return update;
 }
 
-static bool say_why_not(void *self, const char *thread_id, const char *id, struct arena *arena,
-			struct error *err)
+static enum error_code update(struct mongo_call *call, const char *thread_id, const char *id,
+			      const struct message_patch *patch, struct arena *arena,
+			      struct message *out)
 {
-	struct message message;
-
-	if (!mongo_message_get(self, thread_id, id, arena, &message, err))
-		return false;
-	return error_set(err, ERROR_NOT_SAVED,
-			 "The answer is not saved yet; try again in a moment.");
-}
-
-bool mongo_message_update(void *self, const char *thread_id, const char *id,
-			  const struct message_patch *patch, struct arena *arena,
-			  struct message *out, struct error *err)
-{
-	bson_t *update = patch_of(patch), *filter;
+	const struct message message = { .thread_id = thread_id, .id = id };
 	char key[MONGO_KEY_SIZE];
-	struct mongo_call call;
 	bson_t reply, document;
-	bool found = false, ok;
+	enum error_code code;
 
 	mongo_message_key(thread_id, id, key);
-	filter = BCON_NEW("_id", BCON_UTF8(key), "status", "{", "$ne", BCON_UTF8("streaming"), "}");
-	mongo_begin(self, &call);
-	ok = mongo_modify(&call, call.messages, filter, update, &reply, &document, &found, err);
-	if (ok && found)
-		ok = mongo_take_message(&document, arena, out, err);
+	code = mongo_modify(
+		call, MESSAGES,
+		BCON_NEW("_id", BCON_UTF8(key), "status", "{", "$ne", BCON_UTF8("streaming"), "}"),
+		patch_of(patch), MONGO_NEW, &reply, &document);
+	if (code == ERROR_NONE)
+		code = mongo_take_message(&document, true, arena, out);
+	else if (code == ERROR_NOT_FOUND && (code = exists(call, &message)) == ERROR_CONFLICT)
+		code = ERROR_NOT_SAVED;
 	bson_destroy(&reply);
-	mongo_end(&call);
-	bson_destroy(filter);
-	bson_destroy(update);
-	return ok && (found || say_why_not(self, thread_id, id, arena, err));
+	return code;
 }
 
-static bson_t *end_of(const struct finish *finish)
+enum error_code mongo_message_update(void *self, const char *owner, const char *thread_id,
+				     const char *id, const struct message_patch *patch,
+				     struct arena *arena, struct message *out)
 {
-	bson_t *update = bson_new();
-	bson_t set;
-
-	BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &set);
-	bson_append_utf8(&set, "content", -1, finish->content.ptr ? finish->content.ptr : "",
-			 (int)finish->content.len);
-	BSON_APPEND_UTF8(&set, "status", message_status_text(finish->status));
-	mongo_put_text(&set, "finish_reason", finish->finish_reason);
-	mongo_put_text(&set, "usage", finish->usage);
-	BSON_APPEND_DATE_TIME(&set, "updated_at", finish->now_ms);
-	bson_append_document_end(update, &set);
-	return update;
-}
-
-bool mongo_finish(void *self, const struct finish *finish, bool *applied, struct error *err)
-{
-	bson_t *update = end_of(finish), *filter;
-	char key[MONGO_KEY_SIZE];
 	struct mongo_call call;
-	bool ok;
+	enum error_code code = mongo_begin(self, &call);
 
-	mongo_message_key(finish->thread_id, finish->message_id, key);
-	filter = BCON_NEW("_id", BCON_UTF8(key), "run_id", BCON_UTF8(finish->run_id), "status", "{",
-			  "$in", "[", BCON_UTF8("streaming"),
-			  BCON_UTF8(finish->if_streaming ? "streaming" : "interrupted"), "]", "}");
-	mongo_begin(self, &call);
-	ok = mongo_update(&call, call.messages, filter, update, applied, err);
+	if (code != ERROR_NONE)
+		return code;
+	code = mongo_thread_check(&call, owner, thread_id);
+	if (code == ERROR_NONE)
+		code = update(&call, thread_id, id, patch, arena, out);
 	mongo_end(&call);
-	bson_destroy(filter);
-	bson_destroy(update);
-	return ok && mongo_claim_release(self, finish->thread_id, finish->run_id, err);
+	return code;
 }

@@ -1,185 +1,185 @@
-/* mongo_node: who is alive, what the dead left, and what was deleted long ago. */
+/* mongo_node: who is alive, and what was deleted long ago. All ages are by the clock of the server,
+ * which sets all times that they are compared with. */
 #include "mongo_room.h"
 
-#define NODES_MAX 1000
+/* --- the server's clock --- */
 
-static mongoc_collection_t *nodes_of(struct mongo_call *call)
+static enum error_code stamp(struct mongo_call *call, enum mongo_collection in, const char *id,
+			     const char *field, int64_t *now_ms)
 {
-	return mongoc_client_get_collection(call->client, call->mongo->database, "nodes");
-}
-
-bool mongo_node_beat(void *self, const char *node, int64_t now_ms, struct error *err)
-{
-	bson_t *filter = BCON_NEW("_id", BCON_UTF8(node));
-	bson_t *update = BCON_NEW("$set", "{", "seen_at", BCON_DATE_TIME(now_ms), "}");
-	bson_t *upsert = BCON_NEW("upsert", BCON_BOOL(true));
-	struct mongo_call call;
-	mongoc_collection_t *nodes;
-	bool ok;
-
-	mongo_begin(self, &call);
-	nodes = nodes_of(&call);
-	ok = mongoc_collection_update_one(nodes, filter, update, upsert, NULL, &call.error) ||
-	     mongo_failed(&call, err);
-	mongoc_collection_destroy(nodes);
-	mongo_end(&call);
-	bson_destroy(filter);
-	bson_destroy(update);
-	bson_destroy(upsert);
-	return ok;
-}
-
-/* The names of nodes that are silent for so long. */
-static bool dead_nodes(struct mongo_call *call, int64_t seen_before_ms, struct arena *arena,
-		       const char **names, size_t *count, struct error *err)
-{
-	bson_t *filter = BCON_NEW("seen_at", "{", "$lt", BCON_DATE_TIME(seen_before_ms), "}");
-	mongoc_collection_t *nodes = nodes_of(call);
-	mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(nodes, filter, NULL, NULL);
-	const bson_t *document;
+	bson_t reply, document;
 	bson_iter_t it;
-	bool failed;
+	enum error_code code;
 
-	while (*count < NODES_MAX && mongoc_cursor_next(cursor, &document))
-		if (bson_iter_init_find(&it, document, "_id") && BSON_ITER_HOLDS_UTF8(&it))
-			names[(*count)++] = arena_text(arena, bson_iter_utf8(&it, NULL));
-	failed = mongoc_cursor_error(cursor, &call->error);
-	mongoc_cursor_destroy(cursor);
-	mongoc_collection_destroy(nodes);
-	bson_destroy(filter);
-	return !failed || mongo_failed(call, err);
+	code = mongo_modify(call, in, BCON_NEW("_id", BCON_UTF8(id)),
+			    BCON_NEW("$currentDate", "{", field, BCON_BOOL(true), "}"),
+			    MONGO_NEW | MONGO_UPSERT, &reply, &document);
+	if (code == ERROR_NONE && bson_iter_init_find(&it, &document, field) &&
+	    BSON_ITER_HOLDS_DATE_TIME(&it))
+		*now_ms = bson_iter_date_time(&it);
+	else if (code == ERROR_NONE)
+		code = ERROR_CORRUPT;
+	bson_destroy(&reply);
+	return code;
 }
 
-/* Adds what one node holds. */
-static bool claims_of(struct mongo_call *call, const char *node, size_t limit, struct arena *arena,
-		      struct claim_list *list, struct error *err)
+/* Two that make the same document at once meet; the second time it is there. */
+static enum error_code stamp_twice(struct mongo_call *call, enum mongo_collection in,
+				   const char *id, const char *field, int64_t *now_ms)
 {
-	bson_t *filter = BCON_NEW("run.node", BCON_UTF8(node));
-	mongoc_cursor_t *cursor =
-		mongoc_collection_find_with_opts(call->threads, filter, NULL, NULL);
-	const bson_t *document;
-	struct thread thread;
-	bool ok = true;
+	enum error_code code = stamp(call, in, id, field, now_ms);
 
-	while (ok && list->count < limit && mongoc_cursor_next(cursor, &document)) {
-		ok = mongo_take_thread(document, arena, &thread, err);
-		if (ok)
-			list->items[list->count++] = (struct held_claim){ thread.id, thread.run };
-	}
-	if (ok && mongoc_cursor_error(cursor, &call->error))
-		ok = mongo_failed(call, err);
-	mongoc_cursor_destroy(cursor);
-	bson_destroy(filter);
-	return ok;
+	return code == ERROR_CONFLICT ? stamp(call, in, id, field, now_ms) : code;
 }
 
-bool mongo_claims_of_dead(void *self, int64_t seen_before_ms, size_t limit, struct arena *arena,
-			  struct claim_list *out, struct error *err)
+static enum error_code read_clock(struct mongo_call *call, int64_t *now_ms)
 {
-	struct claim_list list = { .items = arena_alloc(arena, limit * sizeof *list.items) };
-	const char **names = arena_alloc(arena, NODES_MAX * sizeof *names);
+	return stamp_twice(call, META, "clock", "now", now_ms);
+}
+
+/* --- nodes --- */
+
+enum error_code mongo_node_beat(void *self, const char *node, int64_t *now_ms)
+{
 	struct mongo_call call;
-	size_t count = 0;
-	bool ok;
+	int64_t now = 0;
+	enum error_code code = mongo_begin(self, &call);
 
-	if (!list.items || !names)
-		return error_set(err, ERROR_OVERLOADED, "No memory for this list.");
-	mongo_begin(self, &call);
-	ok = dead_nodes(&call, seen_before_ms, arena, names, &count, err);
-	for (size_t i = 0; ok && i < count; i++)
-		ok = claims_of(&call, names[i], limit, arena, &list, err);
+	if (code != ERROR_NONE)
+		return code;
+	code = stamp_twice(&call, NODES, node, "seen_at", &now);
 	mongo_end(&call);
-	if (ok)
-		*out = list;
-	return ok;
+	if (code == ERROR_NONE && now_ms)
+		*now_ms = now;
+	return code;
 }
 
-/* --- sweeping --- */
-
-static bool holds_a_claim(struct mongo_call *call, const char *node, struct error *err)
+enum error_code mongo_nodes_silent(struct mongo_call *call, int64_t silent_ms, size_t limit,
+				   struct arena *arena, const char ***names, size_t *count)
 {
-	bson_t *filter = BCON_NEW("run.node", BCON_UTF8(node));
 	mongoc_cursor_t *cursor;
-	bool holds = mongo_find_one(call, call->threads, filter, &cursor, err) != NULL;
+	const bson_t *document;
+	int64_t now_ms;
+	enum error_code code = read_clock(call, &now_ms);
+
+	*names = NULL;
+	*count = 0;
+	if (code != ERROR_NONE)
+		return code;
+	cursor =
+		mongo_find(call, NODES,
+			   BCON_NEW("seen_at", "{", "$lt", BCON_DATE_TIME(now_ms - silent_ms), "}"),
+			   mongo_options(call, limit));
+	while (!arena->failed && mongoc_cursor_next(cursor, &document)) {
+		*names = store_grow(arena, *names, *count, sizeof **names);
+		if (*names)
+			(*names)[(*count)++] = arena_text(arena, mongo_text(document, "_id"));
+	}
+	code = mongo_found_all(call, cursor);
+	return code == ERROR_NONE ? store_fits(arena) : code;
+}
+
+/* ERROR_NOT_FOUND: it holds none. */
+static enum error_code holds_a_claim(struct mongo_call *call, const char *node)
+{
+	mongoc_cursor_t *cursor;
+	const bson_t *found;
+	enum error_code code = mongo_find_one(call, THREADS, BCON_NEW("run.node", BCON_UTF8(node)),
+					      NULL, &cursor, &found);
 
 	mongoc_cursor_destroy(cursor);
-	bson_destroy(filter);
-	return holds || err->code != ERROR_NOT_FOUND;
+	return code;
 }
 
 /* One that lives after all beats again. */
-static bool forget_node(struct mongo_call *call, const char *node, struct error *err)
-{
-	bson_t *filter = BCON_NEW("_id", BCON_UTF8(node));
-	mongoc_collection_t *nodes = nodes_of(call);
-	bool ok = mongoc_collection_delete_one(nodes, filter, NULL, NULL, &call->error) ||
-		  mongo_failed(call, err);
-
-	mongoc_collection_destroy(nodes);
-	bson_destroy(filter);
-	return ok;
-}
-
-static bool sweep_nodes(struct mongo_call *call, int64_t seen_before_ms, struct error *err)
+static enum error_code sweep_nodes(struct mongo_call *call, int64_t silent_ms, size_t limit,
+				   bool *more)
 {
 	const char **names;
 	struct arena arena;
-	size_t count = 0;
-	bool ok;
+	size_t count, forgotten = 0;
+	enum error_code code;
 
 	arena_init(&arena, 1u << 20);
-	names = arena_alloc(&arena, NODES_MAX * sizeof *names);
-	ok = dead_nodes(call, seen_before_ms, &arena, names, &count, err) && !arena.failed;
-	for (size_t i = 0; ok && i < count; i++) {
-		struct error mine = { 0 };
-
-		if (!holds_a_claim(call, names[i], &mine))
-			ok = forget_node(call, names[i], err);
+	code = mongo_nodes_silent(call, silent_ms, limit, &arena, &names, &count);
+	for (size_t i = 0; code == ERROR_NONE && i < count; i++) {
+		code = holds_a_claim(call, names[i]);
+		if (code != ERROR_NOT_FOUND)
+			continue;
+		code = mongo_delete(call, NODES, BCON_NEW("_id", BCON_UTF8(names[i])));
+		forgotten++;
 	}
+	*more = *more || forgotten == limit;
 	arena_done(&arena);
-	return ok;
+	return code;
 }
 
-static bool remove_thread(struct mongo_call *call, const char *id, struct error *err)
+/* --- marks --- */
+
+static enum error_code empty_marked(struct mongo_call *call, size_t limit, bool *more)
 {
-	bson_t *messages = BCON_NEW("thread_id", BCON_UTF8(id)),
-	       *thread = BCON_NEW("_id", BCON_UTF8(id));
-	bool ok = (mongoc_collection_delete_many(call->messages, messages, NULL, NULL,
-						 &call->error) &&
-		   mongoc_collection_delete_one(call->threads, thread, NULL, NULL, &call->error)) ||
-		  mongo_failed(call, err);
+	size_t left = limit, removed;
+	enum error_code code = ERROR_NONE;
 
-	bson_destroy(messages);
-	bson_destroy(thread);
-	return ok;
+	while (code == ERROR_NONE && left > 0) {
+		mongoc_cursor_t *cursor;
+		const bson_t *mark;
+
+		code = mongo_find_one(call, THREADS, BCON_NEW("purge", BCON_BOOL(true)), NULL,
+				      &cursor, &mark);
+		if (code == ERROR_NONE)
+			code = mongo_thread_empty(call, mongo_text(mark, "_id"), left, &removed);
+		if (code == ERROR_NONE)
+			left -= removed;
+		mongoc_cursor_destroy(cursor);
+	}
+	*more = *more || left == 0;
+	return code == ERROR_NOT_FOUND ? ERROR_NONE : code;
 }
 
-static bool sweep_marks(struct mongo_call *call, int64_t deleted_before_ms, struct error *err)
+/* With the few messages that came when it was empty already. */
+static enum error_code forget_marks(struct mongo_call *call, int64_t before_ms, size_t limit,
+				    bool *more)
 {
-	bson_t *filter = BCON_NEW("deleted_at", "{", "$lt", BCON_DATE_TIME(deleted_before_ms), "}");
-	mongoc_cursor_t *cursor =
-		mongoc_collection_find_with_opts(call->threads, filter, NULL, NULL);
-	const bson_t *document;
-	bson_iter_t it;
-	bool ok = true;
+	mongoc_cursor_t *cursor = mongo_find(call, THREADS,
+					     BCON_NEW("purge", BCON_BOOL(false), "deleted_at", "{",
+						      "$lt", BCON_DATE_TIME(before_ms), "}"),
+					     mongo_options(call, limit));
+	enum error_code code = ERROR_NONE, end;
+	const bson_t *mark;
+	size_t count = 0;
 
-	while (ok && mongoc_cursor_next(cursor, &document))
-		if (bson_iter_init_find(&it, document, "_id") && BSON_ITER_HOLDS_UTF8(&it))
-			ok = remove_thread(call, bson_iter_utf8(&it, NULL), err);
-	if (ok && mongoc_cursor_error(cursor, &call->error))
-		ok = mongo_failed(call, err);
-	mongoc_cursor_destroy(cursor);
-	bson_destroy(filter);
-	return ok;
+	for (; code == ERROR_NONE && mongoc_cursor_next(cursor, &mark); count++) {
+		const char *id = mongo_text(mark, "_id");
+
+		code = mongo_delete(call, MESSAGES, BCON_NEW("thread_id", BCON_UTF8(id)));
+		if (code == ERROR_NONE)
+			code = mongo_delete(call, THREADS, BCON_NEW("_id", BCON_UTF8(id)));
+	}
+	end = mongo_found_all(call, cursor);
+	*more = *more || count == limit;
+	return code == ERROR_NONE ? end : code;
 }
 
-bool mongo_sweep(void *self, int64_t seen_before_ms, int64_t deleted_before_ms, struct error *err)
+enum error_code mongo_sweep(void *self, int64_t silent_ms, int64_t deleted_ms, size_t limit,
+			    bool *more)
 {
 	struct mongo_call call;
-	bool ok;
+	bool is_more = false;
+	int64_t now_ms;
+	enum error_code code = mongo_begin(self, &call);
 
-	mongo_begin(self, &call);
-	ok = sweep_nodes(&call, seen_before_ms, err) && sweep_marks(&call, deleted_before_ms, err);
+	if (code != ERROR_NONE)
+		return code;
+	code = read_clock(&call, &now_ms);
+	if (code == ERROR_NONE)
+		code = empty_marked(&call, limit, &is_more);
+	if (code == ERROR_NONE)
+		code = forget_marks(&call, now_ms - deleted_ms, limit, &is_more);
+	if (code == ERROR_NONE)
+		code = sweep_nodes(&call, silent_ms, limit, &is_more);
 	mongo_end(&call);
-	return ok;
+	if (code == ERROR_NONE)
+		*more = is_more;
+	return code;
 }

@@ -1,11 +1,16 @@
 /*
  * mongo_room: what the MongoDB store's files share.
  *
- *   mongo.c           opening, indexes, clients, errors
+ *   mongo.c           opening, clients, ping
+ *   mongo_call.c      one operation: reading, changing, errors
+ *   mongo_schema.c    indexes, and the way from each version to the next
  *   mongo_uri.c       the URI: checked, and our defaults set where it is silent
  *   mongo_try.c       can it be written? for `c1d check`
  *   mongo_document.c  documents <-> struct thread, struct message
- *   mongo_thread.c, mongo_message.c, mongo_node.c   the operations
+ *   mongo_thread.c, mongo_message.c, mongo_turn.c, mongo_claim.c, mongo_node.c   the operations
+ *
+ * Every step is one change of one document, or an insert: there is no transaction. Every read and
+ * every findAndModify has a time limit on the server too, so what nobody waits for any more ends.
  */
 #ifndef MONGO_ROOM_H
 #define MONGO_ROOM_H
@@ -14,43 +19,68 @@
 #include <mongoc/mongoc.h>
 #include <stdatomic.h>
 
-#define MONGO_KEY_SIZE 258   /* two ids, a slash and the NUL */
+#define MONGO_KEY_SIZE (MESSAGE_KEY_MAX + 1)
 #define MONGO_DATABASE "c1d" /* unless the URI names one */
+#define MONGO_CLIENTS  100   /* of a pool, unless the URI says maxPoolSize: the driver's default */
 
 struct mongo {
 	mongoc_client_pool_t *pool;
 	char *database;
-	atomic_bool has_indexes;
+	int64_t limit_ms;
+	size_t clients;
+	atomic_bool has_schema;
 };
 
-/* A client and the collections for the time of one operation. */
+enum mongo_collection { THREADS, MESSAGES, NODES, META, COLLECTIONS };
+
+/* A client for the time of one operation. */
 struct mongo_call {
 	struct mongo *mongo;
 	mongoc_client_t *client;
-	mongoc_collection_t *threads, *messages;
+	mongoc_collection_t *in[COLLECTIONS];
 	bson_error_t error;
 	int64_t began_ms;
 };
 
-void mongo_begin(struct mongo *mongo, struct mongo_call *call);
+/* --- mongo_call.c --- */
+extern const char *const mongo_collections[COLLECTIONS];
+
+/* ERROR_OVERLOADED: no client is free. */
+enum error_code mongo_begin(struct mongo *mongo, struct mongo_call *call);
 void mongo_end(struct mongo_call *call);
-/* call->error as one of ours; the driver's words go to the log. Returns false. */
-bool mongo_failed(const struct mongo_call *call, struct error *err);
+/* Is the time of this operation up? */
+bool mongo_is_late(const struct mongo_call *call);
+/* call->error as one of ours; the driver's words go to the log. */
+enum error_code mongo_failed(const struct mongo_call *call);
 
-/* findAndModify, giving the document as it is afterwards. *found: did the filter match? Then *out
- * is a view into reply, which the caller destroys in any case. */
-bool mongo_modify(struct mongo_call *call, mongoc_collection_t *collection, const bson_t *filter,
-		  const bson_t *update, bson_t *reply, bson_t *out, bool *found, struct error *err);
+/* All of these destroy the filters, updates and options that they are given. */
 
-/* The first document that matches: its owner is the cursor, which the caller destroys in any case.
- * NULL without an error: there is none (ERROR_NOT_FOUND is filled in). */
-const bson_t *mongo_find_one(struct mongo_call *call, mongoc_collection_t *collection,
-			     const bson_t *filter, mongoc_cursor_t **cursor, struct error *err);
+/* Options of a find: a limit and the time limit; for more to be appended. */
+bson_t *mongo_options(const struct mongo_call *call, size_t limit);
+mongoc_cursor_t *mongo_find(struct mongo_call *call, enum mongo_collection in, bson_t *filter,
+			    bson_t *options);
+/* Destroys the cursor, and says how it went. */
+enum error_code mongo_found_all(struct mongo_call *call, mongoc_cursor_t *cursor);
+/* The first that is found; it belongs to *cursor, which is destroyed in any case. ERROR_NOT_FOUND.
+ */
+enum error_code mongo_find_one(struct mongo_call *call, enum mongo_collection in, bson_t *filter,
+			       bson_t *options, mongoc_cursor_t **cursor, const bson_t **out);
 
-/* updateOne; *matched: did the filter match? */
-bool mongo_update(struct mongo_call *call, mongoc_collection_t *collection, const bson_t *filter,
-		  const bson_t *update, bool *matched, struct error *err);
+/* findAndModify of one document; out is what it was or, with MONGO_NEW, is, and belongs to reply,
+ * which is destroyed in any case. ERROR_NOT_FOUND: none matched. */
+enum { MONGO_OLD = 0, MONGO_NEW = 1, MONGO_UPSERT = 2 };
+enum error_code mongo_modify(struct mongo_call *call, enum mongo_collection in, bson_t *filter,
+			     bson_t *update, int how, bson_t *reply, bson_t *out);
+/* *matched (may be NULL): did the filter match? */
+enum error_code mongo_update(struct mongo_call *call, enum mongo_collection in, bson_t *filter,
+			     bson_t *update, bool *matched);
+enum error_code mongo_delete(struct mongo_call *call, enum mongo_collection in, bson_t *filter);
+/* In order; stops at the first that a unique index refuses: ERROR_CONFLICT. *done: how many are in.
+ */
+enum error_code mongo_insert(struct mongo_call *call, enum mongo_collection in,
+			     const bson_t **documents, size_t count, size_t *done);
 
+/* --- mongo.c --- */
 /* Once a process, as often as it is called. */
 void mongo_start_driver(void);
 
@@ -58,37 +88,58 @@ void mongo_start_driver(void);
 /* NULL with ERROR_CONFIG: the reason, nothing secret. */
 mongoc_uri_t *mongo_uri(const char *text, struct error *err);
 
+/* --- mongo_schema.c --- */
+struct mongo_index {
+	int since; /* version */
+	enum mongo_collection in;
+	const char *name;
+	const char *keys; /* JSON */
+	bool is_unique, is_sparse;
+};
+extern const struct mongo_index mongo_indexes[]; /* ends with a NULL name */
+
+/* Brings indexes to this program's version. ERROR_CONFIG with words: a newer program's. */
+enum error_code mongo_schema(struct mongo_call *call, struct error *err);
+
 /* --- mongo_document.c --- */
 void mongo_put_thread(bson_t *document, const struct thread *thread);
-bool mongo_take_thread(const bson_t *document, struct arena *arena, struct thread *out,
-		       struct error *err);
+enum error_code mongo_take_thread(const bson_t *document, struct arena *arena, struct thread *out);
 void mongo_put_message(bson_t *document, const struct message *message);
-bool mongo_take_message(const bson_t *document, struct arena *arena, struct message *out,
-			struct error *err);
+void mongo_put_usage(bson_t *document, const struct usage *usage);
+void mongo_put_content(bson_t *document, struct slice content);
+/* content: with it, or its length alone (the document may lack it). */
+enum error_code mongo_take_message(const bson_t *document, bool content, struct arena *arena,
+				   struct message *out);
 /* `<thread_id>/<id>`: clients choose message ids, so they are unique within a thread only. */
 void mongo_message_key(const char *thread_id, const char *id, char out[MONGO_KEY_SIZE]);
 void mongo_put_text(bson_t *document, const char *key, const char *text_or_null);
+const char *mongo_text(const bson_t *document, const char *key); /* NULL when it is none */
+int64_t mongo_int(const bson_t *document, const char *key);      /* 0 when it is none */
 
-/* --- operations --- */
-extern const struct store_ops mongo_ops;
-#define MONGO_OP(name) __typeof__(*((struct store_ops *)0)->name) mongo_##name
-MONGO_OP(thread_insert);
-MONGO_OP(thread_get);
-MONGO_OP(thread_list);
-MONGO_OP(thread_update);
-MONGO_OP(thread_delete);
-MONGO_OP(claim);
-MONGO_OP(claim_release);
-MONGO_OP(next_seq);
-MONGO_OP(message_insert);
-MONGO_OP(message_get);
-MONGO_OP(message_by_run);
-MONGO_OP(message_by_key);
-MONGO_OP(message_list);
-MONGO_OP(message_update);
-MONGO_OP(finish);
-MONGO_OP(node_beat);
-MONGO_OP(claims_of_dead);
-MONGO_OP(sweep);
+/* --- what operations share --- */
+/* Is there such a thread, and may owner touch it? */
+enum error_code mongo_thread_check(struct mongo_call *call, const char *owner, const char *id);
+enum error_code mongo_thread_read(struct mongo_call *call, const char *owner, const char *id,
+				  struct arena *arena, struct thread *out);
+/* A filter of a thread that is there, and is owner's. */
+bson_t *mongo_thread_alive(const char *owner, const char *id);
+/* Removes up to limit messages of a marked thread; *removed: how many. */
+enum error_code mongo_thread_empty(struct mongo_call *call, const char *id, size_t limit,
+				   size_t *removed);
+enum error_code mongo_message_find(struct mongo_call *call, bson_t *filter, bson_t *options,
+				   struct arena *arena, struct message *out);
+/* The last message of a thread: *seq 0 and "" without one. id has room for ID_MAX + 1. */
+enum error_code mongo_message_last(struct mongo_call *call, const char *thread_id, int64_t *seq,
+				   char *id);
+/* The names of nodes that are silent for so long, by the server's clock. */
+enum error_code mongo_nodes_silent(struct mongo_call *call, int64_t silent_ms, size_t limit,
+				   struct arena *arena, const char ***names, size_t *count);
+/* Clears the claim where it is run_id's. */
+enum error_code mongo_claim_clear(struct mongo_call *call, const char *thread_id,
+				  const char *run_id);
+
+#define X(name, ...) enum error_code mongo_##name(void *self, __VA_ARGS__);
+STORE_OPS(X)
+#undef X
 
 #endif

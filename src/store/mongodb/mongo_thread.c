@@ -1,39 +1,93 @@
-/* mongo_thread: conversations and their claims. Each step is one change of one document. */
+/* mongo_thread: threads put in, read, listed, changed, marked deleted and emptied. Each step is one
+ * change of one document. */
 #include "mongo_room.h"
+
+#include "base/clock.h"
+
+/* --- what others need of a thread --- */
+
+bson_t *mongo_thread_alive(const char *owner, const char *id)
+{
+	bson_t *filter = BCON_NEW("_id", BCON_UTF8(id), "deleted_at", BCON_NULL);
+
+	if (owner)
+		BSON_APPEND_UTF8(filter, "user_id", owner);
+	return filter;
+}
+
+/* Without owner in the filter, so that another's is told from none. */
+static enum error_code find(struct mongo_call *call, const char *id, bson_t *options,
+			    mongoc_cursor_t **cursor, const bson_t **out)
+{
+	return mongo_find_one(call, THREADS, mongo_thread_alive(NULL, id), options, cursor, out);
+}
+
+enum error_code mongo_thread_check(struct mongo_call *call, const char *owner, const char *id)
+{
+	bson_t *options = mongo_options(call, 1);
+	const char *user_id;
+	mongoc_cursor_t *cursor;
+	const bson_t *found;
+	enum error_code code;
+
+	BCON_APPEND(options, "projection", "{", "user_id", BCON_INT32(1), "}");
+	code = find(call, id, options, &cursor, &found);
+	if (code == ERROR_NONE) {
+		user_id = mongo_text(found, "user_id");
+		code = user_id ? store_may(owner, user_id) : ERROR_CORRUPT;
+	}
+	mongoc_cursor_destroy(cursor);
+	return code;
+}
+
+enum error_code mongo_thread_read(struct mongo_call *call, const char *owner, const char *id,
+				  struct arena *arena, struct thread *out)
+{
+	struct thread thread;
+	mongoc_cursor_t *cursor;
+	const bson_t *found;
+	enum error_code code = find(call, id, NULL, &cursor, &found);
+
+	if (code == ERROR_NONE)
+		code = mongo_take_thread(found, arena, &thread);
+	if (code == ERROR_NONE)
+		code = store_may(owner, thread.user_id);
+	if (code == ERROR_NONE)
+		*out = thread;
+	mongoc_cursor_destroy(cursor);
+	return code;
+}
 
 /* --- make and read --- */
 
-bool mongo_thread_insert(void *self, const struct thread *thread, struct error *err)
+enum error_code mongo_thread_insert(void *self, const struct thread *thread)
 {
 	bson_t document = BSON_INITIALIZER;
+	const bson_t *documents[] = { &document };
 	struct mongo_call call;
-	bool ok;
+	enum error_code code = mongo_begin(self, &call);
+	size_t done;
 
+	if (code != ERROR_NONE)
+		return code;
 	mongo_put_thread(&document, thread);
-	mongo_begin(self, &call);
-	ok = mongoc_collection_insert_one(call.threads, &document, NULL, NULL, &call.error) ||
-	     mongo_failed(&call, err);
+	code = mongo_insert(&call, THREADS, documents, 1, &done);
 	mongo_end(&call);
 	bson_destroy(&document);
-	return ok;
+	return code;
 }
 
-bool mongo_thread_get(void *self, const char *id, struct arena *arena, struct thread *out,
-		      struct error *err)
+enum error_code mongo_thread_get(void *self, const char *owner, const char *id, struct arena *arena,
+				 struct thread *out)
 {
-	bson_t *filter = BCON_NEW("_id", BCON_UTF8(id));
 	struct mongo_call call;
-	mongoc_cursor_t *cursor;
-	const bson_t *found;
-	bool ok;
+	enum error_code code = mongo_begin(self, &call);
 
-	mongo_begin(self, &call);
-	found = mongo_find_one(&call, call.threads, filter, &cursor, err);
-	ok = found && mongo_take_thread(found, arena, out, err);
-	mongoc_cursor_destroy(cursor);
+	if (code != ERROR_NONE)
+		return code;
+	code = mongo_thread_read(&call, owner, id, arena, out);
 	mongo_end(&call);
-	bson_destroy(filter);
-	return ok;
+	return code;
 }
 
 /* --- lists --- */
@@ -53,67 +107,64 @@ static void put_search(bson_t *filter, const char *text)
 	buffer_done(&escaped);
 }
 
-/* Behind (updated_ms, id) in the order of the list. */
-static void put_behind(bson_t *filter, const struct thread_filter *wanted)
+static bson_t *page_filter(const struct thread_page *page)
 {
-	BCON_APPEND(filter, "$or", "[", "{", "updated_at", "{", "$lt",
-		    BCON_DATE_TIME(wanted->after_updated_ms), "}", "}", "{", "updated_at",
-		    BCON_DATE_TIME(wanted->after_updated_ms), "_id", "{", "$lt",
-		    BCON_UTF8(wanted->after_id), "}", "}", "]");
+	bson_t *filter = BCON_NEW("deleted_at", BCON_NULL);
+
+	if (page->user_id)
+		BSON_APPEND_UTF8(filter, "user_id", page->user_id);
+	if (page->archived >= 0)
+		BSON_APPEND_BOOL(filter, "archived", page->archived);
+	if (page->q)
+		put_search(filter, page->q);
+	if (page->last) /* the first condition is for the index, the second for those of one time */
+		BCON_APPEND(filter, "updated_at", "{", "$lte", BCON_DATE_TIME(page->last_ms), "}",
+			    "$or", "[", "{", "updated_at", "{", "$lt",
+			    BCON_DATE_TIME(page->last_ms), "}", "}", "{", "_id", "{", "$lt",
+			    BCON_UTF8(page->last), "}", "}", "]");
+	return filter;
 }
 
-static void put_filter(bson_t *filter, const struct thread_filter *wanted)
+static enum error_code take_list(mongoc_cursor_t *cursor, size_t limit, struct arena *arena,
+				 struct thread_list *out)
 {
-	BSON_APPEND_NULL(filter, "deleted_at");
-	if (wanted->user_id)
-		BSON_APPEND_UTF8(filter, "user_id", wanted->user_id);
-	if (wanted->archived >= 0)
-		BSON_APPEND_BOOL(filter, "archived", wanted->archived);
-	if (wanted->q)
-		put_search(filter, wanted->q);
-	if (wanted->after_id)
-		put_behind(filter, wanted);
-}
-
-static bool take_list(struct mongo_call *call, mongoc_cursor_t *cursor, size_t limit,
-		      struct arena *arena, struct thread_list *out, struct error *err)
-{
-	struct thread_list list = { .items = arena_alloc(arena, limit * sizeof *list.items) };
+	enum error_code code = ERROR_NONE;
 	const bson_t *document;
 
-	while (list.items && mongoc_cursor_next(cursor, &document)) {
-		if (list.count == limit)
-			list.more = true;
-		else if (!mongo_take_thread(document, arena, &list.items[list.count++], err))
-			return false;
+	while (code == ERROR_NONE && mongoc_cursor_next(cursor, &document)) {
+		if (out->count == limit) {
+			out->next = store_cursor(&out->items[limit - 1], arena);
+			break;
+		}
+		out->items = store_grow(arena, out->items, out->count, sizeof *out->items);
+		code = out->items ? mongo_take_thread(document, arena, &out->items[out->count++])
+				  : ERROR_OVERLOADED;
 	}
-	if (mongoc_cursor_error(cursor, &call->error))
-		return mongo_failed(call, err);
-	if (!list.items)
-		return error_set(err, ERROR_OVERLOADED, "No memory for this page.");
-	*out = list;
-	return true;
+	return code == ERROR_NONE ? store_fits(arena) : code;
 }
 
-bool mongo_thread_list(void *self, const struct thread_filter *wanted, struct arena *arena,
-		       struct thread_list *out, struct error *err)
+enum error_code mongo_thread_list(void *self, const struct thread_page *page, struct arena *arena,
+				  struct thread_list *out)
 {
-	bson_t *opts = BCON_NEW("sort", "{", "updated_at", BCON_INT32(-1), "_id", BCON_INT32(-1),
-				"}", "limit", BCON_INT64((int64_t)wanted->limit + 1));
-	bson_t filter = BSON_INITIALIZER;
+	struct thread_list list = { 0 };
 	struct mongo_call call;
 	mongoc_cursor_t *cursor;
-	bool ok;
+	bson_t *options;
+	enum error_code code = mongo_begin(self, &call), end;
 
-	put_filter(&filter, wanted);
-	mongo_begin(self, &call);
-	cursor = mongoc_collection_find_with_opts(call.threads, &filter, opts, NULL);
-	ok = take_list(&call, cursor, wanted->limit, arena, out, err);
-	mongoc_cursor_destroy(cursor);
+	if (code != ERROR_NONE)
+		return code;
+	options = mongo_options(&call, page->limit + 1);
+	BCON_APPEND(options, "sort", "{", "updated_at", BCON_INT32(-1), "_id", BCON_INT32(-1), "}");
+	cursor = mongo_find(&call, THREADS, page_filter(page), options);
+	code = take_list(cursor, page->limit, arena, &list);
+	end = mongo_found_all(&call, cursor);
 	mongo_end(&call);
-	bson_destroy(&filter);
-	bson_destroy(opts);
-	return ok;
+	if (code == ERROR_NONE)
+		code = end;
+	if (code == ERROR_NONE)
+		*out = list;
+	return code;
 }
 
 /* --- change --- */
@@ -136,167 +187,155 @@ static bson_t *patch_of(const struct thread_patch *patch)
 	return update;
 }
 
-/* The filter did not match: no such thread, or another version of it? */
-static bool say_why_not(void *self, const char *id, struct arena *arena, struct error *err)
+/* No match: there is none, it is another's, or it is of another version. */
+static enum error_code why_not(struct mongo_call *call, const char *owner, const char *id)
 {
-	struct thread thread;
+	enum error_code code = mongo_thread_check(call, owner, id);
 
-	if (!mongo_thread_get(self, id, arena, &thread, err))
-		return false;
-	if (thread.deleted)
-		return error_set(err, ERROR_NOT_FOUND, "There is no such thread.");
-	return error_set(err, ERROR_PRECONDITION, "The conversation has changed meanwhile.");
+	return code == ERROR_NONE ? ERROR_PRECONDITION : code;
 }
 
-bool mongo_thread_update(void *self, const char *id, const struct thread_patch *patch,
-			 struct arena *arena, struct thread *out, struct error *err)
+enum error_code mongo_thread_update(void *self, const char *owner, const char *id,
+				    const struct thread_patch *patch, struct arena *arena,
+				    struct thread *out)
 {
-	bson_t *filter = BCON_NEW("_id", BCON_UTF8(id), "deleted_at", BCON_NULL),
-	       *update = patch_of(patch);
 	struct mongo_call call;
-	bson_t reply, document;
-	bool found = false, ok;
+	bson_t *filter, reply, document;
+	enum error_code code = mongo_begin(self, &call);
 
+	if (code != ERROR_NONE)
+		return code;
+	filter = mongo_thread_alive(owner, id);
 	if (patch->if_rev >= 0)
 		BSON_APPEND_INT64(filter, "rev", patch->if_rev);
-	mongo_begin(self, &call);
-	ok = mongo_modify(&call, call.threads, filter, update, &reply, &document, &found, err);
-	if (ok && found)
-		ok = mongo_take_thread(&document, arena, out, err);
+	code = mongo_modify(&call, THREADS, filter, patch_of(patch), MONGO_NEW, &reply, &document);
+	if (code == ERROR_NONE)
+		code = mongo_take_thread(&document, arena, out);
+	else if (code == ERROR_NOT_FOUND)
+		code = why_not(&call, owner, id);
 	bson_destroy(&reply);
 	mongo_end(&call);
-	bson_destroy(filter);
-	bson_destroy(update);
-	return ok && (found || say_why_not(self, id, arena, err));
+	return code;
 }
 
-static bool delete_messages(struct mongo_call *call, const char *thread_id, struct error *err)
-{
-	bson_t *of_thread = BCON_NEW("thread_id", BCON_UTF8(thread_id));
-	bool ok = mongoc_collection_delete_many(call->messages, of_thread, NULL, NULL,
-						&call->error) ||
-		  mongo_failed(call, err);
+/* --- deletion --- */
 
-	bson_destroy(of_thread);
-	return ok;
+static bson_t *mark_of_deletion(void)
+{
+	return BCON_NEW("$set", "{", "title", BCON_UTF8(""), "metadata", BCON_NULL, "run",
+			BCON_NULL, "purge", BCON_BOOL(true), "}", "$currentDate", "{", "deleted_at",
+			BCON_BOOL(true), "}", "$inc", "{", "rev", BCON_INT64(1), "}");
 }
 
-/* Marked first, so that it is gone for everybody at once; what comes late is found by the mark. */
-bool mongo_thread_delete(void *self, const char *id, int64_t now_ms, struct error *err)
+static enum error_code ended_runs(struct mongo_call *call, const char *id, struct arena *arena,
+				  struct thread_deleted *out)
 {
-	bson_t *filter = BCON_NEW("_id", BCON_UTF8(id), "deleted_at", BCON_NULL);
-	bson_t *update =
-		BCON_NEW("$set", "{", "deleted_at", BCON_DATE_TIME(now_ms), "updated_at",
-			 BCON_DATE_TIME(now_ms), "title", BCON_UTF8(""), "metadata", BCON_NULL,
-			 "run", BCON_NULL, "}", "$inc", "{", "rev", BCON_INT64(1), "}");
-	struct mongo_call call;
-	bool matched = false, ok;
+	bson_t *options = mongo_options(call, RUNS_NAMED_MAX);
+	bson_t *filter =
+		BCON_NEW("thread_id", BCON_UTF8(id), "run_id", "{", "$ne", BCON_NULL, "}",
+			 "updated_at", "{", "$gte", BCON_DATE_TIME(clock_wall_ms() - RUNS_KEPT_MS),
+			 "}", "status", "{", "$ne", BCON_UTF8("streaming"), "}");
+	mongoc_cursor_t *cursor;
+	const bson_t *document;
 
-	mongo_begin(self, &call);
-	ok = mongo_update(&call, call.threads, filter, update, &matched, err);
-	if (ok && !matched)
-		ok = error_set(err, ERROR_NOT_FOUND, "There is no such thread.");
-	ok = ok && delete_messages(&call, id, err);
-	mongo_end(&call);
-	bson_destroy(filter);
-	bson_destroy(update);
-	return ok;
-}
-
-/* --- claims --- */
-
-static bool take_claimed(const bson_t *document, struct arena *arena, struct claim_result *out,
-			 struct error *err)
-{
-	struct thread thread;
-
-	if (!mongo_take_thread(document, arena, &thread, err))
-		return false;
-	*out = (struct claim_result){ .won = true, .first_seq = thread.seq - 1 };
-	return true;
-}
-
-static bool who_holds_it(void *self, const char *id, struct arena *arena, struct claim_result *out,
-			 struct error *err)
-{
-	struct claim_result result = { .found = true };
-	struct error mine = { 0 };
-
-	if (!mongo_thread_get(self, id, arena, &result.thread, &mine)) {
-		if (mine.code != ERROR_NOT_FOUND) {
-			if (err)
-				*err = mine;
-			return false;
-		}
-		result.found = false;
+	BCON_APPEND(options, "sort", "{", "seq", BCON_INT32(-1), "}", "projection", "{", "run_id",
+		    BCON_INT32(1), "}");
+	cursor = mongo_find(call, MESSAGES, filter, options);
+	while (!arena->failed && mongoc_cursor_next(cursor, &document)) {
+		out->run_ids =
+			store_grow(arena, out->run_ids, out->run_count, sizeof *out->run_ids);
+		if (out->run_ids)
+			out->run_ids[out->run_count++] =
+				arena_text(arena, mongo_text(document, "run_id"));
 	}
-	*out = result;
-	return true;
+	return mongo_found_all(call, cursor);
 }
 
-bool mongo_claim(void *self, const struct claim *claim, struct arena *arena,
-		 struct claim_result *out, struct error *err)
+/* Marked first, so that it is gone for everybody at once; what comes late is found by the mark. The
+ * runs are only asked for then: no new one can begin. */
+enum error_code mongo_thread_delete(void *self, const char *owner, const char *id,
+				    struct arena *arena, struct thread_deleted *out)
 {
-	bson_t *filter = BCON_NEW("_id", BCON_UTF8(claim->thread_id), "deleted_at", BCON_NULL,
-				  "run", BCON_NULL);
-	bson_t *update =
-		BCON_NEW("$set", "{", "run", "{", "id", BCON_UTF8(claim->run.id), "message_id",
-			 BCON_UTF8(claim->run.message_id), "node", BCON_UTF8(claim->run.node), "}",
-			 "updated_at", BCON_DATE_TIME(claim->now_ms), "}", "$inc", "{", "seq",
-			 BCON_INT64(2), "rev", BCON_INT64(1), "}");
+	struct thread_deleted deleted = { 0 };
 	struct mongo_call call;
+	struct thread before;
 	bson_t reply, document;
-	bool found = false, ok;
+	enum error_code code = mongo_begin(self, &call);
 
-	if (claim->user_id)
-		BSON_APPEND_UTF8(filter, "user_id", claim->user_id);
-	mongo_begin(self, &call);
-	ok = mongo_modify(&call, call.threads, filter, update, &reply, &document, &found, err);
-	if (ok && found)
-		ok = take_claimed(&document, arena, out, err);
+	if (code != ERROR_NONE)
+		return code;
+	code = mongo_modify(&call, THREADS, mongo_thread_alive(owner, id), mark_of_deletion(),
+			    MONGO_OLD, &reply, &document);
+	if (code == ERROR_NONE)
+		code = mongo_take_thread(&document, arena, &before);
+	else if (code == ERROR_NOT_FOUND)
+		code = why_not(&call, owner, id);
 	bson_destroy(&reply);
+	if (code == ERROR_NONE) {
+		deleted.run = before.run;
+		code = ended_runs(&call, id, arena, &deleted);
+	}
 	mongo_end(&call);
-	bson_destroy(filter);
-	bson_destroy(update);
-	return ok && (found || who_holds_it(self, claim->thread_id, arena, out, err));
+	if (code == ERROR_NONE && (code = store_fits(arena)) == ERROR_NONE)
+		*out = deleted;
+	return code;
 }
 
-bool mongo_claim_release(void *self, const char *thread_id, const char *run_id, struct error *err)
+/* Fills {$in: [...]} with the ids of up to limit messages. */
+static enum error_code some_of(struct mongo_call *call, const char *thread_id, size_t limit,
+			       bson_t *ids, size_t *count)
 {
-	bson_t *filter = BCON_NEW("_id", BCON_UTF8(thread_id), "run.id", BCON_UTF8(run_id));
-	bson_t *update = BCON_NEW("$set", "{", "run", BCON_NULL, "}", "$inc", "{", "rev",
-				  BCON_INT64(1), "}");
-	struct mongo_call call;
-	bool ok;
+	bson_t *options = mongo_options(call, limit);
+	mongoc_cursor_t *cursor;
+	const bson_t *document;
+	char number[16];
+	const char *key;
+	bson_t list;
 
-	mongo_begin(self, &call);
-	ok = mongo_update(&call, call.threads, filter, update, NULL, err);
-	mongo_end(&call);
-	bson_destroy(filter);
-	bson_destroy(update);
-	return ok;
+	BCON_APPEND(options, "projection", "{", "_id", BCON_INT32(1), "}");
+	cursor = mongo_find(call, MESSAGES, BCON_NEW("thread_id", BCON_UTF8(thread_id)), options);
+	BSON_APPEND_ARRAY_BEGIN(ids, "$in", &list);
+	for (*count = 0; mongoc_cursor_next(cursor, &document); (*count)++) {
+		bson_uint32_to_string((uint32_t)*count, &key, number, sizeof number);
+		BSON_APPEND_UTF8(&list, key, mongo_text(document, "_id"));
+	}
+	bson_append_array_end(ids, &list);
+	return mongo_found_all(call, cursor);
 }
 
-bool mongo_next_seq(void *self, const char *thread_id, int64_t now_ms, int64_t *out,
-		    struct error *err)
+enum error_code mongo_thread_empty(struct mongo_call *call, const char *id, size_t limit,
+				   size_t *removed)
 {
-	bson_t *filter = BCON_NEW("_id", BCON_UTF8(thread_id), "deleted_at", BCON_NULL);
-	bson_t *update = BCON_NEW("$set", "{", "updated_at", BCON_DATE_TIME(now_ms), "}", "$inc",
-				  "{", "seq", BCON_INT64(1), "rev", BCON_INT64(1), "}");
-	struct mongo_call call;
-	bson_t reply, document;
-	bool found = false, ok;
-	bson_iter_t it;
+	bson_t ids = BSON_INITIALIZER;
+	enum error_code code = some_of(call, id, limit, &ids, removed);
 
-	mongo_begin(self, &call);
-	ok = mongo_modify(&call, call.threads, filter, update, &reply, &document, &found, err);
-	if (ok && !found)
-		ok = error_set(err, ERROR_NOT_FOUND, "There is no such thread.");
-	if (ok && bson_iter_init_find(&it, &document, "seq"))
-		*out = bson_iter_as_int64(&it);
-	bson_destroy(&reply);
+	if (code == ERROR_NONE && *removed > 0)
+		code = mongo_delete(call, MESSAGES, BCON_NEW("_id", BCON_DOCUMENT(&ids)));
+	if (code == ERROR_NONE && *removed < limit)
+		code = mongo_update(call, THREADS, BCON_NEW("_id", BCON_UTF8(id)),
+				    BCON_NEW("$set", "{", "purge", BCON_BOOL(false), "}"), NULL);
+	bson_destroy(&ids);
+	return code;
+}
+
+enum error_code mongo_thread_purge(void *self, const char *id, size_t limit, bool *more)
+{
+	mongoc_cursor_t *cursor;
+	struct mongo_call call;
+	const bson_t *mark;
+	size_t removed = 0;
+	enum error_code code = mongo_begin(self, &call);
+
+	if (code != ERROR_NONE)
+		return code;
+	code = mongo_find_one(&call, THREADS,
+			      BCON_NEW("_id", BCON_UTF8(id), "purge", "{", "$ne", BCON_NULL, "}"),
+			      NULL, &cursor, &mark);
+	mongoc_cursor_destroy(cursor);
+	if (code == ERROR_NONE)
+		code = mongo_thread_empty(&call, id, limit, &removed);
 	mongo_end(&call);
-	bson_destroy(filter);
-	bson_destroy(update);
-	return ok;
+	if (code == ERROR_NONE)
+		*more = removed == limit;
+	return code;
 }

@@ -28,10 +28,11 @@ static bool put_and_take_back(struct mongo_call *call, mongoc_collection_t *chec
 
 bool store_mongo_try_write(const char *text, const char **how, struct error *err)
 {
-	struct mongo_call call = { .began_ms = clock_mono_ms() };
+	struct mongo here = { .limit_ms = 4000 };
+	struct mongo_call call = { .mongo = &here, .began_ms = clock_mono_ms() };
 	mongoc_uri_t *uri = mongo_uri(text, err);
 	mongoc_collection_t *checks;
-	bool ok;
+	enum error_code code;
 
 	if (!uri)
 		return false;
@@ -44,10 +45,10 @@ bool store_mongo_try_write(const char *text, const char **how, struct error *err
 	mongoc_client_set_error_api(call.client, MONGOC_ERROR_API_VERSION_2);
 	checks =
 		mongoc_client_get_collection(call.client, mongoc_uri_get_database(uri), COLLECTION);
-	ok = put_and_take_back(&call, checks) || mongo_failed(&call, err);
+	code = put_and_take_back(&call, checks) ? ERROR_NONE : mongo_failed(&call);
 	*how = "a document was written and taken back";
 	mongoc_collection_destroy(checks);
 	mongoc_client_destroy(call.client);
 	mongoc_uri_destroy(uri);
-	return ok;
+	return code == ERROR_NONE || error_set(err, code, "%s.", error_title(code));
 }

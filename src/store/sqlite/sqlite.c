@@ -18,17 +18,25 @@ bool store_sqlite_check(const char *uri, struct error *err)
 	return true;
 }
 
-/* A real write, synced: the mark of a store that is down may only go when answers can be saved
- * again. */
-static bool ping(void *self, struct error *err)
+/* A real write, synced: the mark of a store that is down or full may only go when answers can be
+ * saved again. */
+static enum error_code ping(void *self, struct error *err)
 {
 	struct sqlite_call call;
+	enum error_code code = sqlite_begin(self, true, &call);
 
-	if (!sqlite_begin(self, true, &call, err) ||
-	    !sqlite_end(&call, sqlite_file_touch(call.db, err), err))
-		return false;
-	sqlite_is_back();
-	return true;
+	(void)err;
+	if (code == ERROR_NONE)
+		code = sqlite_end(&call, sqlite_file_touch(call.conn));
+	if (code == ERROR_NONE)
+		sqlite_is_back();
+	return code;
+}
+
+static size_t room(void *self)
+{
+	(void)self;
+	return SQLITE_CONNECTIONS_MAX - 1; /* one is for the ping */
 }
 
 static void close_pool(void *self)
@@ -36,49 +44,32 @@ static void close_pool(void *self)
 	sqlite_pool_free(self);
 }
 
-static const struct store_ops sqlite_ops = {
-	.kind = "sqlite",
-	.ping = ping,
-	.free = close_pool,
-	.thread_insert = sqlite_thread_insert,
-	.thread_get = sqlite_thread_get,
-	.thread_list = sqlite_thread_list,
-	.thread_update = sqlite_thread_update,
-	.thread_delete = sqlite_thread_delete,
-	.claim = sqlite_claim,
-	.claim_release = sqlite_claim_release,
-	.next_seq = sqlite_next_seq,
-	.message_insert = sqlite_message_insert,
-	.message_get = sqlite_message_get,
-	.message_by_run = sqlite_message_by_run,
-	.message_by_key = sqlite_message_by_key,
-	.message_list = sqlite_message_list,
-	.message_update = sqlite_message_update,
-	.finish = sqlite_finish,
-	.node_beat = sqlite_node_beat,
-	.claims_of_dead = sqlite_claims_of_dead,
-	.sweep = sqlite_sweep,
+static const struct store_ops sqlite_ops = { .kind = "sqlite",
+					     .room = room,
+					     .ping = ping,
+					     .free = close_pool,
+#define X(name, ...) .name = sqlite_##name,
+					     STORE_OPS(X)
+#undef X
 };
 
 /* A file that is no store of ours is refused here; one that cannot be reached may be reached later.
  */
-void *store_sqlite_open(const char *uri, const struct store_ops **ops, struct error *err)
+void *store_sqlite_open(const struct store_options *options, const struct store_ops **ops,
+			struct error *err)
 {
-	struct error mine = { 0 };
+	const char *path = options->uri + strlen(SQLITE_SCHEME);
 	struct sqlite_pool *pool;
-	struct sqlite_call call;
+	enum error_code code;
 
-	if (!store_sqlite_check(uri, err) ||
-	    !(pool = sqlite_pool_open(uri + strlen(SQLITE_SCHEME), err)))
+	if (!store_sqlite_check(options->uri, err) ||
+	    !(pool = sqlite_pool_open(path, options->limit_ms, err)))
 		return NULL;
-	if (sqlite_begin(pool, false, &call, &mine))
-		sqlite_end(&call, true, &mine);
-	else
-		log_error("store file not opened", LOG_T("file", uri + strlen(SQLITE_SCHEME)));
-	if (mine.code == ERROR_CONFIG) {
+	code = sqlite_try_open(pool, err);
+	if (code != ERROR_NONE)
+		log_error("store file not opened", LOG_T("file", path));
+	if (code == ERROR_CONFIG) {
 		sqlite_pool_free(pool);
-		if (err)
-			*err = mine;
 		return NULL;
 	}
 	*ops = &sqlite_ops;

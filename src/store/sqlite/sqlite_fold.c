@@ -57,14 +57,13 @@ static void free_locale(void *locale)
 	freelocale(locale);
 }
 
-bool sqlite_fold_add(sqlite3 *db, struct error *err)
+int sqlite_fold_add(sqlite3 *db)
 {
 	locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
 
 	if (!locale)
-		return error_set(err, ERROR_INTERNAL, "This system has no locale C.UTF-8.");
+		return SQLITE_ERROR;
 	/* SQLite frees the locale, also when this fails. */
 	return sqlite3_create_function_v2(db, "fold", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, locale,
-					  fold, NULL, NULL, free_locale) == SQLITE_OK ||
-	       sqlite_fail(db, err);
+					  fold, NULL, NULL, free_locale);
 }

@@ -1,224 +1,340 @@
 /* sqlite_message: messages put in, read, listed and changed. */
 #include "sqlite_room.h"
 
+#include "base/clock.h"
+#include "base/id.h"
 #include <stdio.h>
 
-#define COLUMNS                                                                                    \
-	"thread_id, id, seq, role, status, content, run_id, parent_id, key, finish_reason, "       \
-	"usage, feedback, metadata, created_ms, updated_ms"
+#define COLUMN_SIZE    5
+#define COLUMN_CONTENT 20 /* the last one */
 
-/* --- reading --- */
+/* --- rows --- */
 
-static bool read_row(sqlite3_stmt *row, struct arena *arena, struct message *out, struct error *err)
+static bool take_word(sqlite3_stmt *row, struct message *out)
+{
+	const char *role = (const char *)sqlite3_column_text(row, 3);
+	const char *status = (const char *)sqlite3_column_text(row, 4);
+
+	return message_role_parse(slice_of(role), &out->role) &&
+	       message_status_parse(slice_of(status), &out->status);
+}
+
+enum error_code sqlite_message_take(sqlite3_stmt *row, bool content, struct arena *arena,
+				    struct message *out)
 {
 	*out = (struct message){
 		.thread_id = sql_column_text(row, 0, arena),
 		.id = sql_column_text(row, 1, arena),
 		.seq = sqlite3_column_int64(row, 2),
-		.content = sql_column_slice(row, 5, arena),
 		.run_id = sql_column_text(row, 6, arena),
 		.parent_id = sql_column_text(row, 7, arena),
 		.key = sql_column_text(row, 8, arena),
-		.finish_reason = sql_column_text(row, 9, arena),
-		.usage = sql_column_text(row, 10, arena),
-		.feedback = sql_column_text(row, 11, arena),
-		.metadata = sql_column_text(row, 12, arena),
-		.created_ms = sqlite3_column_int64(row, 13),
-		.updated_ms = sqlite3_column_int64(row, 14),
+		.question = sql_column_text(row, 9, arena),
+		.model = sql_column_text(row, 10, arena),
+		.finish_reason = sql_column_text(row, 11, arena),
+		.usage = { sql_column_count(row, 12), sql_column_count(row, 13),
+			   sql_column_count(row, 14) },
+		.unasked = sqlite3_column_int(row, 15) != 0,
+		.feedback = sql_column_text(row, 16, arena),
+		.metadata = sql_column_text(row, 17, arena),
+		.created_ms = sqlite3_column_int64(row, 18),
+		.updated_ms = sqlite3_column_int64(row, 19),
+		.content = { NULL, (size_t)sqlite3_column_int64(row, COLUMN_SIZE) },
 	};
-	if (!message_role_parse(sql_column_slice(row, 3, arena), &out->role) ||
-	    !message_status_parse(sql_column_slice(row, 4, arena), &out->status))
-		return error_set(err, ERROR_CORRUPT, "A stored message is damaged.");
-	return sqlite_fits(arena, err);
+	if (!take_word(row, out))
+		return ERROR_CORRUPT;
+	if (content)
+		out->content = sql_column_slice(row, COLUMN_CONTENT, arena);
+	return store_fits(arena);
 }
 
-/* The one message that sql asks for. */
-static bool read_one(sqlite3 *db, struct arena *arena, struct message *out, struct error *err,
-		     const char *sql, const struct sql_value *values, size_t count)
+enum error_code sqlite_message_rows(sqlite3_stmt *query, size_t limit, size_t bytes_max,
+				    bool content, struct arena *arena, struct message_list *out)
 {
-	sqlite3_stmt *query = sql_query(db, err, sql, values, count);
-	enum sql_step step = query ? sql_step(query, err) : SQL_FAILED;
-	struct message message;
-	bool ok = step == SQL_ROW && read_row(query, arena, &message, err);
+	struct message_list list = { 0 };
+	size_t bytes = 0;
+	enum error_code code;
 
-	sqlite3_finalize(query);
-	if (ok)
-		*out = message;
-	else if (step == SQL_DONE)
-		error_set(err, ERROR_NOT_FOUND, "There is no such message.");
-	return ok;
+	while ((code = sql_step(query)) == ERROR_NONE) {
+		bytes += (size_t)sqlite3_column_int64(query, COLUMN_SIZE);
+		if ((list.more = list.count == limit || (list.count > 0 && bytes > bytes_max)))
+			break;
+		list.items = store_grow(arena, list.items, list.count, sizeof *list.items);
+		code = list.items ? sqlite_message_take(query, content, arena,
+							&list.items[list.count++])
+				  : ERROR_OVERLOADED;
+		if (code != ERROR_NONE)
+			return code;
+	}
+	if (code != ERROR_NONE && code != ERROR_NOT_FOUND)
+		return code;
+	*out = list;
+	return ERROR_NONE;
 }
 
-static bool get(struct sqlite_pool *pool, struct arena *arena, struct message *out,
-		struct error *err, const char *sql, const struct sql_value *values, size_t count)
+enum error_code sqlite_message_find(struct sqlite_conn *conn, enum sql_id id,
+				    const struct sql_value *values, size_t count,
+				    struct arena *arena, struct message *out)
+{
+	sqlite3_stmt *query;
+	struct message message;
+	enum error_code code = sql_start(conn, id, values, count, &query);
+
+	if (code == ERROR_NONE)
+		code = sql_step(query);
+	if (code == ERROR_NONE)
+		code = sqlite_message_take(query, true, arena, &message);
+	sql_done(query);
+	if (code == ERROR_NONE)
+		*out = message;
+	return code;
+}
+
+enum error_code sqlite_message_last(struct sqlite_conn *conn, const char *thread_id, int64_t *seq,
+				    char *id)
+{
+	sqlite3_stmt *query;
+	enum error_code code =
+		sql_start(conn, SQL_MESSAGE_LAST, SQL_VALUES(sql_text(thread_id)), &query);
+
+	*seq = 0;
+	*id = '\0';
+	if (code == ERROR_NONE && (code = sql_step(query)) == ERROR_NONE) {
+		*seq = sqlite3_column_int64(query, 0);
+		snprintf(id, ID_MAX + 1, "%s", (const char *)sqlite3_column_text(query, 1));
+	}
+	sql_done(query);
+	return code == ERROR_NOT_FOUND ? ERROR_NONE : code;
+}
+
+enum error_code sqlite_message_put(struct sqlite_conn *conn, const struct message *m)
+{
+	return sql_run(conn, SQL_MESSAGE_INSERT,
+		       SQL_VALUES(sql_text(m->thread_id), sql_text(m->id), sql_int(m->seq),
+				  sql_text(message_role_text(m->role)),
+				  sql_text(message_status_text(m->status)),
+				  sql_int((int64_t)m->content.len), sql_text(m->run_id),
+				  sql_text(m->parent_id), sql_text(m->key), sql_text(m->question),
+				  sql_text(m->model), sql_text(m->finish_reason),
+				  sql_count(m->usage.input), sql_count(m->usage.output),
+				  sql_count(m->usage.total), sql_int(m->unasked),
+				  sql_text(m->feedback), sql_text(m->metadata),
+				  sql_int(m->created_ms), sql_int(m->updated_ms),
+				  sql_slice(m->content)),
+		       NULL);
+}
+
+/* --- adding --- */
+
+/* In one transaction: the numbers are those that the messages have when anybody sees them. */
+static enum error_code add(struct sqlite_conn *conn, const char *owner, const char *thread_id,
+			   const struct message *messages, size_t count, int64_t *first)
+{
+	char last[ID_MAX + 1];
+	int64_t seq = 0;
+	enum error_code code = sqlite_thread_check(conn, owner, thread_id);
+
+	if (code == ERROR_NONE)
+		code = sqlite_message_last(conn, thread_id, &seq, last);
+	*first = seq + 1;
+	for (size_t i = 0; code == ERROR_NONE && i < count; i++) {
+		const char *before = i > 0 ? messages[i - 1].id : last[0] ? last : NULL;
+		struct message message = messages[i];
+
+		message.thread_id = thread_id;
+		message.seq = ++seq;
+		if (!message.parent_id)
+			message.parent_id = before;
+		code = sqlite_message_put(conn, &message);
+	}
+	return code == ERROR_NONE
+		       ? sql_run(conn, SQL_THREAD_BUMP,
+				 SQL_VALUES(sql_text(thread_id), sql_int(clock_wall_ms())), NULL)
+		       : code;
+}
+
+enum error_code sqlite_messages_add(void *self, const char *owner, const char *thread_id,
+				    struct message *messages, size_t count)
 {
 	struct sqlite_call call;
+	int64_t first = 0;
+	enum error_code code = sqlite_begin(self, true, &call);
 
-	return sqlite_begin(pool, false, &call, err) &&
-	       sqlite_end(&call, read_one(call.db, arena, out, err, sql, values, count), err);
+	if (code == ERROR_NONE)
+		code = sqlite_end(&call, add(call.conn, owner, thread_id, messages, count, &first));
+	for (size_t i = 0; code == ERROR_NONE && i < count; i++)
+		messages[i].seq = first + (int64_t)i;
+	return code;
 }
 
-#define BY_ID "SELECT " COLUMNS " FROM messages WHERE thread_id = ?1 AND id = ?2"
+/* --- reading --- */
 
-bool sqlite_message_get(void *self, const char *thread_id, const char *id, struct arena *arena,
-			struct message *out, struct error *err)
+static enum error_code get(struct sqlite_conn *conn, const char *owner, const char *thread_id,
+			   const char *id, struct arena *arena, struct message *out)
 {
-	return get(self, arena, out, err, BY_ID, SQL_VALUES(sql_text(thread_id), sql_text(id)));
+	enum error_code code = sqlite_thread_check(conn, owner, thread_id);
+
+	return code == ERROR_NONE
+		       ? sqlite_message_find(conn, SQL_MESSAGE_GET,
+					     SQL_VALUES(sql_text(thread_id), sql_text(id)), arena,
+					     out)
+		       : code;
 }
 
-bool sqlite_message_by_run(void *self, const char *run_id, struct arena *arena, struct message *out,
-			   struct error *err)
+enum error_code sqlite_message_get(void *self, const char *owner, const char *thread_id,
+				   const char *id, struct arena *arena, struct message *out)
 {
-	return get(self, arena, out, err, "SELECT " COLUMNS " FROM messages WHERE run_id = ?1",
-		   SQL_VALUES(sql_text(run_id)));
+	struct sqlite_call call;
+	enum error_code code = sqlite_begin(self, false, &call);
+
+	return code == ERROR_NONE
+		       ? sqlite_end(&call, get(call.conn, owner, thread_id, id, arena, out))
+		       : code;
 }
 
-bool sqlite_message_by_key(void *self, const char *thread_id, const char *key, struct arena *arena,
-			   struct message *out, struct error *err)
+static enum error_code by_run(struct sqlite_conn *conn, const char *owner, const char *run_id,
+			      struct arena *arena, struct message *out)
 {
-	return get(self, arena, out, err,
-		   "SELECT " COLUMNS " FROM messages WHERE thread_id = ?1 AND key = ?2"
-		   " AND role = 'assistant' ORDER BY seq DESC LIMIT 1",
-		   SQL_VALUES(sql_text(thread_id), sql_text(key)));
+	struct message message;
+	enum error_code code = sqlite_message_find(conn, SQL_MESSAGE_BY_RUN,
+						   SQL_VALUES(sql_text(run_id)), arena, &message);
+
+	if (code == ERROR_NONE)
+		code = sqlite_thread_check(conn, owner, message.thread_id);
+	if (code == ERROR_NONE)
+		*out = message;
+	return code;
+}
+
+enum error_code sqlite_message_by_run(void *self, const char *owner, const char *run_id,
+				      struct arena *arena, struct message *out)
+{
+	struct sqlite_call call;
+	enum error_code code = sqlite_begin(self, false, &call);
+
+	return code == ERROR_NONE ? sqlite_end(&call, by_run(call.conn, owner, run_id, arena, out))
+				  : code;
 }
 
 /* --- many --- */
 
-static sqlite3_stmt *list_query(sqlite3 *db, const struct message_filter *filter, struct error *err)
+/* The number of a page's border. ERROR_VALIDATION: there is no such message. */
+static enum error_code border(struct sqlite_conn *conn, const char *thread_id, const char *id,
+			      int64_t *seq)
 {
-	const char *order = filter->after_seq ? "ASC" : "DESC";
-	char sql[512];
+	sqlite3_stmt *query;
+	enum error_code code;
 
-	snprintf(sql, sizeof sql,
-		 "SELECT " COLUMNS " FROM messages WHERE thread_id = ?1%s%s"
-		 " ORDER BY seq %s, id %s LIMIT ?4",
-		 filter->before_seq ? " AND seq < ?2" : "",
-		 filter->after_seq ? " AND seq > ?3" : "", order, order);
-	return sql_query(db, err, sql,
-			 SQL_VALUES(sql_text(filter->thread_id), sql_int(filter->before_seq),
-				    sql_int(filter->after_seq),
-				    sql_int((int64_t)filter->limit + 1)));
+	if (!id)
+		return ERROR_NONE;
+	code = sql_start(conn, SQL_MESSAGE_SEQ, SQL_VALUES(sql_text(thread_id), sql_text(id)),
+			 &query);
+	if (code == ERROR_NONE && (code = sql_step(query)) == ERROR_NONE)
+		*seq = sqlite3_column_int64(query, 0);
+	sql_done(query);
+	return code == ERROR_NOT_FOUND ? ERROR_VALIDATION : code;
 }
 
-static void reverse(struct message_list *list)
+static enum error_code list(struct sqlite_conn *conn, const struct message_filter *filter,
+			    struct arena *arena, struct message_list *out)
 {
-	for (size_t i = 0; i < list->count / 2; i++) {
-		struct message first = list->items[i];
+	int64_t after = 0, before = INT64_MAX;
+	sqlite3_stmt *query = NULL;
+	enum error_code code = sqlite_thread_check(conn, filter->owner, filter->thread_id);
 
-		list->items[i] = list->items[list->count - 1 - i];
-		list->items[list->count - 1 - i] = first;
-	}
+	if (code == ERROR_NONE)
+		code = border(conn, filter->thread_id, filter->after, &after);
+	if (code == ERROR_NONE)
+		code = border(conn, filter->thread_id, filter->before, &before);
+	if (code == ERROR_NONE)
+		code = sql_start(conn, filter->after ? SQL_MESSAGES_ON : SQL_MESSAGES_BACK,
+				 SQL_VALUES(sql_text(filter->thread_id), sql_int(after),
+					    sql_int(before), sql_int((int64_t)filter->limit + 1)),
+				 &query);
+	if (code == ERROR_NONE)
+		code = sqlite_message_rows(query, filter->limit,
+					   filter->bytes_max ? filter->bytes_max : SIZE_MAX, true,
+					   arena, out);
+	sql_done(query);
+	if (code == ERROR_NONE && !filter->after)
+		store_reverse(out);
+	return code;
 }
 
-static bool read_list(sqlite3 *db, const struct message_filter *filter, struct arena *arena,
-		      struct message_list *out, struct error *err)
-{
-	sqlite3_stmt *query = list_query(db, filter, err);
-	enum sql_step step = query ? SQL_ROW : SQL_FAILED;
-	struct message_list list = { 0 };
-	bool ok = sqlite_fits(arena, err);
-
-	while (ok && step == SQL_ROW && (step = sql_step(query, err)) == SQL_ROW) {
-		if ((list.more = list.count == filter->limit))
-			break;
-		list.items = sql_grow(arena, list.items, list.count, sizeof *list.items);
-		ok = sqlite_fits(arena, err) &&
-		     read_row(query, arena, &list.items[list.count++], err);
-	}
-	sqlite3_finalize(query);
-	if (!ok || step == SQL_FAILED)
-		return false;
-	if (!filter->after_seq)
-		reverse(&list);
-	*out = list;
-	return true;
-}
-
-bool sqlite_message_list(void *self, const struct message_filter *filter, struct arena *arena,
-			 struct message_list *out, struct error *err)
+enum error_code sqlite_message_list(void *self, const struct message_filter *filter,
+				    struct arena *arena, struct message_list *out)
 {
 	struct sqlite_call call;
+	enum error_code code = sqlite_begin(self, false, &call);
 
-	return sqlite_begin(self, false, &call, err) &&
-	       sqlite_end(&call, read_list(call.db, filter, arena, out, err), err);
+	return code == ERROR_NONE ? sqlite_end(&call, list(call.conn, filter, arena, out)) : code;
 }
 
-/* --- putting in --- */
-
-/* The thread is looked at within the statement: a deleted one gets nothing more. */
-static bool insert_one(sqlite3 *db, const struct message *m, struct error *err)
+static enum error_code runs(struct sqlite_conn *conn, const char *owner, const char *thread_id,
+			    size_t limit, struct arena *arena, struct message_list *out)
 {
-	static const char sql[] =
-		"INSERT INTO messages (" COLUMNS ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
-		" ?11, ?12, ?13, ?14, ?15 FROM threads WHERE id = ?1 AND deleted_ms IS NULL";
-	int changed = 0;
+	sqlite3_stmt *query = NULL;
+	enum error_code code = sqlite_thread_check(conn, owner, thread_id);
 
-	if (!sql_run(db, &changed, err, sql,
-		     SQL_VALUES(sql_text(m->thread_id), sql_text(m->id), sql_int(m->seq),
-				sql_text(message_role_text(m->role)),
-				sql_text(message_status_text(m->status)), sql_slice(m->content),
-				sql_text(m->run_id), sql_text(m->parent_id), sql_text(m->key),
-				sql_text(m->finish_reason), sql_text(m->usage),
-				sql_text(m->feedback), sql_text(m->metadata),
-				sql_int(m->created_ms), sql_int(m->updated_ms))))
-		return false;
-	return changed > 0 || error_set(err, ERROR_NOT_FOUND, "There is no such thread.");
+	if (code == ERROR_NONE)
+		code = sql_start(conn, SQL_RUNS_OF,
+				 SQL_VALUES(sql_text(thread_id), sql_int((int64_t)limit + 1)),
+				 &query);
+	if (code == ERROR_NONE)
+		code = sqlite_message_rows(query, limit, SIZE_MAX, false, arena, out);
+	sql_done(query);
+	return code;
 }
 
-bool sqlite_message_insert(void *self, const struct message *messages, size_t count,
-			   struct error *err)
+enum error_code sqlite_runs_of(void *self, const char *owner, const char *thread_id, size_t limit,
+			       struct arena *arena, struct message_list *out)
 {
-	struct error mine = { 0 }, end;
 	struct sqlite_call call;
-	bool ok = true;
+	enum error_code code = sqlite_begin(self, false, &call);
 
-	if (!sqlite_begin(self, true, &call, err))
-		return false;
-	for (size_t i = 0; ok && i < count; i++)
-		ok = insert_one(call.db, &messages[i], &mine);
-	/* What stands before the one that exists was put in: in order, as promised. */
-	end = mine;
-	if (!sqlite_end(&call, ok || mine.code == ERROR_CONFLICT, &end)) {
-		*err = end;
-		return false;
-	}
-	if (!ok)
-		*err = mine;
-	return ok;
+	return code == ERROR_NONE
+		       ? sqlite_end(&call, runs(call.conn, owner, thread_id, limit, arena, out))
+		       : code;
 }
 
 /* --- changing --- */
 
-static bool update(sqlite3 *db, const char *thread_id, const char *id,
-		   const struct message_patch *patch, struct arena *arena, struct message *out,
-		   struct error *err)
-{
-	static const char sql[] =
-		"UPDATE messages SET content = CASE WHEN ?3 THEN ?4 ELSE content END,"
-		" run_id = CASE WHEN ?3 THEN NULL ELSE run_id END,"
-		" metadata = coalesce(?5, metadata), feedback = coalesce(?6, feedback),"
-		" updated_ms = ?7 WHERE thread_id = ?1 AND id = ?2 AND status <> 'streaming'";
-	int changed = 0;
-
-	if (!sql_run(db, &changed, err, sql,
-		     SQL_VALUES(sql_text(thread_id), sql_text(id), sql_int(patch->has_content),
-				sql_slice(patch->content), sql_text(patch->metadata),
-				sql_text(patch->feedback), sql_int(patch->now_ms))) ||
-	    !read_one(db, arena, out, err, BY_ID, SQL_VALUES(sql_text(thread_id), sql_text(id))))
-		return false;
-	return changed > 0 || error_set(err, ERROR_NOT_SAVED, "This answer is not saved yet.");
-}
-
-bool sqlite_message_update(void *self, const char *thread_id, const char *id,
-			   const struct message_patch *patch, struct arena *arena,
-			   struct message *out, struct error *err)
+static enum error_code update(struct sqlite_conn *conn, const char *owner, const char *thread_id,
+			      const char *id, const struct message_patch *patch,
+			      struct arena *arena, struct message *out)
 {
 	struct message message;
-	struct sqlite_call call;
+	enum error_code code = get(conn, owner, thread_id, id, arena, &message);
 
-	if (!sqlite_begin(self, true, &call, err) ||
-	    !sqlite_end(&call, update(call.db, thread_id, id, patch, arena, &message, err), err))
-		return false;
-	*out = message;
-	return true;
+	if (code == ERROR_NONE && message.status == STATUS_STREAMING)
+		code = ERROR_NOT_SAVED;
+	if (code == ERROR_NONE)
+		code = sql_run(conn, SQL_MESSAGE_UPDATE,
+			       SQL_VALUES(sql_text(thread_id), sql_text(id),
+					  sql_int(patch->has_content), sql_slice(patch->content),
+					  sql_int((int64_t)patch->content.len),
+					  sql_text(patch->metadata), sql_text(patch->feedback),
+					  sql_int(patch->now_ms)),
+			       NULL);
+	return code == ERROR_NONE
+		       ? sqlite_message_find(conn, SQL_MESSAGE_GET,
+					     SQL_VALUES(sql_text(thread_id), sql_text(id)), arena,
+					     out)
+		       : code;
+}
+
+enum error_code sqlite_message_update(void *self, const char *owner, const char *thread_id,
+				      const char *id, const struct message_patch *patch,
+				      struct arena *arena, struct message *out)
+{
+	struct sqlite_call call;
+	struct message message;
+	enum error_code code = sqlite_begin(self, true, &call);
+
+	if (code == ERROR_NONE)
+		code = sqlite_end(&call,
+				  update(call.conn, owner, thread_id, id, patch, arena, &message));
+	if (code == ERROR_NONE)
+		*out = message;
+	return code;
 }

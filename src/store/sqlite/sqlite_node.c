@@ -1,70 +1,83 @@
-/* sqlite_node: who is alive, what the dead left, and what was deleted long ago. */
+/* sqlite_node: who is alive, and what was deleted long ago. The file lies on one machine, so the
+ * store's clock is the machine's. */
 #include "sqlite_room.h"
 
-bool sqlite_node_beat(void *self, const char *node, int64_t now_ms, struct error *err)
+#include "base/clock.h"
+#include "base/id.h"
+#include <stdio.h>
+
+enum error_code sqlite_node_beat(void *self, const char *node, int64_t *now_ms)
 {
-	static const char sql[] = "INSERT INTO nodes (node, seen_ms) VALUES (?1, ?2)"
-				  " ON CONFLICT (node) DO UPDATE SET seen_ms = ?2";
+	int64_t now = clock_wall_ms();
 	struct sqlite_call call;
+	enum error_code code = sqlite_begin(self, true, &call);
 
-	return sqlite_begin(self, true, &call, err) &&
-	       sqlite_end(&call,
-			  sql_run(call.db, NULL, err, sql,
-				  SQL_VALUES(sql_text(node), sql_int(now_ms))),
-			  err);
+	if (code == ERROR_NONE)
+		code = sqlite_end(&call, sql_run(call.conn, SQL_NODE_BEAT,
+						 SQL_VALUES(sql_text(node), sql_int(now)), NULL));
+	if (code == ERROR_NONE && now_ms)
+		*now_ms = now;
+	return code;
 }
 
-static bool read_claims(sqlite3 *db, int64_t seen_before_ms, size_t limit, struct arena *arena,
-			struct claim_list *out, struct error *err)
+/* The first thread that messages may be left of; "" without one. */
+static enum error_code first_marked(struct sqlite_conn *conn, char id[ID_MAX + 1])
 {
-	static const char sql[] =
-		"SELECT t.id, t.run_id, t.run_message_id, t.run_node FROM nodes n"
-		" JOIN threads t ON t.run_node = n.node WHERE n.seen_ms < ?1 LIMIT ?2";
-	struct claim_list list = { .items = arena_alloc(arena, limit * sizeof *list.items) };
-	sqlite3_stmt *query = sql_query(
-		db, err, sql, SQL_VALUES(sql_int(seen_before_ms), sql_int((int64_t)limit)));
-	enum sql_step step = SQL_FAILED;
+	sqlite3_stmt *query;
+	enum error_code code = sql_start(conn, SQL_MARKED_FIRST, NULL, 0, &query);
 
-	while (list.items && query && (step = sql_step(query, err)) == SQL_ROW)
-		list.items[list.count++] = (struct held_claim){
-			.thread_id = sql_column_text(query, 0, arena),
-			.run = { .id = sql_column_text(query, 1, arena),
-				 .message_id = sql_column_text(query, 2, arena),
-				 .node = sql_column_text(query, 3, arena) },
-		};
-	sqlite3_finalize(query);
-	if (step == SQL_FAILED && list.items)
-		return false;
-	if (!sqlite_fits(arena, err))
-		return false;
-	*out = list;
-	return true;
+	*id = '\0';
+	if (code == ERROR_NONE && (code = sql_step(query)) == ERROR_NONE)
+		snprintf(id, ID_MAX + 1, "%s", (const char *)sqlite3_column_text(query, 0));
+	sql_done(query);
+	return code == ERROR_NOT_FOUND ? ERROR_NONE : code;
 }
 
-bool sqlite_claims_of_dead(void *self, int64_t seen_before_ms, size_t limit, struct arena *arena,
-			   struct claim_list *out, struct error *err)
+/* *left: how many messages may still be removed in this step. */
+static enum error_code empty_marked(struct sqlite_conn *conn, size_t *left)
+{
+	char id[ID_MAX + 1];
+	int removed = 0;
+	enum error_code code;
+
+	while ((code = first_marked(conn, id)) == ERROR_NONE && *id && *left > 0) {
+		code = sqlite_thread_empty(conn, id, *left, &removed);
+		if (code != ERROR_NONE)
+			break;
+		*left -= (size_t)removed;
+	}
+	return code;
+}
+
+static enum error_code sweep(struct sqlite_conn *conn, int64_t silent_ms, int64_t deleted_ms,
+			     size_t limit, bool *more)
+{
+	int64_t now_ms = clock_wall_ms();
+	const struct sql_value rows = sql_int((int64_t)limit);
+	int marks = 0, nodes = 0;
+	size_t left = limit;
+	enum error_code code = empty_marked(conn, &left);
+
+	if (code == ERROR_NONE)
+		code = sql_run(conn, SQL_MARKS_FORGET,
+			       SQL_VALUES(sql_int(now_ms - deleted_ms), rows), &marks);
+	if (code == ERROR_NONE)
+		code = sql_run(conn, SQL_NODES_FORGET,
+			       SQL_VALUES(sql_int(now_ms - silent_ms), rows), &nodes);
+	*more = left == 0 || (size_t)marks == limit || (size_t)nodes == limit;
+	return code;
+}
+
+enum error_code sqlite_sweep(void *self, int64_t silent_ms, int64_t deleted_ms, size_t limit,
+			     bool *more)
 {
 	struct sqlite_call call;
+	bool is_more = false;
+	enum error_code code = sqlite_begin(self, true, &call);
 
-	return sqlite_begin(self, false, &call, err) &&
-	       sqlite_end(&call, read_claims(call.db, seen_before_ms, limit, arena, out, err), err);
-}
-
-/* Messages go with their thread: the foreign key cascades. */
-static bool sweep(sqlite3 *db, int64_t seen_before_ms, int64_t deleted_before_ms, struct error *err)
-{
-	static const char nodes[] = "DELETE FROM nodes WHERE seen_ms < ?1 AND NOT EXISTS"
-				    " (SELECT 1 FROM threads WHERE run_node = node)";
-	static const char marks[] = "DELETE FROM threads WHERE deleted_ms < ?1";
-
-	return sql_run(db, NULL, err, nodes, SQL_VALUES(sql_int(seen_before_ms))) &&
-	       sql_run(db, NULL, err, marks, SQL_VALUES(sql_int(deleted_before_ms)));
-}
-
-bool sqlite_sweep(void *self, int64_t seen_before_ms, int64_t deleted_before_ms, struct error *err)
-{
-	struct sqlite_call call;
-
-	return sqlite_begin(self, true, &call, err) &&
-	       sqlite_end(&call, sweep(call.db, seen_before_ms, deleted_before_ms, err), err);
+	if (code == ERROR_NONE)
+		code = sqlite_end(&call, sweep(call.conn, silent_ms, deleted_ms, limit, &is_more));
+	if (code == ERROR_NONE)
+		*more = is_more;
+	return code;
 }

@@ -1,7 +1,8 @@
 /*
- * sqlite_pool: the connections of this process, and the transaction of a call. A connection
- * serves one call at a time. SQLite has one writer at a time: the writers of this process queue
- * here, where waking is quick; those of other processes meet in the file, where the driver polls.
+ * sqlite_pool: the connections of this process, and the transaction of a call. A connection serves
+ * one call at a time and is kept for the next. SQLite has one writer at a time: the writers of this
+ * process queue here, where waking is quick; those of other processes meet in the file, where the
+ * driver polls.
  */
 #include "sqlite_room.h"
 
@@ -9,13 +10,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define CONNECTIONS_MAX 8
-
 struct sqlite_pool {
 	char *path;
+	int64_t limit_ms;
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t changed;
-	sqlite3 *idle[CONNECTIONS_MAX];
+	struct sqlite_conn *idle[SQLITE_CONNECTIONS_MAX];
 	int idle_count, open_count; /* open: idle or in use */
 	bool is_writing;
 };
@@ -24,14 +24,14 @@ struct sqlite_pool {
 
 static bool is_free(const struct sqlite_pool *pool, bool is_write)
 {
-	return (pool->idle_count > 0 || pool->open_count < CONNECTIONS_MAX) &&
+	return (pool->idle_count > 0 || pool->open_count < SQLITE_CONNECTIONS_MAX) &&
 	       !(is_write && pool->is_writing);
 }
 
-/* A place for one more call; *db is NULL when its connection is still to be made. */
-static bool take_place(struct sqlite_pool *pool, bool is_write, sqlite3 **db, struct error *err)
+/* A place for one more call; *conn is NULL when its connection is still to be made. */
+static bool take_place(struct sqlite_pool *pool, bool is_write, int64_t until_ms,
+		       struct sqlite_conn **conn)
 {
-	int64_t until_ms = clock_mono_ms() + SQLITE_WAIT_MS;
 	struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
 	bool ok;
 
@@ -40,20 +40,20 @@ static bool take_place(struct sqlite_pool *pool, bool is_write, sqlite3 **db, st
 	       pthread_cond_timedwait(&pool->changed, &pool->lock, &until) == 0)
 		;
 	if (ok) {
-		*db = pool->idle_count > 0 ? pool->idle[--pool->idle_count] : NULL;
-		pool->open_count += *db == NULL;
+		*conn = pool->idle_count > 0 ? pool->idle[--pool->idle_count] : NULL;
+		pool->open_count += *conn == NULL;
 		pool->is_writing |= is_write;
 	}
 	pthread_mutex_unlock(&pool->lock);
-	return ok || error_set(err, ERROR_STORE_TIMEOUT, "The store is busy.");
+	return ok;
 }
 
-/* db NULL: its connection is gone. */
-static void give_place(struct sqlite_pool *pool, bool is_write, sqlite3 *db)
+/* conn NULL: its connection is gone. */
+static void give_place(struct sqlite_pool *pool, bool is_write, struct sqlite_conn *conn)
 {
 	pthread_mutex_lock(&pool->lock);
-	if (db)
-		pool->idle[pool->idle_count++] = db;
+	if (conn)
+		pool->idle[pool->idle_count++] = conn;
 	else
 		pool->open_count--;
 	if (is_write)
@@ -64,21 +64,30 @@ static void give_place(struct sqlite_pool *pool, bool is_write, sqlite3 *db)
 
 /* --- calls --- */
 
-bool sqlite_begin(struct sqlite_pool *pool, bool is_write, struct sqlite_call *out,
-		  struct error *err)
+static enum error_code begin(struct sqlite_pool *pool, bool is_write, struct sqlite_call *out,
+			     struct error *err)
 {
+	int64_t until_ms = clock_mono_ms() + pool->limit_ms;
 	struct sqlite_call call = { .pool = pool, .is_write = is_write };
+	enum error_code code;
 
-	if (!take_place(pool, is_write, &call.db, err))
-		return false;
-	if (!call.db && !(call.db = sqlite_file_open(pool->path, err))) {
+	if (!take_place(pool, is_write, until_ms, &call.conn))
+		return ERROR_STORE_TIMEOUT;
+	if (!call.conn && !(call.conn = sqlite_file_open(pool->path, pool->limit_ms, &code, err))) {
 		give_place(pool, is_write, NULL);
-		return false;
+		return code;
 	}
-	if (is_write && !sql_run(call.db, NULL, err, "BEGIN IMMEDIATE", NULL, 0))
-		return sqlite_end(&call, false, err);
+	call.conn->until_ms = until_ms;
+	code = sql_run(call.conn, is_write ? SQL_BEGIN_WRITE : SQL_BEGIN_READ, NULL, 0, NULL);
+	if (code != ERROR_NONE)
+		return sqlite_end(&call, code);
 	*out = call;
-	return true;
+	return ERROR_NONE;
+}
+
+enum error_code sqlite_begin(struct sqlite_pool *pool, bool is_write, struct sqlite_call *out)
+{
+	return begin(pool, is_write, out, NULL);
 }
 
 /* A connection that saw a broken file is not used again: the file may be mended under another
@@ -88,23 +97,31 @@ static bool is_broken(enum error_code code)
 	return code == ERROR_STORE_DOWN || code == ERROR_CORRUPT || code == ERROR_CONFIG;
 }
 
-bool sqlite_end(struct sqlite_call *call, bool ok, struct error *err)
+enum error_code sqlite_end(struct sqlite_call *call, enum error_code code)
 {
-	if (ok && call->is_write)
-		ok = sql_run(call->db, NULL, err, "COMMIT", NULL, 0);
-	if (!sqlite3_get_autocommit(call->db))
-		sqlite3_exec(call->db, "ROLLBACK", NULL, NULL, NULL);
-	if (!ok && is_broken(err->code)) {
-		sqlite3_close(call->db);
-		call->db = NULL;
+	if (code == ERROR_NONE)
+		code = sql_run(call->conn, SQL_COMMIT, NULL, 0, NULL);
+	if (!sqlite3_get_autocommit(call->conn->db))
+		sqlite3_exec(call->conn->db, "ROLLBACK", NULL, NULL, NULL);
+	if (is_broken(code)) {
+		sqlite_file_close(call->conn);
+		call->conn = NULL;
 	}
-	give_place(call->pool, call->is_write, call->db);
-	return ok;
+	give_place(call->pool, call->is_write, call->conn);
+	return code;
+}
+
+enum error_code sqlite_try_open(struct sqlite_pool *pool, struct error *err)
+{
+	struct sqlite_call call;
+	enum error_code code = begin(pool, false, &call, err);
+
+	return code == ERROR_NONE ? sqlite_end(&call, code) : code;
 }
 
 /* --- life --- */
 
-struct sqlite_pool *sqlite_pool_open(const char *path, struct error *err)
+struct sqlite_pool *sqlite_pool_open(const char *path, int64_t limit_ms, struct error *err)
 {
 	struct sqlite_pool *pool = calloc(1, sizeof *pool);
 	pthread_condattr_t monotonic;
@@ -114,6 +131,7 @@ struct sqlite_pool *sqlite_pool_open(const char *path, struct error *err)
 		error_set(err, ERROR_INTERNAL, "No memory for the store.");
 		return NULL;
 	}
+	pool->limit_ms = limit_ms;
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -127,7 +145,7 @@ void sqlite_pool_free(struct sqlite_pool *pool)
 	if (!pool)
 		return;
 	while (pool->idle_count > 0)
-		sqlite3_close(pool->idle[--pool->idle_count]);
+		sqlite_file_close(pool->idle[--pool->idle_count]);
 	pthread_cond_destroy(&pool->changed);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool->path);

@@ -1,9 +1,15 @@
-/* sqlite_query: statements with their values, columns into an arena, the driver's errors as
- * ours. */
+/* sqlite_query: statements with their values, columns into an arena, the driver's errors as ours.
+ */
 #include "sqlite_room.h"
 
 #include "base/log.h"
 #include <stdatomic.h>
+
+const char *const sqlite_sql[SQL_COUNT] = {
+#define X(name, text) [SQL_##name] = (text),
+	SQL_STATEMENTS(X)
+#undef X
+};
 
 /* --- errors --- */
 
@@ -11,20 +17,15 @@
 static const struct meaning {
 	int driver_code; /* primary */
 	enum error_code code;
-	const char *detail;
 } meanings[] = {
-	{ SQLITE_BUSY, ERROR_STORE_TIMEOUT, "The store is busy." },
-	{ SQLITE_LOCKED, ERROR_STORE_TIMEOUT, "The store is busy." },
-	{ SQLITE_CANTOPEN, ERROR_STORE_DOWN, "The store cannot be opened." },
-	{ SQLITE_IOERR, ERROR_STORE_DOWN, "The store cannot be read or written." },
-	{ SQLITE_CONSTRAINT, ERROR_CONFLICT, "It exists already." },
-	{ SQLITE_CORRUPT, ERROR_CORRUPT, "The store is damaged." },
-	{ SQLITE_NOTADB, ERROR_CONFIG, "The store's file is not a database of SQLite." },
-	{ SQLITE_FULL, ERROR_STORE, "The store is full." },
-	{ SQLITE_READONLY, ERROR_STORE, "The store may not be written." },
+	{ SQLITE_BUSY, ERROR_STORE_TIMEOUT },      { SQLITE_LOCKED, ERROR_STORE_TIMEOUT },
+	{ SQLITE_INTERRUPT, ERROR_STORE_TIMEOUT }, { SQLITE_CANTOPEN, ERROR_STORE_DOWN },
+	{ SQLITE_IOERR, ERROR_STORE_DOWN },        { SQLITE_CONSTRAINT, ERROR_CONFLICT },
+	{ SQLITE_CORRUPT, ERROR_CORRUPT },         { SQLITE_NOTADB, ERROR_CONFIG },
+	{ SQLITE_FULL, ERROR_STORE_FULL },
 };
 
-/* An outage is probed twice a second and said once. */
+/* An outage is met again and again and said once. */
 static _Atomic int said_code;
 
 void sqlite_is_back(void)
@@ -34,30 +35,23 @@ void sqlite_is_back(void)
 
 static void say(sqlite3 *db, int code, enum error_code meaning)
 {
-	bool is_known = meaning == ERROR_STORE_DOWN && atomic_exchange(&said_code, code) == code;
+	bool lasts = meaning == ERROR_STORE_DOWN || meaning == ERROR_STORE_FULL;
 
-	if (meaning != ERROR_CONFLICT && !is_known)
+	if (meaning != ERROR_CONFLICT && !(lasts && atomic_exchange(&said_code, code) == code))
 		log_error("sqlite failed", LOG_I("code", code),
 			  LOG_T("says", db ? sqlite3_errmsg(db) : "out of memory"));
 }
 
-bool sqlite_fail(sqlite3 *db, struct error *err)
+enum error_code sqlite_failed(sqlite3 *db)
 {
 	int code = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
-	const struct meaning refused = { code, ERROR_STORE, "The store failed the request." };
-	const struct meaning *meaning = &refused;
+	enum error_code meaning = ERROR_STORE;
 
 	for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
 		if (meanings[i].driver_code == (code & 0xFF))
-			meaning = &meanings[i];
-	say(db, code, meaning->code);
-	return error_set(err, meaning->code, "%s", meaning->detail);
-}
-
-bool sqlite_fits(const struct arena *arena, struct error *err)
-{
-	return !arena->failed ||
-	       error_set(err, ERROR_OVERLOADED, "This is too much for one answer; ask for less.");
+			meaning = meanings[i].code;
+	say(db, code, meaning);
+	return meaning;
 }
 
 /* --- statements --- */
@@ -75,40 +69,50 @@ static bool bind(sqlite3_stmt *query, int at, const struct sql_value *value)
 	return sqlite3_bind_null(query, at) == SQLITE_OK;
 }
 
-sqlite3_stmt *sql_query(sqlite3 *db, struct error *err, const char *sql,
-			const struct sql_value *values, size_t count)
+enum error_code sql_start(struct sqlite_conn *conn, enum sql_id id, const struct sql_value *values,
+			  size_t count, sqlite3_stmt **query)
 {
-	sqlite3_stmt *query = NULL;
-	bool ok = sqlite3_prepare_v2(db, sql, -1, &query, NULL) == SQLITE_OK;
+	sqlite3_stmt **kept = &conn->prepared[id];
+	bool ok = *kept || sqlite3_prepare_v3(conn->db, sqlite_sql[id], -1,
+					      SQLITE_PREPARE_PERSISTENT, kept, NULL) == SQLITE_OK;
 
 	for (size_t i = 0; ok && i < count; i++)
-		ok = bind(query, (int)i + 1, &values[i]);
-	if (ok)
-		return query;
-	sqlite_fail(db, err);
-	sqlite3_finalize(query);
-	return NULL;
+		ok = bind(*kept, (int)i + 1, &values[i]);
+	*query = ok ? *kept : NULL;
+	return ok ? ERROR_NONE : sqlite_failed(conn->db);
 }
 
-enum sql_step sql_step(sqlite3_stmt *query, struct error *err)
+enum error_code sql_step(sqlite3_stmt *query)
 {
 	switch (sqlite3_step(query)) {
-	case SQLITE_ROW: return SQL_ROW;
-	case SQLITE_DONE: return SQL_DONE;
-	default: sqlite_fail(sqlite3_db_handle(query), err); return SQL_FAILED;
+	case SQLITE_ROW: return ERROR_NONE;
+	case SQLITE_DONE: return ERROR_NOT_FOUND;
+	default: return sqlite_failed(sqlite3_db_handle(query));
 	}
 }
 
-bool sql_run(sqlite3 *db, int *changed, struct error *err, const char *sql,
-	     const struct sql_value *values, size_t count)
+void sql_done(sqlite3_stmt *query)
 {
-	sqlite3_stmt *query = sql_query(db, err, sql, values, count);
-	bool ok = query && sql_step(query, err) != SQL_FAILED;
+	if (query) {
+		sqlite3_reset(query);
+		sqlite3_clear_bindings(query); /* they point to what the caller owns */
+	}
+}
 
-	sqlite3_finalize(query);
-	if (ok && changed)
-		*changed = sqlite3_changes(db);
-	return ok;
+enum error_code sql_run(struct sqlite_conn *conn, enum sql_id id, const struct sql_value *values,
+			size_t count, int *changed)
+{
+	sqlite3_stmt *query;
+	enum error_code code = sql_start(conn, id, values, count, &query);
+
+	if (code == ERROR_NONE)
+		code = sql_step(query);
+	sql_done(query);
+	if (code == ERROR_NOT_FOUND)
+		code = ERROR_NONE;
+	if (code == ERROR_NONE && changed)
+		*changed = sqlite3_changes(conn->db);
+	return code;
 }
 
 /* --- columns --- */
@@ -129,15 +133,8 @@ const char *sql_column_text(sqlite3_stmt *row, int column, struct arena *arena)
 	return sql_column_slice(row, column, arena).ptr;
 }
 
-/* Doubled at each power of two; what is left behind goes with the arena. */
-void *sql_grow(struct arena *arena, void *items, size_t count, size_t size)
+int64_t sql_column_count(sqlite3_stmt *row, int column)
 {
-	void *grown;
-
-	if ((count & (count - 1)) != 0)
-		return items;
-	grown = arena_alloc(arena, (count ? 2 * count : 1) * size);
-	if (grown && count > 0)
-		memcpy(grown, items, count * size);
-	return grown;
+	return sqlite3_column_type(row, column) == SQLITE_NULL ? -1
+							       : sqlite3_column_int64(row, column);
 }

@@ -3,46 +3,65 @@
  *
  *   sqlite.c         the table of its functions, the URI, ping
  *   sqlite_pool.c    connections, and a call's transaction on one of them
- *   sqlite_file.c    one connection: the file, its settings, its tables
- *   sqlite_query.c   statements, columns, errors
- *   sqlite_try.c     could it be written? for `c1d check`
+ *   sqlite_file.c    one connection: the file, its settings, its time limit
+ *   sqlite_schema.c  tables and indexes, and the way from each version to the next
+ *   sqlite_sql.h     all statements
+ *   sqlite_query.c   statements with their values, columns, errors
  *   sqlite_fold.c    fold(text) for SQL
- *   sqlite_thread.c, sqlite_message.c, sqlite_turn.c, sqlite_node.c   the functions
+ *   sqlite_try.c     could it be written? for `c1d check`
+ *   sqlite_thread.c, sqlite_message.c, sqlite_turn.c, sqlite_claim.c, sqlite_node.c   the functions
  *
- * Only store.c calls in, so `err` is never NULL here.
+ * Every function of STORE_OPS is one transaction, so what it read is true until it has written.
  */
 #ifndef SQLITE_ROOM_H
 #define SQLITE_ROOM_H
 
 #include "../store_ops.h"
+#include "sqlite_sql.h"
 
 #include <sqlite3.h>
 
-#define SQLITE_SCHEME  "sqlite:"
-#define SQLITE_WAIT_MS 5000 /* longest wait for a connection or for another writer */
+#define SQLITE_SCHEME          "sqlite:"
+#define SQLITE_CONNECTIONS_MAX 32
 
 /* --- sqlite_file.c --- */
-/* Opens the file, makes it (and the folder it lies in) and its tables where there are none. */
-sqlite3 *sqlite_file_open(const char *path, struct error *err);
-/* Writes what stands there already: can it be written? */
-bool sqlite_file_touch(sqlite3 *db, struct error *err);
+struct sqlite_conn {
+	sqlite3 *db;
+	int64_t until_ms;                  /* monotonic: what still runs then is ended */
+	sqlite3_stmt *prepared[SQL_COUNT]; /* NULL until first used */
+};
+
+/* Opens the file, makes it (and the folder it lies in) where there is none, and brings its tables
+ * up to date. NULL: *code; err has words for ERROR_CONFIG. */
+struct sqlite_conn *sqlite_file_open(const char *path, int64_t limit_ms, enum error_code *code,
+				     struct error *err);
+void sqlite_file_close(struct sqlite_conn *conn);
+/* Writes what stands there already, synced: can it be written? */
+enum error_code sqlite_file_touch(struct sqlite_conn *conn);
+
+/* --- sqlite_schema.c --- */
+/* Brings the tables to this program's version, whoever else is at it. SQLITE_BUSY: try again.
+ * *version: what was found, higher than ours for a newer program's. An SQLite code. */
+int sqlite_schema(sqlite3 *db, int *version);
+extern const int sqlite_schema_version;
 
 /* --- sqlite_pool.c --- */
 struct sqlite_pool;
 
 struct sqlite_call {
 	struct sqlite_pool *pool;
-	sqlite3 *db;
+	struct sqlite_conn *conn;
 	bool is_write;
 };
 
-struct sqlite_pool *sqlite_pool_open(const char *path, struct error *err);
+struct sqlite_pool *sqlite_pool_open(const char *path, int64_t limit_ms, struct error *err);
 void sqlite_pool_free(struct sqlite_pool *pool);
-/* A connection for one call; for a write with a transaction, which sqlite_end commits when ok and
- * else undoes. */
-bool sqlite_begin(struct sqlite_pool *pool, bool is_write, struct sqlite_call *out,
-		  struct error *err);
-bool sqlite_end(struct sqlite_call *call, bool ok, struct error *err);
+/* A connection with a transaction for one call, which sqlite_end commits for ERROR_NONE and else
+ * undoes; it gives the code of the call as a whole. */
+enum error_code sqlite_begin(struct sqlite_pool *pool, bool is_write, struct sqlite_call *out);
+enum error_code sqlite_end(struct sqlite_call *call, enum error_code code);
+/* err gets words for ERROR_CONFIG. */
+enum error_code sqlite_try_open(struct sqlite_pool *pool, struct error *err);
 
 /* --- sqlite_query.c --- */
 struct sql_value {
@@ -66,73 +85,68 @@ static inline struct sql_value sql_int(int64_t number)
 	return (struct sql_value){ .kind = SQL_INT, .number = number };
 }
 
+/* NULL for what is unknown (negative). */
+static inline struct sql_value sql_count(int64_t number)
+{
+	return number < 0 ? (struct sql_value){ .kind = SQL_NULL } : sql_int(number);
+}
+
 #define SQL_VALUES(...)                                                                            \
 	(const struct sql_value[]){ __VA_ARGS__ },                                                 \
 		sizeof((const struct sql_value[]){ __VA_ARGS__ }) / sizeof(struct sql_value)
 
-/* A statement with values bound to ?1, ?2 ...: they have to live until its end. */
-sqlite3_stmt *sql_query(sqlite3 *db, struct error *err, const char *sql,
-			const struct sql_value *values, size_t count);
-enum sql_step { SQL_FAILED, SQL_DONE, SQL_ROW };
-enum sql_step sql_step(sqlite3_stmt *query, struct error *err);
-/* Runs a statement that gives no rows; *changed (may be NULL): how many rows it changed. */
-bool sql_run(sqlite3 *db, int *changed, struct error *err, const char *sql,
-	     const struct sql_value *values, size_t count);
+/* A statement with values bound to ?1, ?2 ...: they have to live until sql_done. Afterwards it
+ * stands before its first row. One use of a statement at a time. */
+enum error_code sql_start(struct sqlite_conn *conn, enum sql_id id, const struct sql_value *values,
+			  size_t count, sqlite3_stmt **query);
+/* ERROR_NONE: there is a row. ERROR_NOT_FOUND: there is none (any more). */
+enum error_code sql_step(sqlite3_stmt *query);
+void sql_done(sqlite3_stmt *query); /* NULL is fine */
+/* Runs a statement that gives no rows; *changed (may be NULL): how many it changed. */
+enum error_code sql_run(struct sqlite_conn *conn, enum sql_id id, const struct sql_value *values,
+			size_t count, int *changed);
 
 const char *sql_column_text(sqlite3_stmt *row, int column, struct arena *arena); /* NULL for NULL */
 struct slice sql_column_slice(sqlite3_stmt *row, int column, struct arena *arena);
+int64_t sql_column_count(sqlite3_stmt *row, int column); /* -1 for NULL */
 
-/* The items with room for one more behind count of them; NULL when the arena is full. */
-void *sql_grow(struct arena *arena, void *items, size_t count, size_t size);
-
-/* Logs what the driver said and fills err with its meaning. What keeps it from being reached is
- * logged once until sqlite_is_back. */
-bool sqlite_fail(sqlite3 *db, struct error *err);
+/* The driver's last error as one of ours; its words go to the log, of what keeps it from being
+ * reached or written once until sqlite_is_back. */
+enum error_code sqlite_failed(sqlite3 *db);
 void sqlite_is_back(void);
-/* ERROR_OVERLOADED when the arena is full. */
-bool sqlite_fits(const struct arena *arena, struct error *err);
 
-/* sqlite_fold.c: gives this connection the SQL function fold(text), lower case in any script.
- */
-bool sqlite_fold_add(sqlite3 *db, struct error *err);
+/* sqlite_fold.c: gives this connection the SQL function fold(text): letters that differ by case
+ * alone become the same, in any script. An SQLite code. */
+int sqlite_fold_add(sqlite3 *db);
 
-/* --- the functions: those of store_ops.h, self is the pool --- */
-bool sqlite_thread_insert(void *self, const struct thread *thread, struct error *err);
-bool sqlite_thread_get(void *self, const char *id, struct arena *arena, struct thread *out,
-		       struct error *err);
-bool sqlite_thread_list(void *self, const struct thread_filter *filter, struct arena *arena,
-			struct thread_list *out, struct error *err);
-bool sqlite_thread_update(void *self, const char *id, const struct thread_patch *patch,
-			  struct arena *arena, struct thread *out, struct error *err);
-bool sqlite_thread_delete(void *self, const char *id, int64_t now_ms, struct error *err);
-/* The same within a call. ERROR_NOT_FOUND. */
-bool sqlite_thread_read(sqlite3 *db, const char *id, struct arena *arena, struct thread *out,
-			struct error *err);
+/* --- what functions share, within a call --- */
+enum error_code sqlite_thread_read(struct sqlite_conn *conn, const char *owner, const char *id,
+				   struct arena *arena, struct thread *out);
+enum error_code sqlite_thread_put(struct sqlite_conn *conn, const struct thread *thread);
+/* Is there such a thread, and may owner touch it? */
+enum error_code sqlite_thread_check(struct sqlite_conn *conn, const char *owner, const char *id);
+/* Removes up to limit messages; *removed: how many. */
+enum error_code sqlite_thread_empty(struct sqlite_conn *conn, const char *id, size_t limit,
+				    int *removed);
 
-bool sqlite_claim(void *self, const struct claim *claim, struct arena *arena,
-		  struct claim_result *out, struct error *err);
-bool sqlite_claim_release(void *self, const char *thread_id, const char *run_id, struct error *err);
-bool sqlite_next_seq(void *self, const char *thread_id, int64_t now_ms, int64_t *out,
-		     struct error *err);
-bool sqlite_finish(void *self, const struct finish *finish, bool *applied, struct error *err);
+/* With the content, or (of statements that give none) its length alone. */
+enum error_code sqlite_message_take(sqlite3_stmt *row, bool content, struct arena *arena,
+				    struct message *out);
+enum error_code sqlite_message_find(struct sqlite_conn *conn, enum sql_id id,
+				    const struct sql_value *values, size_t count,
+				    struct arena *arena, struct message *out);
+enum error_code sqlite_message_put(struct sqlite_conn *conn, const struct message *message);
+/* The last message of a thread: *seq 0 and "" without one. id has room for ID_MAX + 1. */
+enum error_code sqlite_message_last(struct sqlite_conn *conn, const char *thread_id, int64_t *seq,
+				    char *id);
+/* Rows of a statement, each read up to bytes_max of content all together (the first in any case);
+ * `more` when that or the limit cut it. */
+enum error_code sqlite_message_rows(sqlite3_stmt *query, size_t limit, size_t bytes_max,
+				    bool content, struct arena *arena, struct message_list *out);
+enum error_code sqlite_claim_rows(sqlite3_stmt *query, struct arena *arena, struct claim_list *out);
 
-bool sqlite_message_insert(void *self, const struct message *messages, size_t count,
-			   struct error *err);
-bool sqlite_message_get(void *self, const char *thread_id, const char *id, struct arena *arena,
-			struct message *out, struct error *err);
-bool sqlite_message_by_run(void *self, const char *run_id, struct arena *arena, struct message *out,
-			   struct error *err);
-bool sqlite_message_by_key(void *self, const char *thread_id, const char *key, struct arena *arena,
-			   struct message *out, struct error *err);
-bool sqlite_message_list(void *self, const struct message_filter *filter, struct arena *arena,
-			 struct message_list *out, struct error *err);
-bool sqlite_message_update(void *self, const char *thread_id, const char *id,
-			   const struct message_patch *patch, struct arena *arena,
-			   struct message *out, struct error *err);
-
-bool sqlite_node_beat(void *self, const char *node, int64_t now_ms, struct error *err);
-bool sqlite_claims_of_dead(void *self, int64_t seen_before_ms, size_t limit, struct arena *arena,
-			   struct claim_list *out, struct error *err);
-bool sqlite_sweep(void *self, int64_t seen_before_ms, int64_t deleted_before_ms, struct error *err);
+#define X(name, ...) enum error_code sqlite_##name(void *self, __VA_ARGS__);
+STORE_OPS(X)
+#undef X
 
 #endif

@@ -1,13 +1,9 @@
-/* sqlite_thread: threads put in, read, listed, changed and marked deleted. */
+/* sqlite_thread: threads put in, read, listed, changed, marked deleted and emptied. */
 #include "sqlite_room.h"
 
-#include <stdio.h>
+#include "base/clock.h"
 
-#define COLUMNS                                                                                    \
-	"id, user_id, title, created_ms, updated_ms, seq, rev, archived, deleted_ms IS NOT NULL, " \
-	"run_id, run_message_id, run_node, metadata"
-
-static void read_row(sqlite3_stmt *row, struct arena *arena, struct thread *out)
+static void take(sqlite3_stmt *row, struct arena *arena, struct thread *out)
 {
 	*out = (struct thread){
 		.id = sql_column_text(row, 0, arena),
@@ -15,193 +11,250 @@ static void read_row(sqlite3_stmt *row, struct arena *arena, struct thread *out)
 		.title = sql_column_text(row, 2, arena),
 		.created_ms = sqlite3_column_int64(row, 3),
 		.updated_ms = sqlite3_column_int64(row, 4),
-		.seq = sqlite3_column_int64(row, 5),
-		.rev = sqlite3_column_int64(row, 6),
-		.archived = sqlite3_column_int(row, 7) != 0,
-		.deleted = sqlite3_column_int(row, 8) != 0,
-		.run = { .id = sql_column_text(row, 9, arena),
-			 .message_id = sql_column_text(row, 10, arena),
-			 .node = sql_column_text(row, 11, arena) },
-		.metadata = sql_column_text(row, 12, arena),
+		.rev = sqlite3_column_int64(row, 5),
+		.archived = sqlite3_column_int(row, 6) != 0,
+		.run = { .id = sql_column_text(row, 7, arena),
+			 .message_id = sql_column_text(row, 8, arena),
+			 .node = sql_column_text(row, 9, arena) },
+		.metadata = sql_column_text(row, 10, arena),
+		.seq = sqlite3_column_int64(row, 11),
 	};
-}
-
-static bool not_found(struct error *err)
-{
-	return error_set(err, ERROR_NOT_FOUND, "There is no such thread.");
 }
 
 /* --- one --- */
 
-bool sqlite_thread_insert(void *self, const struct thread *thread, struct error *err)
+enum error_code sqlite_thread_put(struct sqlite_conn *conn, const struct thread *thread)
 {
-	static const char insert[] =
-		"INSERT INTO threads (id, user_id, title, created_ms, updated_ms, seq, rev,"
-		" archived, run_id, run_message_id, run_node, metadata)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-	struct sqlite_call call;
-
-	return sqlite_begin(self, true, &call, err) &&
-	       sqlite_end(
-		       &call,
-		       sql_run(call.db, NULL, err, insert,
-			       SQL_VALUES(sql_text(thread->id), sql_text(thread->user_id),
-					  sql_text(thread->title), sql_int(thread->created_ms),
-					  sql_int(thread->updated_ms), sql_int(thread->seq),
-					  sql_int(thread->rev), sql_int(thread->archived),
-					  sql_text(thread->run.id),
-					  sql_text(thread->run.message_id),
-					  sql_text(thread->run.node), sql_text(thread->metadata))),
-		       err);
+	return sql_run(conn, SQL_THREAD_INSERT,
+		       SQL_VALUES(sql_text(thread->id), sql_text(thread->user_id),
+				  sql_text(thread->title), sql_int(thread->created_ms),
+				  sql_int(thread->updated_ms), sql_int(thread->rev),
+				  sql_int(thread->archived), sql_text(thread->run.id),
+				  sql_text(thread->run.message_id), sql_text(thread->run.node),
+				  sql_text(thread->metadata), sql_int(thread->seq)),
+		       NULL);
 }
 
-bool sqlite_thread_read(sqlite3 *db, const char *id, struct arena *arena, struct thread *out,
-			struct error *err)
+enum error_code sqlite_thread_insert(void *self, const struct thread *thread)
 {
-	sqlite3_stmt *query = sql_query(db, err, "SELECT " COLUMNS " FROM threads WHERE id = ?1",
-					SQL_VALUES(sql_text(id)));
-	enum sql_step step = query ? sql_step(query, err) : SQL_FAILED;
+	struct sqlite_call call;
+	enum error_code code = sqlite_begin(self, true, &call);
+
+	return code == ERROR_NONE ? sqlite_end(&call, sqlite_thread_put(call.conn, thread)) : code;
+}
+
+enum error_code sqlite_thread_read(struct sqlite_conn *conn, const char *owner, const char *id,
+				   struct arena *arena, struct thread *out)
+{
+	sqlite3_stmt *query;
+	enum error_code code = sql_start(conn, SQL_THREAD_GET, SQL_VALUES(sql_text(id)), &query);
 	struct thread thread;
 
-	if (step == SQL_ROW)
-		read_row(query, arena, &thread);
-	sqlite3_finalize(query);
-	if (step == SQL_DONE)
-		not_found(err);
-	if (step != SQL_ROW || !sqlite_fits(arena, err))
-		return false;
-	*out = thread;
-	return true;
+	if (code == ERROR_NONE && (code = sql_step(query)) == ERROR_NONE) {
+		take(query, arena, &thread);
+		code = store_fits(arena);
+	}
+	sql_done(query);
+	if (code == ERROR_NONE)
+		code = store_may(owner, thread.user_id);
+	if (code == ERROR_NONE)
+		*out = thread;
+	return code;
 }
 
-bool sqlite_thread_get(void *self, const char *id, struct arena *arena, struct thread *out,
-		       struct error *err)
+enum error_code sqlite_thread_check(struct sqlite_conn *conn, const char *owner, const char *id)
+{
+	sqlite3_stmt *query;
+	enum error_code code = sql_start(conn, SQL_THREAD_USER, SQL_VALUES(sql_text(id)), &query);
+
+	if (code == ERROR_NONE && (code = sql_step(query)) == ERROR_NONE)
+		code = store_may(owner, (const char *)sqlite3_column_text(query, 0));
+	sql_done(query);
+	return code;
+}
+
+enum error_code sqlite_thread_get(void *self, const char *owner, const char *id,
+				  struct arena *arena, struct thread *out)
 {
 	struct sqlite_call call;
+	enum error_code code = sqlite_begin(self, false, &call);
 
-	return sqlite_begin(self, false, &call, err) &&
-	       sqlite_end(&call, sqlite_thread_read(call.db, id, arena, out, err), err);
+	return code == ERROR_NONE
+		       ? sqlite_end(&call, sqlite_thread_read(call.conn, owner, id, arena, out))
+		       : code;
 }
 
 /* --- many --- */
 
-static sqlite3_stmt *list_query(sqlite3 *db, const struct thread_filter *filter, struct error *err)
+static enum error_code read_list(sqlite3_stmt *query, size_t limit, struct arena *arena,
+				 struct thread_list *out)
 {
-	char sql[640];
-
-	/* instr() knows no wildcards. */
-	snprintf(sql, sizeof sql,
-		 "SELECT " COLUMNS " FROM threads WHERE deleted_ms IS NULL%s%s%s%s"
-		 " ORDER BY updated_ms DESC, id DESC LIMIT ?6",
-		 filter->user_id ? " AND user_id = ?1" : "",
-		 filter->archived >= 0 ? " AND archived = ?2" : "",
-		 filter->q ? " AND instr(fold(title), fold(?3)) > 0" : "",
-		 filter->after_id ? " AND (updated_ms, id) < (?4, ?5)" : "");
-	return sql_query(db, err, sql,
-			 SQL_VALUES(sql_text(filter->user_id), sql_int(filter->archived),
-				    sql_text(filter->q), sql_int(filter->after_updated_ms),
-				    sql_text(filter->after_id),
-				    sql_int((int64_t)filter->limit + 1)));
-}
-
-static bool read_list(sqlite3 *db, const struct thread_filter *filter, struct arena *arena,
-		      struct thread_list *out, struct error *err)
-{
-	sqlite3_stmt *query = list_query(db, filter, err);
 	struct thread_list list = { 0 };
-	enum sql_step step = SQL_FAILED;
+	enum error_code code;
 
-	while (query && !arena->failed && (step = sql_step(query, err)) == SQL_ROW) {
-		if ((list.more = list.count == filter->limit))
+	while ((code = sql_step(query)) == ERROR_NONE) {
+		if (list.count == limit) {
+			list.next = store_cursor(&list.items[limit - 1], arena);
 			break;
-		list.items = sql_grow(arena, list.items, list.count, sizeof *list.items);
+		}
+		list.items = store_grow(arena, list.items, list.count, sizeof *list.items);
 		if (list.items)
-			read_row(query, arena, &list.items[list.count++]);
+			take(query, arena, &list.items[list.count++]);
+		if ((code = store_fits(arena)) != ERROR_NONE)
+			return code;
 	}
-	sqlite3_finalize(query);
-	if (!sqlite_fits(arena, err) || step == SQL_FAILED)
-		return false;
-	*out = list;
-	return true;
+	if (code == ERROR_NOT_FOUND || code == ERROR_NONE)
+		code = store_fits(arena);
+	if (code == ERROR_NONE)
+		*out = list;
+	return code;
 }
 
-bool sqlite_thread_list(void *self, const struct thread_filter *filter, struct arena *arena,
-			struct thread_list *out, struct error *err)
+static enum error_code list(struct sqlite_conn *conn, const struct thread_page *page,
+			    struct arena *arena, struct thread_list *out)
+{
+	sqlite3_stmt *query;
+	enum error_code code = sql_start(
+		conn, page->user_id ? SQL_THREADS_OF_USER : SQL_THREADS_OF_ALL,
+		SQL_VALUES(sql_text(page->user_id), sql_int(page->archived), sql_text(page->q),
+			   sql_int(page->last ? page->last_ms : INT64_MAX),
+			   sql_text(page->last ? page->last : ""),
+			   sql_int((int64_t)page->limit + 1)),
+		&query);
+
+	if (code == ERROR_NONE)
+		code = read_list(query, page->limit, arena, out);
+	sql_done(query);
+	return code;
+}
+
+enum error_code sqlite_thread_list(void *self, const struct thread_page *page, struct arena *arena,
+				   struct thread_list *out)
 {
 	struct sqlite_call call;
+	enum error_code code = sqlite_begin(self, false, &call);
 
-	return sqlite_begin(self, false, &call, err) &&
-	       sqlite_end(&call, read_list(call.db, filter, arena, out, err), err);
+	return code == ERROR_NONE ? sqlite_end(&call, list(call.conn, page, arena, out)) : code;
 }
 
 /* --- changes --- */
 
-/* Why a patch found no row. */
-static bool refuse(sqlite3 *db, const char *id, struct arena *arena, struct error *err)
+static enum error_code update(struct sqlite_conn *conn, const char *owner, const char *id,
+			      const struct thread_patch *patch, struct arena *arena,
+			      struct thread *out)
 {
 	struct thread thread;
+	enum error_code code = sqlite_thread_read(conn, owner, id, arena, &thread);
 
-	if (!sqlite_thread_read(db, id, arena, &thread, err))
-		return false;
-	return thread.deleted ? not_found(err)
-			      : error_set(err, ERROR_PRECONDITION,
-					  "The thread was changed meanwhile; read it again.");
+	if (code != ERROR_NONE)
+		return code;
+	if (patch->if_rev >= 0 && patch->if_rev != thread.rev)
+		return ERROR_PRECONDITION;
+	code = sql_run(conn, SQL_THREAD_UPDATE,
+		       SQL_VALUES(sql_text(id), sql_text(patch->title), sql_text(patch->metadata),
+				  sql_int(patch->archived), sql_int(patch->now_ms)),
+		       NULL);
+	return code == ERROR_NONE ? sqlite_thread_read(conn, owner, id, arena, out) : code;
 }
 
-static bool update(sqlite3 *db, const char *id, const struct thread_patch *patch,
-		   struct arena *arena, struct thread *out, struct error *err)
-{
-	static const char sql[] =
-		"UPDATE threads SET title = coalesce(?2, title), metadata = coalesce(?3, metadata),"
-		" archived = CASE WHEN ?4 < 0 THEN archived ELSE ?4 END,"
-		" updated_ms = ?5, rev = rev + 1"
-		" WHERE id = ?1 AND deleted_ms IS NULL AND (?6 < 0 OR rev = ?6)";
-	int changed = 0;
-
-	if (!sql_run(db, &changed, err, sql,
-		     SQL_VALUES(sql_text(id), sql_text(patch->title), sql_text(patch->metadata),
-				sql_int(patch->archived), sql_int(patch->now_ms),
-				sql_int(patch->if_rev))))
-		return false;
-	return changed > 0 ? sqlite_thread_read(db, id, arena, out, err)
-			   : refuse(db, id, arena, err);
-}
-
-bool sqlite_thread_update(void *self, const char *id, const struct thread_patch *patch,
-			  struct arena *arena, struct thread *out, struct error *err)
+enum error_code sqlite_thread_update(void *self, const char *owner, const char *id,
+				     const struct thread_patch *patch, struct arena *arena,
+				     struct thread *out)
 {
 	struct sqlite_call call;
 	struct thread thread;
+	enum error_code code = sqlite_begin(self, true, &call);
 
-	if (!sqlite_begin(self, true, &call, err) ||
-	    !sqlite_end(&call, update(call.db, id, patch, arena, &thread, err), err))
-		return false;
-	*out = thread;
-	return true;
+	if (code == ERROR_NONE)
+		code = sqlite_end(&call, update(call.conn, owner, id, patch, arena, &thread));
+	if (code == ERROR_NONE)
+		*out = thread;
+	return code;
 }
 
-/* Its messages go with it, and so do the marks that have outlived every turn. */
-static bool mark_deleted(sqlite3 *db, const char *id, int64_t now_ms, struct error *err)
+/* --- deletion --- */
+
+static enum error_code ended_runs(struct sqlite_conn *conn, const char *id, int64_t now_ms,
+				  struct arena *arena, struct thread_deleted *out)
 {
-	int changed = 0;
+	sqlite3_stmt *query;
+	enum error_code code = sql_start(
+		conn, SQL_RUNS_ENDED,
+		SQL_VALUES(sql_text(id), sql_int(now_ms - RUNS_KEPT_MS), sql_int(RUNS_NAMED_MAX)),
+		&query);
 
-	if (!sql_run(db, &changed, err,
-		     "UPDATE threads SET deleted_ms = ?2, updated_ms = ?2, rev = rev + 1,"
-		     " title = '', metadata = NULL,"
-		     " run_id = NULL, run_message_id = NULL, run_node = NULL"
-		     " WHERE id = ?1 AND deleted_ms IS NULL",
-		     SQL_VALUES(sql_text(id), sql_int(now_ms))))
-		return false;
-	if (changed == 0)
-		return not_found(err);
-	return sql_run(db, NULL, err, "DELETE FROM messages WHERE thread_id = ?1",
-		       SQL_VALUES(sql_text(id)));
+	while (code == ERROR_NONE && (code = sql_step(query)) == ERROR_NONE) {
+		out->run_ids =
+			store_grow(arena, out->run_ids, out->run_count, sizeof *out->run_ids);
+		if (out->run_ids)
+			out->run_ids[out->run_count++] = sql_column_text(query, 0, arena);
+		code = store_fits(arena);
+	}
+	sql_done(query);
+	return code == ERROR_NOT_FOUND ? ERROR_NONE : code;
 }
 
-bool sqlite_thread_delete(void *self, const char *id, int64_t now_ms, struct error *err)
+static enum error_code mark(struct sqlite_conn *conn, const char *owner, const char *id,
+			    struct arena *arena, struct thread_deleted *out)
+{
+	int64_t now_ms = clock_wall_ms();
+	struct thread thread;
+	enum error_code code = sqlite_thread_read(conn, owner, id, arena, &thread);
+
+	if (code != ERROR_NONE)
+		return code;
+	out->run = thread.run;
+	code = ended_runs(conn, id, now_ms, arena, out);
+	return code == ERROR_NONE ? sql_run(conn, SQL_THREAD_MARK,
+					    SQL_VALUES(sql_text(id), sql_int(now_ms)), NULL)
+				  : code;
+}
+
+enum error_code sqlite_thread_delete(void *self, const char *owner, const char *id,
+				     struct arena *arena, struct thread_deleted *out)
+{
+	struct thread_deleted deleted = { 0 };
+	struct sqlite_call call;
+	enum error_code code = sqlite_begin(self, true, &call);
+
+	if (code == ERROR_NONE)
+		code = sqlite_end(&call, mark(call.conn, owner, id, arena, &deleted));
+	if (code == ERROR_NONE)
+		*out = deleted;
+	return code;
+}
+
+enum error_code sqlite_thread_empty(struct sqlite_conn *conn, const char *id, size_t limit,
+				    int *removed)
+{
+	enum error_code code = sql_run(conn, SQL_MESSAGES_PURGE,
+				       SQL_VALUES(sql_text(id), sql_int((int64_t)limit)), removed);
+
+	if (code == ERROR_NONE && (size_t)*removed < limit)
+		code = sql_run(conn, SQL_THREAD_PURGED, SQL_VALUES(sql_text(id)), NULL);
+	return code;
+}
+
+static enum error_code purge(struct sqlite_conn *conn, const char *id, size_t limit, int *removed)
+{
+	sqlite3_stmt *query;
+	enum error_code code = sql_start(conn, SQL_THREAD_MARKED, SQL_VALUES(sql_text(id)), &query);
+
+	if (code == ERROR_NONE)
+		code = sql_step(query);
+	sql_done(query);
+	return code == ERROR_NONE ? sqlite_thread_empty(conn, id, limit, removed) : code;
+}
+
+enum error_code sqlite_thread_purge(void *self, const char *id, size_t limit, bool *more)
 {
 	struct sqlite_call call;
+	int removed = 0;
+	enum error_code code = sqlite_begin(self, true, &call);
 
-	return sqlite_begin(self, true, &call, err) &&
-	       sqlite_end(&call, mark_deleted(call.db, id, now_ms, err), err);
+	if (code == ERROR_NONE)
+		code = sqlite_end(&call, purge(call.conn, id, limit, &removed));
+	if (code == ERROR_NONE)
+		*more = (size_t)removed == limit;
+	return code;
 }

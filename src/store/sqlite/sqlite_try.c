@@ -56,21 +56,24 @@ static void keep_log(sqlite3 *db, const char *path)
 		sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
-static bool begin_and_take_back(sqlite3 *db, struct error *err)
+static enum error_code begin_and_take_back(sqlite3 *db)
 {
-	bool ok = sql_run(db, NULL, err, "BEGIN IMMEDIATE", NULL, 0) &&
-		  sql_run(db, NULL, err, "CREATE TABLE c1d_check (taken_back)", NULL, 0);
+	enum error_code code =
+		sqlite3_exec(db, "BEGIN IMMEDIATE; CREATE TABLE c1d_check (taken_back)", NULL, NULL,
+			     NULL) == SQLITE_OK
+			? ERROR_NONE
+			: sqlite_failed(db);
 
 	if (!sqlite3_get_autocommit(db))
 		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-	return ok;
+	return code;
 }
 
 bool store_sqlite_try_write(const char *uri, const char **how, struct error *err)
 {
 	const char *path = uri + strlen(SQLITE_SCHEME);
 	sqlite3 *db = NULL;
-	bool ok;
+	enum error_code code;
 
 	if (!store_sqlite_check(uri, err))
 		return false;
@@ -79,15 +82,14 @@ bool store_sqlite_try_write(const char *uri, const char **how, struct error *err
 		return could_be_made(path, err);
 	}
 	*how = "a write was begun and taken back";
-	ok = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
-	     SQLITE_OK;
-	if (ok) {
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
+	    SQLITE_OK) {
 		sqlite3_busy_timeout(db, TRY_WAIT_MS);
 		keep_log(db, path);
-		ok = begin_and_take_back(db, err);
+		code = begin_and_take_back(db);
 	} else {
-		sqlite_fail(db, err);
+		code = sqlite_failed(db);
 	}
 	sqlite3_close(db);
-	return ok;
+	return code == ERROR_NONE || error_set(err, code, "%s.", error_title(code));
 }

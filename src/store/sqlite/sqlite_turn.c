@@ -1,131 +1,267 @@
-/* sqlite_turn: claims, sequence numbers and the ends of runs. Each is one transaction. */
+/*
+ * sqlite_turn: a turn begins in one transaction: was it asked before, is the thread free, both
+ * messages, the history. What was read holds until all is written, so nothing has to be taken back.
+ */
 #include "sqlite_room.h"
 
-/* --- claims --- */
+#include "base/clock.h"
+#include "base/id.h"
 
-static bool read_number(sqlite3_stmt *query, bool *found, int64_t *out, struct error *err)
+/* --- was it asked before? --- */
+
+static enum error_code find(struct sqlite_conn *conn, const char *owner, const char *thread_id,
+			    const char *answer_id, const char *key, struct arena *arena,
+			    struct message *out)
 {
-	enum sql_step step = query ? sql_step(query, err) : SQL_FAILED;
+	struct message answer;
+	enum error_code code =
+		key ? sqlite_message_find(conn, SQL_MESSAGE_BY_KEY, SQL_VALUES(sql_text(key)),
+					  arena, &answer)
+		    : sqlite_message_find(conn, SQL_MESSAGE_GET,
+					  SQL_VALUES(sql_text(thread_id), sql_text(answer_id)),
+					  arena, &answer);
 
-	if (step == SQL_ROW)
-		*out = sqlite3_column_int64(query, 0);
-	*found = step == SQL_ROW;
-	sqlite3_finalize(query);
-	return step != SQL_FAILED;
+	if (code == ERROR_NONE) /* the key has its user in it */
+		code = sqlite_thread_check(conn, key ? NULL : owner, answer.thread_id);
+	if (code == ERROR_NONE)
+		*out = answer;
+	return code;
 }
 
-static bool win(sqlite3 *db, const struct claim *claim, struct claim_result *result,
-		struct error *err)
-{
-	static const char sql[] =
-		"UPDATE threads SET run_id = ?3, run_message_id = ?4, run_node = ?5,"
-		" seq = seq + 2, updated_ms = ?6, rev = rev + 1"
-		" WHERE id = ?1 AND deleted_ms IS NULL AND run_id IS NULL"
-		" AND (?2 IS NULL OR user_id = ?2) RETURNING seq - 1";
-
-	return read_number(
-		sql_query(db, err, sql,
-			  SQL_VALUES(sql_text(claim->thread_id), sql_text(claim->user_id),
-				     sql_text(claim->run.id), sql_text(claim->run.message_id),
-				     sql_text(claim->run.node), sql_int(claim->now_ms))),
-		&result->won, &result->first_seq, err);
-}
-
-static bool claim_or_tell(sqlite3 *db, const struct claim *claim, struct arena *arena,
-			  struct claim_result *result, struct error *err)
-{
-	if (!win(db, claim, result, err))
-		return false;
-	if (result->won)
-		return true;
-	result->found = sqlite_thread_read(db, claim->thread_id, arena, &result->thread, err);
-	return result->found || err->code == ERROR_NOT_FOUND;
-}
-
-bool sqlite_claim(void *self, const struct claim *claim, struct arena *arena,
-		  struct claim_result *out, struct error *err)
-{
-	struct claim_result result = { 0 };
-	struct sqlite_call call;
-
-	if (!sqlite_begin(self, true, &call, err) ||
-	    !sqlite_end(&call, claim_or_tell(call.db, claim, arena, &result, err), err))
-		return false;
-	*out = result;
-	return true;
-}
-
-static bool release(sqlite3 *db, const char *thread_id, const char *run_id, struct error *err)
-{
-	return sql_run(db, NULL, err,
-		       "UPDATE threads SET run_id = NULL, run_message_id = NULL, run_node = NULL,"
-		       " rev = rev + 1 WHERE id = ?1 AND run_id = ?2",
-		       SQL_VALUES(sql_text(thread_id), sql_text(run_id)));
-}
-
-bool sqlite_claim_release(void *self, const char *thread_id, const char *run_id, struct error *err)
+enum error_code sqlite_turn_find(void *self, const char *owner, const char *thread_id,
+				 const char *answer_id, const char *key, struct arena *arena,
+				 struct message *out)
 {
 	struct sqlite_call call;
+	enum error_code code = sqlite_begin(self, false, &call);
 
-	return sqlite_begin(self, true, &call, err) &&
-	       sqlite_end(&call, release(call.db, thread_id, run_id, err), err);
+	return code == ERROR_NONE ? sqlite_end(&call, find(call.conn, owner, thread_id, answer_id,
+							   key, arena, out))
+				  : code;
 }
 
-/* --- sequence numbers --- */
+/* --- the steps of opening --- */
 
-bool sqlite_next_seq(void *self, const char *thread_id, int64_t now_ms, int64_t *out,
-		     struct error *err)
+struct opening {
+	struct sqlite_conn *conn;
+	const struct turn_open *open;
+	struct arena *arena;
+	struct turn_opened *out;
+	int64_t now_ms;
+};
+
+/* What is not there leaves *out as it is, without an id. */
+static enum error_code look(const struct opening *o, enum sql_id id, const struct sql_value *values,
+			    size_t count, struct message *out)
 {
-	static const char sql[] = "UPDATE threads SET seq = seq + 1, updated_ms = ?2, rev = rev + 1"
-				  " WHERE id = ?1 AND deleted_ms IS NULL RETURNING seq";
+	enum error_code code = sqlite_message_find(o->conn, id, values, count, o->arena, out);
+
+	return code == ERROR_NOT_FOUND ? ERROR_NONE : code;
+}
+
+/* Is there a thread, and whose is its claim? *is_new: there is none, and it may be made. */
+static enum error_code look_at_thread(const struct opening *o, struct thread *thread, bool *is_new)
+{
+	const struct turn_open *open = o->open;
+	sqlite3_stmt *query;
+	enum error_code code =
+		sqlite_thread_read(o->conn, open->owner, open->thread_id, o->arena, thread);
+
+	if (code != ERROR_NOT_FOUND || !open->make)
+		return code;
+	*thread = (struct thread){ 0 };
+	code = sql_start(o->conn, SQL_THREAD_MARKED, SQL_VALUES(sql_text(open->thread_id)), &query);
+	if (code == ERROR_NONE)
+		code = sql_step(query);
+	sql_done(query);
+	*is_new = code == ERROR_NOT_FOUND;
+	return *is_new ? ERROR_NONE : code == ERROR_NONE ? ERROR_NOT_FOUND : code;
+}
+
+/* What exists of the pair, and the answer that the question has. */
+static enum error_code look_for_pair(const struct opening *o)
+{
+	const struct turn_open *open = o->open;
+	const struct sql_value thread = sql_text(open->thread_id);
+	struct message *question = &o->out->question, *answer = &o->out->answer;
+	enum error_code code = ERROR_NONE;
+
+	if (open->answer.key)
+		code = look(o, SQL_MESSAGE_BY_KEY, SQL_VALUES(sql_text(open->answer.key)), answer);
+	if (code == ERROR_NONE && !answer->id)
+		code = look(o, SQL_MESSAGE_GET, SQL_VALUES(thread, sql_text(open->answer.id)),
+			    answer);
+	if (code == ERROR_NONE)
+		code = look(o, SQL_MESSAGE_GET, SQL_VALUES(thread, sql_text(open->question.id)),
+			    question);
+	if (code == ERROR_NONE && question->id && !answer->id)
+		code = look(o, SQL_MESSAGE_ANSWERS,
+			    SQL_VALUES(thread, sql_int(question->seq), sql_text(question->id)),
+			    answer);
+	return code;
+}
+
+static enum error_code put(const struct opening *o, const struct message *message, int64_t seq,
+			   const char *parent_id, struct message *out)
+{
+	*out = *message;
+	out->thread_id = o->open->thread_id;
+	out->seq = seq;
+	out->parent_id = parent_id;
+	out->usage = USAGE_UNKNOWN;
+	return sqlite_message_put(o->conn, out);
+}
+
+static struct message answer_of(const struct turn_open *open)
+{
+	struct message answer = open->answer;
+
+	answer.status = STATUS_STREAMING;
+	answer.run_id = open->run.id;
+	answer.content = SLICE("");
+	return answer;
+}
+
+static enum error_code put_answer(const struct opening *o, int64_t seq)
+{
+	const struct message answer = answer_of(o->open);
+
+	return put(o, &answer, seq, o->out->question.id, &o->out->answer);
+}
+
+static enum error_code put_pair(const struct opening *o)
+{
+	char last[ID_MAX + 1];
+	int64_t seq;
+	enum error_code code = sqlite_message_last(o->conn, o->open->thread_id, &seq, last);
+
+	if (code == ERROR_NONE && o->out->question.id) /* a first try put it in */
+		return put_answer(o, seq + 1);
+	if (code == ERROR_NONE)
+		code = put(o, &o->open->question, seq + 1,
+			   last[0] ? arena_text(o->arena, last) : NULL, &o->out->question);
+	return code == ERROR_NONE ? put_answer(o, seq + 2) : code;
+}
+
+static enum error_code take_over(const struct opening *o)
+{
+	struct message *answer = &o->out->answer;
+	enum error_code code =
+		sql_run(o->conn, SQL_MESSAGE_TAKE_OVER,
+			SQL_VALUES(sql_text(answer->thread_id), sql_text(answer->id),
+				   sql_text(o->open->run.id), sql_text(o->open->answer.key),
+				   sql_int(o->now_ms)),
+			NULL);
+
+	if (code == ERROR_NONE)
+		code = sqlite_message_find(
+			o->conn, SQL_MESSAGE_GET,
+			SQL_VALUES(sql_text(answer->thread_id), sql_text(answer->id)), o->arena,
+			answer);
+	/* Its question is its parent, whatever id the new one has. */
+	return code == ERROR_NONE
+		       ? look(o, SQL_MESSAGE_GET,
+			      SQL_VALUES(sql_text(answer->thread_id), sql_text(answer->parent_id)),
+			      &o->out->question)
+		       : code;
+}
+
+static enum error_code read_history(const struct opening *o)
+{
+	const struct turn_open *open = o->open;
+	int64_t before = o->out->question.id ? o->out->question.seq : o->out->answer.seq;
+	struct message_list *history = &o->out->history;
+	sqlite3_stmt *query;
+	enum error_code code = sql_start(o->conn, SQL_HISTORY,
+					 SQL_VALUES(sql_text(open->thread_id), sql_int(before),
+						    sql_int((int64_t)open->history_bytes),
+						    sql_int((int64_t)open->history_max)),
+					 &query);
+
+	if (code == ERROR_NONE)
+		code = sqlite_message_rows(query, open->history_max, open->history_bytes, true,
+					   o->arena, history);
+	sql_done(query);
+	if (code == ERROR_NONE)
+		store_reverse(history);
+	return code;
+}
+
+/* --- opening --- */
+
+static enum error_code claim(const struct opening *o)
+{
+	const struct run_ref *run = &o->open->run;
+
+	return sql_run(o->conn, SQL_CLAIM_SET,
+		       SQL_VALUES(sql_text(o->open->thread_id), sql_text(run->id),
+				  sql_text(run->message_id), sql_text(run->node),
+				  sql_int(o->now_ms)),
+		       NULL);
+}
+
+static enum error_code make_thread(const struct opening *o)
+{
+	struct thread thread = *o->open->make;
+
+	thread.id = o->open->thread_id;
+	return sqlite_thread_put(o->conn, &thread);
+}
+
+static enum error_code begin(const struct opening *o, bool is_new)
+{
+	const struct message *question = &o->out->question, *answer = &o->out->answer;
+	enum error_code code = look_for_pair(o);
+	bool again = answer->id && store_can_take_over(answer, o->open);
+	bool asked = answer->id
+			     ? !again
+			     : question->id && !store_same_question(question, &o->open->question);
+
+	if (code != ERROR_NONE)
+		return code;
+	if (asked) {
+		o->out->kind = TURN_ASKED;
+		return ERROR_NONE;
+	}
+	if (is_new)
+		code = make_thread(o);
+	if (code == ERROR_NONE)
+		code = again ? take_over(o) : put_pair(o);
+	if (code == ERROR_NONE)
+		code = claim(o);
+	if (code == ERROR_NONE)
+		code = read_history(o);
+	return code == ERROR_NONE ? store_fits(o->arena) : code;
+}
+
+static enum error_code open_turn(const struct opening *o)
+{
+	bool is_new = false;
+	struct thread thread;
+	enum error_code code = look_at_thread(o, &thread, &is_new);
+
+	if (code != ERROR_NONE)
+		return code;
+	if (!thread.run.id)
+		return begin(o, is_new);
+	o->out->kind = TURN_HELD;
+	o->out->holder = thread.run;
+	return ERROR_NONE;
+}
+
+enum error_code sqlite_turn_open(void *self, const struct turn_open *open, struct arena *arena,
+				 struct turn_opened *out)
+{
+	struct turn_opened opened = { .kind = TURN_OPENED };
 	struct sqlite_call call;
-	bool found = false;
-	int64_t seq = 0;
+	enum error_code code = sqlite_begin(self, true, &call);
 
-	if (!sqlite_begin(self, true, &call, err) ||
-	    !sqlite_end(&call,
-			read_number(sql_query(call.db, err, sql,
-					      SQL_VALUES(sql_text(thread_id), sql_int(now_ms))),
-				    &found, &seq, err),
-			err))
-		return false;
-	if (!found)
-		return error_set(err, ERROR_NOT_FOUND, "There is no such thread.");
-	*out = seq;
-	return true;
-}
+	if (code == ERROR_NONE) {
+		const struct opening o = { call.conn, open, arena, &opened, clock_wall_ms() };
 
-/* --- the end of a run --- */
-
-static bool save(sqlite3 *db, const struct finish *finish, bool *applied, struct error *err)
-{
-	static const char sql[] =
-		"UPDATE messages SET status = ?4, content = ?5, finish_reason = ?6, usage = ?7,"
-		" updated_ms = ?8 WHERE thread_id = ?1 AND id = ?2 AND run_id = ?3"
-		" AND (status = 'streaming' OR (status = 'interrupted' AND NOT ?9))";
-	int changed = 0;
-
-	if (!sql_run(db, &changed, err, sql,
-		     SQL_VALUES(sql_text(finish->thread_id), sql_text(finish->message_id),
-				sql_text(finish->run_id),
-				sql_text(message_status_text(finish->status)),
-				sql_slice(finish->content), sql_text(finish->finish_reason),
-				sql_text(finish->usage), sql_int(finish->now_ms),
-				sql_int(finish->if_streaming))))
-		return false;
-	*applied = changed > 0;
-	return release(db, finish->thread_id, finish->run_id, err);
-}
-
-bool sqlite_finish(void *self, const struct finish *finish, bool *applied, struct error *err)
-{
-	struct sqlite_call call;
-	bool was_applied = false;
-
-	if (!sqlite_begin(self, true, &call, err) ||
-	    !sqlite_end(&call, save(call.db, finish, &was_applied, err), err))
-		return false;
-	if (applied)
-		*applied = was_applied;
-	return true;
+		code = sqlite_end(&call, open_turn(&o));
+	}
+	if (code == ERROR_NONE)
+		*out = opened;
+	return code;
 }

@@ -1,0 +1,120 @@
+/*
+ * sqlite_schema: the tables and indexes, as steps from each version to the next. A file says in
+ * user_version how far it is; workers that start at once meet in the write lock, and whoever comes
+ * second finds nothing left to do. A step is never changed once it was released: what it made lies
+ * on disks.
+ */
+#include "sqlite_room.h"
+
+/* A thread that was deleted stays as a mark (deleted_ms), so that its id is not made anew by a late
+ * request. */
+static const char version_1[] =
+	"CREATE TABLE threads ("
+	" id TEXT NOT NULL PRIMARY KEY, user_id TEXT NOT NULL, title TEXT NOT NULL,"
+	" created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL,"
+	" seq INTEGER NOT NULL, rev INTEGER NOT NULL, archived INTEGER NOT NULL,"
+	" deleted_ms INTEGER,"
+	" run_id TEXT, run_message_id TEXT, run_node TEXT, metadata TEXT) STRICT;"
+	"CREATE INDEX threads_by_user ON threads (user_id, updated_ms, id)"
+	" WHERE deleted_ms IS NULL;"
+	"CREATE INDEX threads_by_time ON threads (updated_ms, id) WHERE deleted_ms IS NULL;"
+	"CREATE INDEX threads_deleted ON threads (deleted_ms) WHERE deleted_ms IS NOT NULL;"
+	"CREATE TABLE messages ("
+	" thread_id TEXT NOT NULL REFERENCES threads (id) ON DELETE CASCADE, id TEXT NOT NULL,"
+	" seq INTEGER NOT NULL, role TEXT NOT NULL, status TEXT NOT NULL, content TEXT NOT NULL,"
+	" run_id TEXT, parent_id TEXT, key TEXT, finish_reason TEXT, usage TEXT, feedback TEXT,"
+	" metadata TEXT, created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL,"
+	" PRIMARY KEY (thread_id, id)) STRICT;"
+	"CREATE INDEX messages_by_seq ON messages (thread_id, seq, id);"
+	"CREATE INDEX messages_by_run ON messages (run_id) WHERE run_id IS NOT NULL;"
+	"CREATE INDEX messages_by_key ON messages (thread_id, key) WHERE key IS NOT NULL;"
+	"CREATE INDEX threads_by_node ON threads (run_node) WHERE run_node IS NOT NULL;"
+	"CREATE TABLE nodes (node TEXT NOT NULL PRIMARY KEY, seen_ms INTEGER NOT NULL) STRICT;";
+
+/* purge, of a mark: 1 while messages may be left, 0 when none is. Numbers of messages are unique;
+ * content moves behind its size, so that a row is read without it; usage becomes numbers. */
+static const char version_2[] =
+	"ALTER TABLE threads ADD COLUMN run_stop INTEGER;"
+	"ALTER TABLE threads ADD COLUMN purge INTEGER;"
+	"UPDATE threads SET purge = 1 WHERE deleted_ms IS NOT NULL;"
+	"DROP INDEX threads_deleted;"
+	"CREATE INDEX threads_deleted ON threads (purge, deleted_ms) WHERE purge IS NOT NULL;"
+	"DROP INDEX threads_by_node;"
+	"CREATE INDEX threads_by_node ON threads (run_node, run_stop) WHERE run_node IS NOT NULL;"
+	"CREATE INDEX threads_by_run ON threads (run_id) WHERE run_id IS NOT NULL;"
+	"CREATE TABLE messages_new ("
+	" thread_id TEXT NOT NULL REFERENCES threads (id) ON DELETE CASCADE, id TEXT NOT NULL,"
+	" seq INTEGER NOT NULL, role TEXT NOT NULL, status TEXT NOT NULL, size INTEGER NOT NULL,"
+	" run_id TEXT, parent_id TEXT, key TEXT, question TEXT, model TEXT, finish_reason TEXT,"
+	" input_tokens INTEGER, output_tokens INTEGER, total_tokens INTEGER,"
+	" unasked INTEGER NOT NULL, feedback TEXT, metadata TEXT,"
+	" created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, content TEXT NOT NULL,"
+	" PRIMARY KEY (thread_id, id)) STRICT;"
+	"INSERT INTO messages_new SELECT thread_id, id, seq, role, status,"
+	" length(CAST(content AS BLOB)), run_id, parent_id, key, NULL, NULL, finish_reason,"
+	" json_extract(usage, '$.input_tokens'), json_extract(usage, '$.output_tokens'),"
+	" json_extract(usage, '$.total_tokens'), 0, feedback, metadata, created_ms, updated_ms,"
+	" content FROM messages;"
+	"DROP TABLE messages;"
+	"ALTER TABLE messages_new RENAME TO messages;"
+	"CREATE UNIQUE INDEX messages_by_seq ON messages (thread_id, seq);"
+	"CREATE INDEX messages_by_run ON messages (run_id) WHERE run_id IS NOT NULL;"
+	"CREATE INDEX messages_by_key ON messages (key) WHERE key IS NOT NULL;"
+	"CREATE INDEX nodes_by_time ON nodes (seen_ms);";
+
+static const char *const steps[] = { version_1, version_2 };
+#define VERSION ((int)(sizeof steps / sizeof *steps))
+
+const int sqlite_schema_version = VERSION;
+
+static int exec(sqlite3 *db, const char *sql)
+{
+	return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+static int read_version(sqlite3 *db, int *out)
+{
+	sqlite3_stmt *query = NULL;
+	int code = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &query, NULL);
+
+	if (code == SQLITE_OK && (code = sqlite3_step(query)) == SQLITE_ROW) {
+		*out = sqlite3_column_int(query, 0);
+		code = SQLITE_OK;
+	}
+	sqlite3_finalize(query);
+	return code;
+}
+
+static int write_version(sqlite3 *db, int version)
+{
+	char sql[48];
+
+	sqlite3_snprintf(sizeof sql, sql, "PRAGMA user_version = %d", version);
+	return exec(db, sql);
+}
+
+/* With the write lock: the steps that the file lacks. */
+static int take_steps(sqlite3 *db, int *version)
+{
+	int code = read_version(db, version);
+
+	while (code == SQLITE_OK && *version < VERSION) {
+		code = exec(db, steps[*version]);
+		if (code == SQLITE_OK)
+			code = write_version(db, ++*version);
+	}
+	return code;
+}
+
+/* A transaction that failed stays open, so that the driver still knows why; closing undoes it. */
+int sqlite_schema(sqlite3 *db, int *version)
+{
+	int code = read_version(db, version);
+
+	if (code != SQLITE_OK || *version >= VERSION)
+		return code;
+	code = exec(db, "BEGIN IMMEDIATE");
+	if (code == SQLITE_OK)
+		code = take_steps(db, version);
+	return code == SQLITE_OK ? exec(db, "COMMIT") : code;
+}

@@ -1,0 +1,111 @@
+/*
+ * sqlite_sql: every statement of the SQLite store, in one table: each connection keeps them
+ * prepared, and a test has EXPLAIN QUERY PLAN prove that each finds its rows by an index.
+ *
+ * The order of columns is that of sqlite_thread_take and sqlite_message_take. In the messages table
+ * content stands last and its size before it: what is skipped for its size is never read.
+ */
+#ifndef SQLITE_SQL_H
+#define SQLITE_SQL_H
+
+#define SQL_THREAD                                                                                 \
+	"SELECT id, user_id, title, created_ms, updated_ms, rev, archived, run_id,"                \
+	" run_message_id, run_node, metadata, seq FROM threads"
+#define SQL_MESSAGE_COLUMNS                                                                        \
+	"thread_id, id, seq, role, status, size, run_id, parent_id, key, question, model,"         \
+	" finish_reason, input_tokens, output_tokens, total_tokens, unasked, feedback, metadata,"  \
+	" created_ms, updated_ms"
+#define SQL_MESSAGE "SELECT " SQL_MESSAGE_COLUMNS ", content FROM messages"
+#define SQL_LIST                                                                                   \
+	" AND (?2 < 0 OR archived = ?2) AND (?3 IS NULL OR instr(fold(title), fold(?3)) > 0)"      \
+	" AND (updated_ms, id) < (?4, ?5) ORDER BY updated_ms DESC, id DESC LIMIT ?6"
+
+/* clang-format off */
+#define SQL_STATEMENTS(X) \
+	X(BEGIN_WRITE, "BEGIN IMMEDIATE") \
+	X(BEGIN_READ, "BEGIN") \
+	X(COMMIT, "COMMIT") \
+	\
+	X(THREAD_INSERT, "INSERT INTO threads (id, user_id, title, created_ms, updated_ms, rev, archived, run_id," \
+	  " run_message_id, run_node, metadata, seq) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)") \
+	X(THREAD_GET, SQL_THREAD " WHERE id = ?1 AND deleted_ms IS NULL") \
+	X(THREAD_USER, "SELECT user_id FROM threads WHERE id = ?1 AND deleted_ms IS NULL") \
+	X(THREADS_OF_USER, SQL_THREAD " WHERE deleted_ms IS NULL AND user_id = ?1" SQL_LIST) \
+	X(THREADS_OF_ALL, SQL_THREAD " WHERE deleted_ms IS NULL AND ?1 IS NULL" SQL_LIST) \
+	X(THREAD_UPDATE, "UPDATE threads SET title = coalesce(?2, title), metadata = coalesce(?3, metadata)," \
+	  " archived = CASE WHEN ?4 < 0 THEN archived ELSE ?4 END, updated_ms = ?5, rev = rev + 1 WHERE id = ?1") \
+	X(THREAD_BUMP, "UPDATE threads SET updated_ms = ?2, rev = rev + 1 WHERE id = ?1") \
+	X(THREAD_MARK, "UPDATE threads SET deleted_ms = ?2, purge = 1, updated_ms = ?2, rev = rev + 1, title = ''," \
+	  " metadata = NULL, run_id = NULL, run_message_id = NULL, run_node = NULL, run_stop = NULL WHERE id = ?1") \
+	X(THREAD_PURGED, "UPDATE threads SET purge = 0 WHERE id = ?1") \
+	X(THREAD_MARKED, "SELECT purge FROM threads WHERE id = ?1 AND deleted_ms IS NOT NULL") \
+	X(MARKED_FIRST, "SELECT id FROM threads WHERE purge = 1 LIMIT 1") \
+	X(MARKS_FORGET, "DELETE FROM threads WHERE rowid IN" \
+	  " (SELECT rowid FROM threads WHERE purge = 0 AND deleted_ms < ?1 LIMIT ?2)") \
+	\
+	X(CLAIM_SET, "UPDATE threads SET run_id = ?2, run_message_id = ?3, run_node = ?4, run_stop = NULL," \
+	  " updated_ms = ?5, rev = rev + 1 WHERE id = ?1") \
+	X(CLAIM_CLEAR, "UPDATE threads SET run_id = NULL, run_message_id = NULL, run_node = NULL, run_stop = NULL," \
+	  " rev = rev + 1 WHERE id = ?1 AND run_id = ?2") \
+	X(CLAIM_OF_RUN, SQL_THREAD " WHERE run_id = ?1 AND deleted_ms IS NULL") \
+	X(STOP_SET, "UPDATE threads SET run_stop = 1 WHERE run_id = ?1") \
+	X(STOPS_OF, "SELECT id, run_id, run_message_id, run_node FROM threads" \
+	  " WHERE run_node = ?1 AND run_stop = 1 LIMIT ?2") \
+	X(CLAIMS_OF_DEAD, "SELECT t.id, t.run_id, t.run_message_id, t.run_node FROM nodes n" \
+	  " JOIN threads t ON t.run_node = n.node WHERE n.seen_ms < ?1 LIMIT ?2") \
+	\
+	X(MESSAGE_INSERT, "INSERT INTO messages (" SQL_MESSAGE_COLUMNS ", content) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7," \
+	  " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)") \
+	X(MESSAGE_LAST, "SELECT seq, id FROM messages WHERE thread_id = ?1 ORDER BY seq DESC LIMIT 1") \
+	X(MESSAGE_SEQ, "SELECT seq FROM messages WHERE thread_id = ?1 AND id = ?2") \
+	X(MESSAGE_GET, SQL_MESSAGE " WHERE thread_id = ?1 AND id = ?2") \
+	X(MESSAGE_BY_RUN, SQL_MESSAGE " WHERE run_id = ?1") \
+	X(MESSAGE_BY_KEY, SQL_MESSAGE " WHERE key = ?1 AND role = 'assistant' AND EXISTS" \
+	  " (SELECT 1 FROM threads t WHERE t.id = thread_id AND t.deleted_ms IS NULL) LIMIT 1") \
+	X(MESSAGE_ANSWERS, SQL_MESSAGE " WHERE thread_id = ?1 AND seq > ?2 AND parent_id = ?3 AND role = 'assistant'" \
+	  " ORDER BY seq LIMIT 1") \
+	X(MESSAGES_BACK, SQL_MESSAGE " WHERE thread_id = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4") \
+	X(MESSAGES_ON, SQL_MESSAGE " WHERE thread_id = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq LIMIT ?4") \
+	X(HISTORY, SQL_MESSAGE " WHERE thread_id = ?1 AND seq < ?2 AND size > 0 AND size <= ?3" \
+	  " AND status <> 'streaming' ORDER BY seq DESC LIMIT ?4") \
+	X(RUNS_OF, "SELECT " SQL_MESSAGE_COLUMNS " FROM messages WHERE thread_id = ?1 AND run_id IS NOT NULL" \
+	  " AND role = 'assistant' ORDER BY seq DESC LIMIT ?2") \
+	X(RUNS_ENDED, "SELECT run_id FROM messages WHERE thread_id = ?1 AND run_id IS NOT NULL AND updated_ms >= ?2" \
+	  " AND status <> 'streaming'" \
+	  " ORDER BY seq DESC LIMIT ?3") \
+	X(MESSAGE_UPDATE, "UPDATE messages SET content = CASE WHEN ?3 THEN ?4 ELSE content END," \
+	  " size = CASE WHEN ?3 THEN ?5 ELSE size END, run_id = CASE WHEN ?3 THEN NULL ELSE run_id END," \
+	  " metadata = coalesce(?6, metadata), feedback = coalesce(?7, feedback), updated_ms = ?8" \
+	  " WHERE thread_id = ?1 AND id = ?2") \
+	X(MESSAGE_TAKE_OVER, "UPDATE messages SET run_id = ?3, key = coalesce(?4, key), status = 'streaming'," \
+	  " content = '', size = 0, unasked = 0, model = NULL, finish_reason = NULL, input_tokens = NULL," \
+	  " output_tokens = NULL, total_tokens = NULL, updated_ms = ?5 WHERE thread_id = ?1 AND id = ?2") \
+	X(MESSAGE_FINISH, "UPDATE messages SET status = ?4, content = ?5, size = ?6, finish_reason = ?7, model = ?8," \
+	  " input_tokens = ?9, output_tokens = ?10, total_tokens = ?11, unasked = ?12, updated_ms = ?13" \
+	  " WHERE thread_id = ?1 AND id = ?2 AND run_id = ?3" \
+	  " AND (status = 'streaming' OR (status = 'interrupted' AND NOT ?14))") \
+	X(MESSAGES_PURGE, "DELETE FROM messages WHERE rowid IN" \
+	  " (SELECT rowid FROM messages WHERE thread_id = ?1 LIMIT ?2)") \
+	\
+	X(NODE_BEAT, "INSERT INTO nodes (node, seen_ms) VALUES (?1, ?2) ON CONFLICT (node) DO UPDATE SET seen_ms = ?2") \
+	X(NODES_FORGET, "DELETE FROM nodes WHERE rowid IN (SELECT n.rowid FROM nodes n WHERE n.seen_ms < ?1 AND NOT EXISTS" \
+	  " (SELECT 1 FROM threads t WHERE t.run_node = n.node) LIMIT ?2)") \
+	\
+	X(OLD_CLAIM, "UPDATE threads SET run_id = ?3, run_message_id = ?4, run_node = ?5," \
+	  " seq = seq + 2, updated_ms = ?6, rev = rev + 1" \
+	  " WHERE id = ?1 AND deleted_ms IS NULL AND run_id IS NULL" \
+	  " AND (?2 IS NULL OR user_id = ?2) RETURNING seq - 1") \
+	X(OLD_NEXT_SEQ, "UPDATE threads SET seq = seq + 1, updated_ms = ?2, rev = rev + 1" \
+	  " WHERE id = ?1 AND deleted_ms IS NULL RETURNING seq")
+/* clang-format on */
+
+enum sql_id {
+#define X(name, text) SQL_##name,
+	SQL_STATEMENTS(X)
+#undef X
+		SQL_COUNT
+};
+
+extern const char *const sqlite_sql[SQL_COUNT];
+
+#endif
