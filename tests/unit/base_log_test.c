@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,6 +210,44 @@ static void r4_a_child_begins_with_an_empty_ring(void **state)
 	assert_int_equal(found, 1);
 }
 
+#define THREADS 8
+#define EACH    300 /* so many that all would fit into the ring */
+
+static void *log_many(void *arg)
+{
+	for (int i = 0; i < EACH; i++)
+		log_info("line", LOG_I("thread", *(int *)arg), LOG_I("number", i));
+	return NULL;
+}
+
+/* Each comes whole, once, and behind the earlier ones of its thread. */
+static void r4_lines_of_many_threads_come_whole(void **state)
+{
+	int numbers[THREADS], next[THREADS] = { 0 }, lines = 0, thread, number;
+	pthread_t threads[THREADS];
+
+	(void)state;
+	divert_to_pipe(LOG_TEXT);
+	for (int i = 0; i < THREADS; i++) {
+		numbers[i] = i;
+		assert_int_equal(pthread_create(&threads[i], NULL, log_many, &numbers[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		read_all(); /* meanwhile */
+		pthread_join(threads[i], NULL);
+	}
+	read_all();
+	restore();
+	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1, lines++) {
+		*end = '\0';
+		assert_int_equal(
+			sscanf(line, "%*s info line thread=%d number=%d", &thread, &number), 2);
+		assert_in_range(thread, 0, THREADS - 1);
+		assert_int_equal(number, next[thread]++);
+	}
+	assert_int_equal(lines, THREADS * EACH);
+}
+
 static void lines_without_a_reader_at_all_are_dropped(void **state)
 {
 	(void)state;
@@ -316,6 +355,7 @@ int main(void)
 		cmocka_unit_test(r4_a_full_socket_is_not_waited_for),
 		cmocka_unit_test(r4_the_flags_of_stderr_stay),
 		cmocka_unit_test(r4_a_child_begins_with_an_empty_ring),
+		cmocka_unit_test(r4_lines_of_many_threads_come_whole),
 		cmocka_unit_test(lines_without_a_reader_at_all_are_dropped),
 		cmocka_unit_test(r35_controls_and_what_is_no_text_are_escaped_in_every_form),
 		cmocka_unit_test(a_long_value_is_cut_between_characters),
