@@ -305,7 +305,9 @@ def test_r29_a_store_file_that_is_none_is_told(machine, content, word):
 
 
 def test_r29_a_store_that_is_away_is_told(machine):
-    failed(machine.check(MONGODB_URI=f"mongodb://u:s3cret@127.0.0.1:{free_port()}/c1d"), UNAVAILABLE, "store", "MongoDB")
+    away = machine.check(MONGODB_URI=f"mongodb://u:s3cret@127.0.0.1:{free_port()}/c1d")
+    failed(away, UNAVAILABLE, "store", "MongoDB", "No suitable servers found")
+    assert "s3cret" not in away.stdout + away.stderr
     failed(machine.check(C1D_STORE="sqlite:/proc/none/c1d.db"), UNAVAILABLE, "store", "/proc/none")
 
 

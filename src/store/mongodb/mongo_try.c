@@ -50,5 +50,7 @@ bool store_mongo_try_write(const char *text, const char **how, struct error *err
 	mongoc_collection_destroy(checks);
 	mongoc_client_destroy(call.client);
 	mongoc_uri_destroy(uri);
-	return code == ERROR_NONE || error_set(err, code, "%s.", error_title(code));
+	/* An administrator reads it, so the driver's own words are the best; they hold no password.
+	 */
+	return code == ERROR_NONE || error_set(err, code, "%s.", call.error.message);
 }

@@ -56,24 +56,28 @@ static void keep_log(sqlite3 *db, const char *path)
 		sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
-static enum error_code begin_and_take_back(sqlite3 *db)
+/* An administrator reads it, so the driver's own words are the best. */
+static bool fail(sqlite3 *db, struct error *err)
 {
-	enum error_code code =
-		sqlite3_exec(db, "BEGIN IMMEDIATE; CREATE TABLE c1d_check (taken_back)", NULL, NULL,
-			     NULL) == SQLITE_OK
-			? ERROR_NONE
-			: sqlite_failed(db);
+	return error_set(err, sqlite_failed(db), "%s.", sqlite3_errmsg(db));
+}
+
+static bool begin_and_take_back(sqlite3 *db, struct error *err)
+{
+	bool ok = sqlite3_exec(db, "BEGIN IMMEDIATE; CREATE TABLE c1d_check (taken_back)", NULL,
+			       NULL, NULL) == SQLITE_OK ||
+		  fail(db, err);
 
 	if (!sqlite3_get_autocommit(db))
 		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-	return code;
+	return ok;
 }
 
 bool store_sqlite_try_write(const char *uri, const char **how, struct error *err)
 {
 	const char *path = uri + strlen(SQLITE_SCHEME);
 	sqlite3 *db = NULL;
-	enum error_code code;
+	bool ok;
 
 	if (!store_sqlite_check(uri, err))
 		return false;
@@ -86,10 +90,10 @@ bool store_sqlite_try_write(const char *uri, const char **how, struct error *err
 	    SQLITE_OK) {
 		sqlite3_busy_timeout(db, TRY_WAIT_MS);
 		keep_log(db, path);
-		code = begin_and_take_back(db);
+		ok = begin_and_take_back(db, err);
 	} else {
-		code = sqlite_failed(db);
+		ok = fail(db, err);
 	}
 	sqlite3_close(db);
-	return code == ERROR_NONE || error_set(err, code, "%s.", error_title(code));
+	return ok;
 }
