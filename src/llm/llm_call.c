@@ -3,8 +3,7 @@
  * error.
  *
  *   AWAIT_HEAD --200, an event stream--> STREAM --[DONE]--> DONE
- *        '------anything else----------> REFUSAL (its body is read for its error's code, at most 4
- * KiB)
+ *        '------anything else----------> REFUSAL (its body is read for the names of the error)
  *
  * The owner may cancel from any of its events, and the call may end in the middle of a body's
  * bytes: while one of the transfer's events is being handled the call stays, and leave() at its end
@@ -18,12 +17,10 @@
 #include "delta.h"
 #include "llm/c1.h"
 #include "llm_ending.h"
+#include "llm_head.h"
 #include "sse.h"
-#include <stdio.h>
 #include <stdlib.h>
 
-#define URL_MAX       2048
-#define HEADER_MAX    8192
 #define TEXT_MAX      (8 << 20) /* of one delta, escaped as a card's text */
 #define REFUSAL_MAX   4096
 #define KEPT          1024 /* of a buffer between two deltas */
@@ -47,7 +44,6 @@ struct llm_call {
 	int status;
 	int retry_after_s;
 	int bad_frames;
-	int64_t input_tokens, output_tokens; /* what the last usage said */
 	char error_type[WORD_MAX + 1], error_code[WORD_MAX + 1];
 	bool any_text;
 	bool inside;    /* an event of the transfer is being handled */
@@ -57,10 +53,17 @@ struct llm_call {
 	struct llm_end end;
 };
 
+/* The last usage counts: some send one with each delta, the sum so far. */
+static void count_tokens(enum metric_tokens_kind kind, int64_t n)
+{
+	if (n > 0)
+		metrics_add(M_TOKENS, (int)kind, 0, (uint64_t)n);
+}
+
 static void call_free(struct llm_call *call)
 {
-	metrics_add(M_TOKENS, METRIC_TOKENS_input, 0, (uint64_t)call->input_tokens);
-	metrics_add(M_TOKENS, METRIC_TOKENS_output, 0, (uint64_t)call->output_tokens);
+	count_tokens(METRIC_TOKENS_input, call->end.usage.input);
+	count_tokens(METRIC_TOKENS_output, call->end.usage.output);
 	sse_done(&call->sse);
 	c1_stream_done(&call->c1);
 	buffer_done(&call->scratch);
@@ -179,8 +182,6 @@ static void take_usage(struct llm_call *call, const struct delta *delta)
 	input = input < 0 ? 0 : input;
 	output = output < 0 ? 0 : output;
 	call->end.usage = (struct usage){ input, output, total < 0 ? input + output : total };
-	call->input_tokens = input;
-	call->output_tokens = output;
 }
 
 static void drop_frame(struct llm_call *call)
@@ -326,43 +327,19 @@ static struct llm_call *call_new(const char *run_id, const struct llm_events *ev
 	return call;
 }
 
-static bool write_url(const struct config *config, char url[URL_MAX])
-{
-	size_t len = strlen(config->base_url);
-
-	while (len && config->base_url[len - 1] == '/')
-		len--;
-	return snprintf(url, URL_MAX, "%.*s/chat/completions", (int)len, config->base_url) <
-	       URL_MAX;
-}
-
-static bool write_authorization(const struct config *config, char header[HEADER_MAX])
-{
-	const char *key = config->api_key ? config->api_key : "";
-
-	for (const char *c = key; *c; c++)
-		if ((unsigned char)*c <= 0x20 || *c == 0x7F)
-			return false; /* it would end the header */
-	return snprintf(header, HEADER_MAX, "Authorization: Bearer %s", key) < HEADER_MAX;
-}
-
 struct llm_call *llm_start(struct net_multi *multi, const struct config *config, const char *run_id,
 			   struct buffer *body, const struct llm_events *events, void *ctx,
 			   struct error *err)
 {
-	char url[URL_MAX], authorization[HEADER_MAX];
-	const char *headers[] = { authorization, "Content-Type: application/json",
-				  "Accept: text/event-stream", "User-Agent: c1d", NULL };
-	struct net_request request = { .url = url,
-				       .headers = config->api_key ? headers : headers + 1,
+	struct llm_head head;
+	struct net_request request = { .url = head.url,
+				       .headers = head.headers,
 				       .ca_file = config->ca_file,
 				       .connect_ms = config->connect_ms };
 	struct llm_call *call = NULL;
 
-	if (!write_url(config, url) || !write_authorization(config, authorization)) {
-		error_set(err, ERROR_UPSTREAM_CONFIG, "The C1 API's address or key is not usable.");
+	if (!llm_head_write(config, &head, err))
 		goto fail;
-	}
 	call = call_new(run_id, events, ctx);
 	if (!call) {
 		error_set(err, ERROR_INTERNAL, "There is no memory for the answer.");
