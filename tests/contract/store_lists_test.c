@@ -209,6 +209,24 @@ static void a_search_finds_parts_of_titles_in_any_case(void **state)
 	assert_int_equal(list_threads(&filter).count, 0);
 }
 
+/* R38: a letter may have several small forms; at the end of a word sigma has one of its own. */
+static void r38_a_search_folds_greek_and_other_letters(void **state)
+{
+	static const char *const words[] = { "\xCE\x9F\xCE\x94\xCE\x9F\xCE\xA3",
+					     "\xCE\xBF\xCE\xB4\xCE\xBF\xCF\x82",
+					     "\xCE\xBF\xCE\xB4\xCE\xBF\xCF\x83" };
+	const char *user = fresh("user");
+	struct thread_filter filter = of_user(user);
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		titled(user, words[i], 100 + i);
+	for (int i = 0; i < 3; i++) {
+		filter.q = words[i];
+		assert_int_equal(list_threads(&filter).count, 3);
+	}
+}
+
 /* What means something to LIKE, to a regular expression or to a query language is a character like
  * any other. */
 static void a_search_takes_every_character_literally(void **state)
@@ -393,6 +411,7 @@ int main(void)
 		TEST(an_owner_sees_only_his_own),
 		TEST(archived_threads_are_listed_as_asked),
 		TEST(a_search_finds_parts_of_titles_in_any_case),
+		TEST(r38_a_search_folds_greek_and_other_letters),
 		TEST(a_search_takes_every_character_literally),
 		TEST(messages_come_oldest_first),
 		TEST(a_page_from_the_end_holds_the_newest),

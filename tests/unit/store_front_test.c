@@ -1,5 +1,6 @@
 /* The front of the stores: which one a URI means, and the pool's mark of one that cannot be
  * reached. The store that goes and comes is an SQLite file in a folder that is not there yet. */
+#include "../../src/store/store_mark.h"
 #include "store/store.h"
 
 #include "base/clock.h"
@@ -168,6 +169,25 @@ static void one_of_the_pool_probes_in_half_a_second(void **state)
 	store_free(two);
 }
 
+/* R39: a call that hung since before the outage fails when it is over: that is no news. */
+static void r39_a_late_failure_of_an_old_call_is_no_news(void **state)
+{
+	struct mark mark;
+
+	(void)state;
+	mark_init(&mark, "test", shm);
+	mark_down(&mark, 100, ERROR_STORE_DOWN);
+	assert_true(mark_is_down(&mark));
+	mark_up(&mark, 200); /* the ping began then */
+	mark_down(&mark, 150, ERROR_STORE_DOWN);
+	assert_false(mark_is_down(&mark));
+	mark_up(&mark, 170); /* an older ping that is answered late */
+	mark_down(&mark, 180, ERROR_STORE_DOWN);
+	assert_false(mark_is_down(&mark));
+	mark_down(&mark, 200, ERROR_STORE_DOWN);
+	assert_true(mark_is_down(&mark));
+}
+
 static void a_store_never_opened_is_freed(void **state)
 {
 	(void)state;
@@ -184,6 +204,7 @@ int main(void)
 		TEST(without_a_pool_the_mark_is_the_stores_own),
 		TEST(a_call_that_finds_it_gone_sets_the_mark),
 		TEST(one_of_the_pool_probes_in_half_a_second),
+		TEST(r39_a_late_failure_of_an_old_call_is_no_news),
 		TEST(a_store_never_opened_is_freed),
 	};
 

@@ -2,6 +2,8 @@
  * where it is silent. */
 #include "../../src/store/mongodb/mongo_room.h"
 
+#include <stdio.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,6 +40,28 @@ static void what_is_no_uri_is_refused(void **state)
 	(void)state;
 	refused("mongodb:db.example", "mongodb://");
 	refused("mongodb://", "malformed");
+}
+
+/* R31: nothing is saved unless the server says so, and what was saved is what is read. */
+static void r31_writes_without_a_word_and_reads_of_the_past_are_refused(void **state)
+{
+	static const char *const modes[] = { "secondary", "secondaryPreferred", "primaryPreferred",
+					     "nearest" };
+	char uri[96];
+
+	(void)state;
+	refused("mongodb://db.example/?w=0", "w=0");
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+		snprintf(uri, sizeof uri, "mongodb://db.example/?readPreference=%s", modes[i]);
+		refused(uri, "readPreference");
+	}
+}
+
+/* R7: one client of the pool is the ping's. */
+static void r7_a_pool_of_one_client_is_refused(void **state)
+{
+	(void)state;
+	refused("mongodb://db.example/?maxPoolSize=1", "maxPoolSize=1");
 }
 
 static mongoc_uri_t *taken(const char *text)
@@ -86,6 +110,7 @@ static void what_a_uri_says_stays(void **state)
 	assert_false(mongoc_write_concern_get_journal(concern));
 	assert_int_equal(mongoc_write_concern_get_wtimeout_int64(concern), 7);
 	mongoc_uri_destroy(uri);
+	mongoc_uri_destroy(taken("mongodb://db.example/?readPreference=primary&maxPoolSize=2"));
 }
 
 int main(void)
@@ -94,6 +119,8 @@ int main(void)
 		cmocka_unit_test(a_password_with_an_at_sign_is_refused_and_not_repeated),
 		cmocka_unit_test(an_unknown_option_is_named),
 		cmocka_unit_test(what_is_no_uri_is_refused),
+		cmocka_unit_test(r31_writes_without_a_word_and_reads_of_the_past_are_refused),
+		cmocka_unit_test(r7_a_pool_of_one_client_is_refused),
 		cmocka_unit_test(a_silent_uri_gets_short_waits_and_safe_writes),
 		cmocka_unit_test(what_a_uri_says_stays),
 	};

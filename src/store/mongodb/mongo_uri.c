@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <strings.h>
 
+#define CLIENTS_MIN 2 /* one for the ping */
+
 /* Options that the driver reads itself; all others it tells us about by type. */
 static bool is_known_option(const char *name)
 {
@@ -75,6 +77,32 @@ static bool check_authority(const char *text, struct error *err)
 	return true;
 }
 
+/* What is written has to be acknowledged, and what is read has to be what was written last: on
+ * neither depends speed, on both that no answer is lost. */
+static bool check_safety(const mongoc_uri_t *uri, struct error *err)
+{
+	const mongoc_write_concern_t *concern = mongoc_uri_get_write_concern(uri);
+	const mongoc_read_prefs_t *prefs = mongoc_uri_get_read_prefs_t(uri);
+	int32_t clients =
+		mongoc_uri_get_option_as_int32(uri, MONGOC_URI_MAXPOOLSIZE, MONGO_CLIENTS);
+
+	if (mongoc_write_concern_get_w(concern) == 0 ||
+	    mongoc_write_concern_get_w(concern) == MONGOC_WRITE_CONCERN_W_ERRORS_IGNORED)
+		return error_set(err, ERROR_CONFIG,
+				 "The MongoDB URI has w=0: what is saved would not be known to be "
+				 "saved. Leave w out (majority) or write w=1.");
+	if (prefs && mongoc_read_prefs_get_mode(prefs) != MONGOC_READ_PRIMARY)
+		return error_set(
+			err, ERROR_CONFIG,
+			"The MongoDB URI has a readPreference other than primary: what was "
+			"just saved might not be found. Leave it out.");
+	if (clients < CLIENTS_MIN)
+		return error_set(err, ERROR_CONFIG,
+				 "The MongoDB URI has maxPoolSize=%d: at least %d are needed.",
+				 (int)clients, CLIENTS_MIN);
+	return true;
+}
+
 static void set_int(mongoc_uri_t *uri, const char *name, int32_t value)
 {
 	if (!mongoc_uri_has_option(uri, name))
@@ -125,6 +153,10 @@ mongoc_uri_t *mongo_uri(const char *text, struct error *err)
 		error_set(err, ERROR_CONFIG,
 			  "The MongoDB URI is malformed: "
 			  "mongodb://user:password@host:port/database?options.");
+		return NULL;
+	}
+	if (!check_safety(uri, err)) {
+		mongoc_uri_destroy(uri);
 		return NULL;
 	}
 	set_defaults(uri);

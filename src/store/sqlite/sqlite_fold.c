@@ -1,5 +1,9 @@
-/* sqlite_fold: fold(text) for SQL: lower case in any script, where SQLite's own lower() knows
- * ASCII only. */
+/*
+ * sqlite_fold: fold(text) for SQL, where SQLite's own lower() knows ASCII only: the simple case
+ * folding of Unicode, so that letters which differ by case alone become the same, whichever of
+ * their forms stands there (sigma has two small ones). The small letter of the capital is just that
+ * for every letter but the Turkish two below, which fold to themselves.
+ */
 #include "sqlite_room.h"
 
 #include <limits.h>
@@ -7,6 +11,16 @@
 #include <stdlib.h>
 #include <wchar.h>
 #include <wctype.h>
+
+#define I_WITH_DOT    0x130
+#define I_WITHOUT_DOT 0x131
+
+static wchar_t fold_letter(wchar_t letter)
+{
+	return letter == I_WITH_DOT || letter == I_WITHOUT_DOT
+		       ? letter
+		       : (wchar_t)towlower(towupper((wint_t)letter));
+}
 
 /* Text of the store is valid UTF-8; what is not ends the text. A lower-case letter takes at most
  * one byte more than its capital of two. */
@@ -20,7 +34,7 @@ static size_t lower(const char *text, size_t len, char *out)
 		used = mbrtowc(&letter, text + at, len - at, &reading);
 		if (used == 0 || used > len - at)
 			break;
-		made = wcrtomb(out + written, (wchar_t)towlower((wint_t)letter), &writing);
+		made = wcrtomb(out + written, fold_letter(letter), &writing);
 		if (made == (size_t)-1)
 			break;
 		at += used;

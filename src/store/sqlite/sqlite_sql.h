@@ -52,7 +52,7 @@
 	X(STOPS_OF, "SELECT id, run_id, run_message_id, run_node FROM threads" \
 	  " WHERE run_node = ?1 AND run_stop = 1 LIMIT ?2") \
 	X(CLAIMS_OF_DEAD, "SELECT t.id, t.run_id, t.run_message_id, t.run_node FROM nodes n" \
-	  " JOIN threads t ON t.run_node = n.node WHERE n.seen_ms < ?1 LIMIT ?2") \
+	  " CROSS JOIN threads t ON t.run_node = n.node WHERE n.seen_ms < ?1 LIMIT ?2") \
 	\
 	X(MESSAGE_INSERT, "INSERT INTO messages (" SQL_MESSAGE_COLUMNS ", content) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7," \
 	  " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)") \

@@ -1,0 +1,190 @@
+/* The doors of a store: how many may be inside, and what is said of one that is full. The slow
+ * store is an SQLite file that somebody else is writing; the full disk is a file system that
+ * refuses. */
+#include "store/store.h"
+
+#include "base/clock.h"
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static char folder[64], path[96], uri[112];
+static struct config config;
+static struct store *store;
+
+static int set_up(void **state)
+{
+	(void)state;
+	snprintf(folder, sizeof folder, "/tmp/c1d-doors-XXXXXX");
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(path, sizeof path, "%s/store.db", folder);
+	snprintf(uri, sizeof uri, "sqlite:%s", path);
+	config = (struct config){ .store_uri = uri, .threads = 4 };
+	store = store_open(&config, NULL, NULL);
+	return store ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	char command[128];
+
+	(void)state;
+	store_free(store);
+	snprintf(command, sizeof command, "rm -rf %s", folder);
+	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+}
+
+static enum error_code put(const char *id)
+{
+	const struct thread thread = { .id = id, .user_id = "ada", .title = "A title" };
+	struct error err = { 0 };
+
+	return store_thread_insert(store, &thread, &err) ? ERROR_NONE : err.code;
+}
+
+static enum error_code look(struct store *door, const char *id, struct error *err)
+{
+	struct thread thread;
+	struct arena arena;
+
+	*err = (struct error){ 0 };
+	arena_init(&arena, 1 << 16);
+	store_thread_get(door, NULL, id, &arena, &thread, err);
+	arena_done(&arena);
+	return err->code;
+}
+
+/* --- R13: a slow store --- */
+
+static void *put_one(void *id)
+{
+	assert_int_equal(put(id), ERROR_NONE);
+	return NULL;
+}
+
+/* Of four request threads three may be inside. When they are, the next is told to come back, and
+ * whoever saves has a door of his own. */
+static void r13_a_slow_store_never_holds_all_threads(void **state)
+{
+	static char ids[3][2] = { "a", "b", "c" };
+	pthread_t threads[3];
+	sqlite3 *other = NULL;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, put_one, ids[i]), 0);
+	while (look(store, "x", &err) == ERROR_NOT_FOUND)
+		; /* not all three are inside yet */
+	assert_int_equal(err.code, ERROR_OVERLOADED);
+	assert_int_equal(error_status(err.code), 503);
+	assert_int_equal(err.retry_after_s, 1);
+	assert_int_equal(look(store_for_savers(store), "x", &err), ERROR_NOT_FOUND);
+	assert_false(store_is_down(store));
+	assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(look(store, "a", &err), ERROR_NONE);
+	sqlite3_close(other);
+}
+
+/* --- R36: a full disk --- */
+
+#define KINDS 4
+
+/* The files of a database have methods of several kinds; each gets a copy that writes as we say. */
+static sqlite3_vfs full_vfs, *real_vfs;
+static sqlite3_io_methods copies[KINDS];
+static const sqlite3_io_methods *originals[KINDS];
+static bool is_full;
+
+static int write_or_refuse(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 at)
+{
+	return is_full ? SQLITE_FULL
+		       : originals[file->pMethods - copies]->xWrite(file, bytes, len, at);
+}
+
+static const sqlite3_io_methods *copy_of(const sqlite3_io_methods *methods)
+{
+	int kind = 0;
+
+	while (originals[kind] && originals[kind] != methods)
+		assert_true(++kind < KINDS);
+	originals[kind] = methods;
+	copies[kind] = *methods;
+	copies[kind].xWrite = write_or_refuse;
+	return &copies[kind];
+}
+
+static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out)
+{
+	int code = real_vfs->xOpen(real_vfs, name, file, flags, out);
+
+	(void)vfs;
+	if (code == SQLITE_OK && file->pMethods)
+		file->pMethods = copy_of(file->pMethods);
+	return code;
+}
+
+static int set_up_full(void **state)
+{
+	real_vfs = sqlite3_vfs_find(NULL);
+	full_vfs = *real_vfs;
+	full_vfs.zName = "full";
+	full_vfs.xOpen = open_file;
+	sqlite3_vfs_register(&full_vfs, 1);
+	return set_up(state);
+}
+
+static int tear_down_full(void **state)
+{
+	int failed = tear_down(state);
+
+	sqlite3_vfs_unregister(&full_vfs);
+	return failed;
+}
+
+static void r36_a_full_disk_is_told_and_reading_goes_on(void **state)
+{
+	struct error err;
+
+	(void)state;
+	assert_int_equal(put("before"), ERROR_NONE);
+	is_full = true;
+	assert_int_equal(put("while"), ERROR_STORE_FULL);
+	assert_int_equal(error_status(ERROR_STORE_FULL), 503);
+	assert_true(store_is_full(store));
+	assert_false(store_is_down(store));
+	assert_int_equal(look(store, "before", &err), ERROR_NONE);
+	assert_int_equal(look(store, "while", &err), ERROR_NOT_FOUND);
+	assert_false(store_ping(store, &err));
+	assert_int_equal(err.code, ERROR_STORE_FULL);
+	assert_non_null(strstr(err.detail, "no room"));
+	assert_false(store_is_down(store));
+	is_full = false;
+	assert_true(store_probe(store));
+	assert_false(store_is_full(store));
+	assert_int_equal(put("after"), ERROR_NONE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(r13_a_slow_store_never_holds_all_threads, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(r36_a_full_disk_is_told_and_reading_goes_on,
+						set_up_full, tear_down_full),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
