@@ -65,6 +65,9 @@
 	X(M_HANDED_OVER, "c1d_connections_handed_over_total", COUNTER,                             \
 	  "Connections handed to another worker, which had less to do.", NULL, NULL, 1, NULL,      \
 	  NULL, 1)                                                                                 \
+	X(M_RELOADS_FAILED, "c1d_reloads_failed_total", COUNTER,                                   \
+	  "Reloads after which the settings and workers before them stayed.", NULL, NULL, 1, NULL, \
+	  NULL, 1)                                                                                 \
 	X(M_CLIENTS_GONE, "c1d_clients_gone_total", COUNTER,                                       \
 	  "Followers that left before the end.", NULL, NULL, 1, NULL, NULL, 1)                     \
 	X(M_LOG_DROPPED, "c1d_log_lines_dropped_total", COUNTER,                                   \

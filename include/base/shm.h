@@ -57,7 +57,6 @@ struct shm_pool {
 	/* The last reload: 1 while it is not what the settings ask for, and why, in a sentence that
 	 * any client may read. shm_set_reason, shm_reason. */
 	_Atomic bool reload_failed;
-	_Atomic uint32_t reloads_failed;
 	_Atomic uint32_t reason_version; /* odd while it is written */
 	_Atomic char reason[SHM_REASON];
 };

@@ -29,6 +29,8 @@ struct config {
 /* path: NULL = the C1D_CONFIG variable, else /etc/c1d/c1d.conf when that exists. On failure *out is
  * untouched and `report` (may be NULL) holds all problems: where, what, why, and how to mend it. */
 bool config_load(const char *path, struct config *out, struct buffer *report, struct error *err);
+/* As if nothing was set anywhere. */
+bool config_defaults(struct config *out, struct error *err);
 void config_done(struct config *config);
 
 /* Each setting that may not be shown and is set, and the store's address when it holds a password.

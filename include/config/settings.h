@@ -49,7 +49,7 @@
 	X(heartbeat_ms, "C1D_HEARTBEAT_MS", MS, "15000", 100, 60000, "silence after which an SSE stream gets a comment") \
 	X(read_ms, "C1D_READ_MS", MS, "5000", 10, 60000, "longest wait for a web server that sends a request") \
 	X(write_ms, "C1D_WRITE_MS", MS, "10000", 10, 600000, "longest wait for a web server that takes a short answer") \
-	X(drain_s, "C1D_DRAIN_SECONDS", COUNT, "90", 0, 3600, "how long old workers finish their streams after a reload") \
+	X(drain_s, "C1D_DRAIN_SECONDS", COUNT, NULL, 0, 7300, "how long old workers finish their streams after a reload; as long as an answer may take unless set") \
 	X(stop_s, "C1D_STOP_SECONDS", COUNT, "5", 0, 3600, "how long streams may go on after SIGTERM") \
 	X(create_threads, "C1D_CREATE_THREADS", BOOL, "yes", 0, 0, "make a thread on the first use of an unknown id") \
 	X(history_max, "C1D_HISTORY_MAX", BYTES, "256k", 1024, 64 << 20, "bytes of earlier messages sent to the model, newest first") \

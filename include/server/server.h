@@ -28,9 +28,19 @@ struct server_app {
 	char **argv; /* the program's own words: a reload executes them anew */
 };
 
-/* Runs the pool until SIGTERM. SIGHUP: the settings are checked, then the supervisor executes
- * itself anew in place and starts new workers, while the old ones finish their streams. Returns the
- * exit code. */
-int server_run(const struct config *config, const struct server_app *app);
+/* Runs the pool until SIGTERM. SIGHUP: the program that lies there now is tried (server_try), then
+ * the supervisor executes it in place and starts new workers, while the old ones finish their
+ * streams.
+ *
+ * broken: NULL, or why the settings of a reload could not be read after all (a sentence that
+ * clients may see). No workers are started then, those that were there go on, and the next SIGHUP
+ * may mend it; config holds the defaults.
+ *
+ * Returns the exit code. */
+int server_run(const struct config *config, const struct server_app *app, const char *broken);
+
+/* The trial of a reload: opens what a worker opens, serves nothing, and lets go of it. false: the
+ * reason, fit for clients; more is in the log. */
+bool server_try(const struct config *config, const struct server_app *app, struct error *err);
 
 #endif

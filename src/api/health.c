@@ -55,28 +55,45 @@ bool health_get(struct call *call, struct error *err)
 	return answer_done(call, err);
 }
 
-static bool answer_status(struct call *call, int status, const char *word, struct error *err)
+bool livez_get(struct call *call, struct error *err)
 {
-	struct json_writer w = answer_json(call, status);
+	struct json_writer w = answer_json(call, 200);
 
 	json_open(&w, '{');
-	json_put_text(&w, "status", word);
+	json_put_text(&w, "status", "alive");
 	json_close(&w, '}');
 	return answer_done(call, err);
 }
 
-bool livez_get(struct call *call, struct error *err)
+/* What is served all the same, but not as somebody meant it. Nothing here is a secret. */
+static void put_warnings(struct json_writer *w, const struct api *api)
 {
-	return answer_status(call, 200, "alive", err);
+	char reason[SHM_REASON];
+
+	json_key(w, "warnings");
+	json_open(w, '[');
+	if (!api->config->api_key)
+		json_string(w, SLICE("THESYS_API_KEY is not set: no question can be answered."));
+	if (api->shm && atomic_load(&api->shm->pool.reload_failed)) {
+		shm_reason(api->shm, reason);
+		json_string(w, SLICE("The last reload failed, what ran before it stays."));
+		json_string(w, slice_of(reason));
+	}
+	json_close(w, ']');
 }
 
 bool readyz_get(struct call *call, struct error *err)
 {
+	struct json_writer w;
 	struct health health;
 
 	service_health(call->api->service, &health);
-	return answer_status(call, health.store_up ? 200 : 503,
-			     health.store_up ? "ready" : "store_down", err);
+	w = answer_json(call, health.store_up ? 200 : 503);
+	json_open(&w, '{');
+	json_put_text(&w, "status", health.store_up ? "ready" : "store_down");
+	put_warnings(&w, call->api);
+	json_close(&w, '}');
+	return answer_done(call, err);
 }
 
 bool metrics_get(struct call *call, struct error *err)

@@ -46,6 +46,9 @@ static void put_scoreboard(struct buffer *out, const struct shm *shm)
 		  atomic_load(&shm->store_down_since_ms) == 0);
 	put_gauge(out, "c1d_worker_respawns", "Workers started again since the start.",
 		  atomic_load(&shm->pool.respawns));
+	put_gauge(out, "c1d_reload_failed",
+		  "1 while what runs is not what the settings ask for; the log says why.",
+		  atomic_load(&shm->pool.reload_failed));
 	put_gauge(out, "c1d_uptime_seconds", "Since the supervisor started.",
 		  (clock_wall_ms() - atomic_load(&shm->pool.started_wall_ms)) / 1000);
 }

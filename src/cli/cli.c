@@ -14,7 +14,7 @@ static const struct command {
 			      value */
 	const char *options, *help;
 } commands[] = {
-	{ "serve", command_serve, "--config=", "", "run the pool until SIGTERM" },
+	{ "serve", command_serve, "--config= --trial", "", "run the pool until SIGTERM" },
 	{ "check", command_check, "--config= --user= -t", "[-t] [--user NAME]",
 	  "try all that the service needs, as root as its user; -t: the settings only" },
 	{ "version", command_version, "", "", "this program and its libraries" },
@@ -64,7 +64,7 @@ static const struct {
 		{ "text", LOG_TEXT },
 		{ "journal", LOG_JOURNAL } };
 
-static void set_log_up(const struct config *config)
+void command_set_log_up(const struct config *config)
 {
 	int level = LOG_INFO, format = LOG_AUTO;
 
@@ -78,6 +78,15 @@ static void set_log_up(const struct config *config)
 	config_each_secret(config, log_redact);
 }
 
+bool command_load(int argc, char **argv, struct config *out, struct buffer *report,
+		  struct error *err)
+{
+	if (!config_load(command_option(argc, argv, "--config"), out, report, err))
+		return false;
+	command_set_log_up(out);
+	return true;
+}
+
 bool command_settings(int argc, char **argv, struct config *out, int *exit_code)
 {
 	struct buffer report;
@@ -85,15 +94,13 @@ bool command_settings(int argc, char **argv, struct config *out, int *exit_code)
 	bool ok;
 
 	buffer_init(&report, 1u << 20);
-	ok = config_load(command_option(argc, argv, "--config"), out, &report, &err);
+	ok = command_load(argc, argv, out, &report, &err);
 	if (report.len > 0)
 		fprintf(stderr, "%s", report.data);
 	else if (!ok)
 		fprintf(stderr, "c1d: %s\n", err.detail);
 	buffer_done(&report);
-	if (ok)
-		set_log_up(out);
-	else
+	if (!ok)
 		*exit_code = EXIT_CONFIG;
 	return ok;
 }

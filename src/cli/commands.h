@@ -15,6 +15,12 @@ int command_help(int argc, char **argv);
 /* Every command takes --config FILE. Reads the settings and sets the log up; on failure says why
  * and gives false. */
 bool command_settings(int argc, char **argv, struct config *out, int *exit_code);
+/* The same for who tells it elsewhere; report holds every problem, a line each and how to mend it.
+ */
+bool command_load(int argc, char **argv, struct config *out, struct buffer *report,
+		  struct error *err);
+/* As the settings say; both of the above do it. */
+void command_set_log_up(const struct config *config);
 /* Is the option there? Options are words of their own: -t, --config FILE. */
 bool command_has(int argc, char **argv, const char *option);
 /* The word behind it, NULL when it is not there. */

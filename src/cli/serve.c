@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define REPORT_MAX (1u << 20)
+
 /* What a worker's request threads get. */
 struct app {
 	struct api api;
@@ -80,6 +82,79 @@ static void say_credentials(void)
 			LOG_T("handed_over", clock_format(host.credentials_ms, since)));
 }
 
+/* The settings, and what is wrong with them. */
+struct reading {
+	struct config config;
+	struct buffer report; /* a line a problem, and how to mend it */
+	struct error err;     /* one sentence */
+	bool ok;
+};
+
+static void read_settings(struct reading *reading, int argc, char **argv)
+{
+	*reading = (struct reading){ .ok = false };
+	buffer_init(&reading->report, REPORT_MAX);
+	if (!command_load(argc, argv, &reading->config, &reading->report, &reading->err))
+		return;
+	if (store_check_uri(reading->config.store_uri, &reading->err)) {
+		reading->ok = true;
+		return;
+	}
+	buffer_appendf(&reading->report, "c1d: the store's address is wrong: %s\n",
+		       reading->err.detail);
+	config_done(&reading->config);
+}
+
+static void forget_settings(struct reading *reading)
+{
+	buffer_done(&reading->report);
+	config_done(&reading->config);
+}
+
+static int exit_of(const struct error *err)
+{
+	return err->code == ERROR_CONFIG ? EXIT_CONFIG : EXIT_FAILED;
+}
+
+/* What a reload asks the new program first (server/reload.h): a sentence that anybody may read,
+ * then lines for the log. */
+static int serve_trial(struct reading *reading, const struct server_app *app)
+{
+	log_identity("trial");
+	if (reading->ok && server_try(&reading->config, app, &reading->err))
+		return EXIT_OK;
+	printf("%s\n%s", reading->err.detail, buffer_slice(&reading->report).ptr);
+	return exit_of(&reading->err);
+}
+
+/* Behind the point of no return: the settings were good a moment ago. */
+static int serve_on(struct reading *reading, const struct server_app *app)
+{
+	const char *problems = buffer_slice(&reading->report).ptr;
+	struct error err = { 0 };
+
+	if (!config_defaults(&reading->config, &err))
+		return exit_of(&err);
+	command_set_log_up(&reading->config);
+	log_error("settings went wrong while they were taken", LOG_T("problems", problems));
+	return server_run(&reading->config, app, reading->err.detail);
+}
+
+static int serve(struct reading *reading, const struct server_app *app)
+{
+	if (reading->ok) {
+		say_credentials();
+		return server_run(&reading->config, app, NULL);
+	}
+	if (config_host().inherited_listener >= 0)
+		return serve_on(reading, app);
+	if (reading->report.len > 0)
+		fprintf(stderr, "%s", reading->report.data);
+	else
+		fprintf(stderr, "c1d: %s\n", reading->err.detail);
+	return exit_of(&reading->err);
+}
+
 int command_serve(int argc, char **argv)
 {
 	struct server_app app = {
@@ -91,19 +166,12 @@ int command_serve(int argc, char **argv)
 		.close = app_close,
 		.argv = argv - 1, /* with the program's name */
 	};
-	struct config config;
-	struct error err = { 0 };
+	struct reading reading;
 	int code;
 
-	if (!command_settings(argc, argv, &config, &code))
-		return code;
-	if (store_check_uri(config.store_uri, &err)) {
-		say_credentials();
-		code = server_run(&config, &app);
-	} else {
-		fprintf(stderr, "c1d: the store's address is wrong: %s\n", err.detail);
-		code = EXIT_CONFIG;
-	}
-	config_done(&config);
+	read_settings(&reading, argc, argv);
+	code = command_has(argc, argv, "--trial") ? serve_trial(&reading, &app)
+						  : serve(&reading, &app);
+	forget_settings(&reading);
 	return code;
 }

@@ -13,6 +13,7 @@
 #define CONFIG_FILE "/etc/c1d/c1d.conf"
 #define MEMORY_MAX  (4u << 20)
 #define SECRET_MAX  65536
+#define UNSET       (-1) /* which no text is read as */
 
 /* --- the environment --- */
 
@@ -109,6 +110,18 @@ static void choose_store(struct load *load)
 				     : arena_printf(load->arena, "%s/spool", config->state_dir);
 }
 
+static int64_t in_seconds(int64_t ms)
+{
+	return (ms + 999) / 1000;
+}
+
+/* A reload cuts no answer off. An old worker that takes no requests costs its memory. */
+static void choose_drain(struct config *config)
+{
+	if (config->drain_s == UNSET)
+		config->drain_s = in_seconds(config->total_ms) + in_seconds(config->save_wait_ms);
+}
+
 static void require(struct load *load, const char *name, const char *value)
 {
 	if (!value)
@@ -178,17 +191,24 @@ static void check_all(struct load *load)
 	check_word(load, "C1D_LOG_FORMAT", config->log_format, "auto json text journal");
 	check_base_url(load);
 	check_origins(load);
+	choose_drain(&load->config);
 	if (config->state_dir)
 		choose_store(load);
 }
 
 /* --- loading --- */
 
-static void read_all(struct load *load, const char *path)
+static void take_defaults(struct load *load)
 {
+	load->config.drain_s = UNSET;
 	for (size_t i = 0; i < setting_count; i++)
 		if (settings[i].fallback)
 			setting_store(load, &settings[i], settings[i].fallback, "default");
+}
+
+static void read_all(struct load *load, const char *path)
+{
+	take_defaults(load);
 	if (!path)
 		path = getenv("C1D_CONFIG");
 	if (!path && access(CONFIG_FILE, F_OK) == 0)
@@ -200,22 +220,45 @@ static void read_all(struct load *load, const char *path)
 	check_all(load);
 }
 
+static bool begin(struct load *load, struct error *err)
+{
+	load->arena = calloc(1, sizeof *load->arena);
+	if (!load->arena)
+		return error_set(err, ERROR_INTERNAL, "No memory for the settings.");
+	arena_init(load->arena, MEMORY_MAX);
+	load->config.memory = load->arena;
+	return true;
+}
+
+static bool finish(struct load *load, struct config *out, struct error *err)
+{
+	if (load->problems == 0 && !load->arena->failed) {
+		*out = load->config;
+		return true;
+	}
+	config_done(&load->config);
+	return error_set(err, ERROR_CONFIG, "%d settings are wrong.", load->problems);
+}
+
 bool config_load(const char *path, struct config *out, struct buffer *report, struct error *err)
 {
 	struct load load = { .report = report };
 
-	load.arena = calloc(1, sizeof *load.arena);
-	if (!load.arena)
-		return error_set(err, ERROR_CONFIG, "No memory for the settings.");
-	arena_init(load.arena, MEMORY_MAX);
-	load.config.memory = load.arena;
+	if (!begin(&load, err))
+		return false;
 	read_all(&load, path);
-	if (load.problems == 0 && !load.arena->failed) {
-		*out = load.config;
-		return true;
-	}
-	config_done(&load.config);
-	return error_set(err, ERROR_CONFIG, "%d settings are wrong.", load.problems);
+	return finish(&load, out, err);
+}
+
+bool config_defaults(struct config *out, struct error *err)
+{
+	struct load load = { .report = NULL };
+
+	if (!begin(&load, err))
+		return false;
+	take_defaults(&load);
+	check_all(&load);
+	return finish(&load, out, err);
 }
 
 void config_done(struct config *config)

@@ -185,6 +185,26 @@ bool listener_open(const struct config *config, const struct config_host *host,
 	return make(config, out, err);
 }
 
+void listener_refuse(struct listener *listener)
+{
+	if (!listener->path[0])
+		return;
+	unlink(listener->path);
+	listener->path[0] = '\0'; /* whoever makes it anew owns it */
+	shutdown(listener->fd, SHUT_RDWR);
+}
+
+void listener_drop_waiting(int fd)
+{
+	struct pollfd is = { .fd = fd };
+	int waiting;
+
+	if (poll(&is, 1, 0) != 1 || !(is.revents & POLLHUP))
+		return;
+	while ((waiting = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		close(waiting);
+}
+
 void listener_close(struct listener *listener)
 {
 	if (listener->fd < 0)

@@ -1,11 +1,13 @@
 /*
  * pool: workers in their places. One that dies is started again at once the first time, then after
- * 1 s, doubling to a minute, so that a worker that cannot live does not become a fork storm.
+ * 1 s, doubling to a minute, so that a worker that cannot live does not become a fork storm. But
+ * while none takes requests one is tried each second, whatever its place's delay: somebody waits.
  */
 #include "pool.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "deadlines.h"
 #include "stream/board.h"
 #include <errno.h>
 #include <sched.h>
@@ -15,11 +17,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LIVED_LONG_MS 60000 /* a death after that is no sign of trouble */
-#define DELAY_MAX_MS  60000
-#define BEAT_LOST_MS  10000
-#define START_LOST_MS 60000 /* a store that does not answer makes a start slow, not hung */
-#define OLD_SPARE_MS  15000 /* beyond the drain: for the store */
+#define LIVED_LONG_MS   60000 /* a death after that is no sign of trouble */
+#define DELAY_MAX_MS    60000
+#define BEAT_LOST_MS    10000
+#define START_LOST_MS   60000 /* a store that does not answer makes a start slow, not hung */
+#define ALONE_MS        1000
+#define GENERATIONS_MAX 4 /* that may live beside the newest: each has its memory */
 
 int pool_wanted(const struct config *config)
 {
@@ -88,7 +91,7 @@ static void start(struct pool *pool, int number, int64_t now_ms)
 	pid = fork();
 	if (pid == 0)
 		exit(worker_main(&told));
-	place->started_ms = now_ms;
+	place->started_ms = pool->last_start_ms = now_ms;
 	if (pid < 0) {
 		log_error("worker not forked", LOG_T("reason", strerror(errno)));
 		free_the_slot(pool->shm, place->slot);
@@ -99,14 +102,38 @@ static void start(struct pool *pool, int number, int64_t now_ms)
 	atomic_store(&place->slot->pid, pid);
 }
 
+static bool is_serving(const struct place *place)
+{
+	return place->pid != 0 && atomic_load(&place->slot->state) == SHM_SLOT_READY;
+}
+
+/* Somebody of this generation takes requests, or somebody before it who was not told to stop. */
+static bool anybody_serves(const struct pool *pool)
+{
+	if (pool->old_count > 0 && !pool->old_told_ms)
+		return true;
+	for (int i = 0; i < pool->count; i++)
+		if (is_serving(&pool->places[i]))
+			return true;
+	return false;
+}
+
 void pool_fill(struct pool *pool, int64_t now_ms)
 {
-	for (int i = 0; i < pool->count; i++) {
-		struct place *place = &pool->places[i];
+	int soonest = -1;
 
-		if (place->pid == 0 && !place->hopeless && now_ms >= place->start_at_ms)
+	for (int i = 0; i < pool->count; i++) {
+		const struct place *place = &pool->places[i];
+
+		if (place->pid != 0)
+			continue;
+		if (now_ms >= place->start_at_ms)
 			start(pool, i, now_ms);
+		else if (soonest < 0 || place->start_at_ms < pool->places[soonest].start_at_ms)
+			soonest = i;
 	}
+	if (soonest >= 0 && now_ms - pool->last_start_ms >= ALONE_MS && !anybody_serves(pool))
+		start(pool, soonest, now_ms);
 }
 
 /* --- ends --- */
@@ -136,14 +163,21 @@ static void say_end(pid_t pid, int status)
 
 static void empty_place(struct pool *pool, struct place *place, int status, int64_t now_ms)
 {
+	int64_t delay;
+
 	free_the_slot(pool->shm, place->slot);
 	place->pid = 0;
 	place->slot = NULL;
 	place->quick_deaths =
 		now_ms - place->started_ms > LIVED_LONG_MS ? 1 : place->quick_deaths + 1;
-	place->hopeless = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_HOPELESS;
-	place->start_at_ms = now_ms + delay_ms(place->quick_deaths);
-	atomic_fetch_add(&pool->shm->pool.respawns, !place->hopeless);
+	place->is_wrong = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_HOPELESS;
+	/* A wrong setting is not mended by haste; the others are asked first. */
+	delay = delay_ms(place->quick_deaths + place->is_wrong);
+	place->start_at_ms = now_ms + delay;
+	if (delay > 0)
+		log_warn("worker is started again later", LOG_I("place", place - pool->places + 1),
+			 LOG_I("after_ms", delay));
+	atomic_fetch_add(&pool->shm->pool.respawns, 1);
 }
 
 static void forget_old(struct pool *pool, pid_t pid)
@@ -163,6 +197,11 @@ void pool_reap(struct pool *pool, int64_t now_ms)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == pool->trial.pid) {
+			pool->trial.has_ended = true;
+			pool->trial.status = status;
+			continue;
+		}
 		say_end(pid, status);
 		for (place = pool->places; place < pool->places + pool->count && place->pid != pid;)
 			place++;
@@ -180,25 +219,37 @@ static bool is_hung(const struct shm_slot *slot, int64_t now_ms)
 	return now_ms - atomic_load(&slot->beat_ms) >= (starts ? START_LOST_MS : BEAT_LOST_MS);
 }
 
-/* A main thread that does not beat is hung, and so may be the rest. */
+static bool is_old(const struct pool *pool, pid_t pid)
+{
+	for (int i = 0; i < pool->old_count; i++)
+		if (pool->old[i] == pid)
+			return true;
+	return false;
+}
+
+/* A main thread that does not beat is hung, and so may be the rest. Old ones beat to their end. */
 void pool_check_beats(struct pool *pool, int64_t now_ms)
 {
-	for (int i = 0; i < pool->count; i++) {
-		const struct place *place = &pool->places[i];
+	int used = atomic_load(&pool->shm->pool.slots_used);
 
-		if (place->pid == 0 || !is_hung(place->slot, now_ms))
+	for (int i = 0; i < used; i++) {
+		struct shm_slot *slot = &pool->shm->slots[i];
+		pid_t pid = atomic_load(&slot->pid);
+
+		if (pid == 0 || !is_hung(slot, now_ms) ||
+		    (atomic_load(&slot->generation) != pool->generation && !is_old(pool, pid)))
 			continue;
-		log_error("worker hangs and is killed", LOG_I("worker_pid", place->pid));
-		atomic_store(&place->slot->beat_ms, now_ms);
-		kill(place->pid, SIGKILL);
+		log_error("worker hangs and is killed", LOG_I("worker_pid", pid));
+		atomic_store(&slot->beat_ms, now_ms);
+		kill(pid, SIGKILL);
 	}
 }
 
-/* Of the old generation nobody may stay: a further reload waits for them. */
+/* Of old generations nobody may stay for ever. */
 void pool_check_old(struct pool *pool, int64_t now_ms)
 {
 	if (pool->old_count == 0 || !pool->old_told_ms ||
-	    now_ms - pool->old_told_ms < pool->config->drain_s * 1000 + OLD_SPARE_MS)
+	    now_ms - pool->old_told_ms < pool->config->drain_s * 1000 + DRAIN_KILL_MS)
 		return;
 	log_error("old workers killed: they did not end in time",
 		  LOG_I("workers", pool->old_count));
@@ -208,21 +259,54 @@ void pool_check_old(struct pool *pool, int64_t now_ms)
 
 /* --- questions --- */
 
-bool pool_all_ready(const struct pool *pool)
+bool pool_is_complete(const struct pool *pool)
+{
+	int serving = 0, failed = 0;
+
+	for (int i = 0; i < pool->count; i++) {
+		serving += is_serving(&pool->places[i]);
+		failed += !is_serving(&pool->places[i]) && pool->places[i].quick_deaths > 0;
+	}
+	return serving > 0 && serving + (pool->is_reload ? 0 : failed) == pool->count;
+}
+
+bool pool_has_failed(const struct pool *pool)
 {
 	for (int i = 0; i < pool->count; i++)
-		if (pool->places[i].pid == 0 ||
-		    atomic_load(&pool->places[i].slot->state) != SHM_SLOT_READY)
-			return false;
-	return true;
+		if (!is_serving(&pool->places[i]) && pool->places[i].quick_deaths > 0)
+			return true;
+	return pool->count == 0;
 }
 
 bool pool_is_hopeless(const struct pool *pool)
 {
+	if (pool_alive(pool) > 0)
+		return false;
 	for (int i = 0; i < pool->count; i++)
-		if (!pool->places[i].hopeless)
+		if (!pool->places[i].is_wrong)
 			return false;
 	return true;
+}
+
+bool pool_may_reload(const struct pool *pool)
+{
+	int used = atomic_load(&pool->shm->pool.slots_used), generations[GENERATIONS_MAX];
+	int count = 0, known;
+
+	for (int i = 0; i < used; i++) {
+		const struct shm_slot *slot = &pool->shm->slots[i];
+		int generation = atomic_load(&slot->generation);
+
+		if (!is_old(pool, atomic_load(&slot->pid)))
+			continue;
+		for (known = 0; known < count && generations[known] != generation;)
+			known++;
+		if (known == GENERATIONS_MAX)
+			return false;
+		if (known == count)
+			generations[count++] = generation;
+	}
+	return count < GENERATIONS_MAX && pool_alive(pool) + POOL_PLACES_MAX <= SHM_SLOTS;
 }
 
 int pool_alive(const struct pool *pool)

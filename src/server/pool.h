@@ -21,7 +21,20 @@ struct place {
 	struct shm_slot *slot;
 	int64_t started_ms, start_at_ms; /* monotonic */
 	int quick_deaths;                /* in a row */
-	bool hopeless;                   /* not started again */
+	bool is_wrong;                   /* its last worker found a setting wrong */
+};
+
+#define TRIAL_SAYS_MAX 4096
+
+/* The new program, before it is executed (reload.h). */
+struct trial {
+	pid_t pid; /* 0: there is none */
+	int said;  /* what it writes comes here */
+	int64_t until_ms;
+	bool is_late, has_ended;
+	int status; /* how, as waitpid(2) has it */
+	size_t len;
+	char text[TRIAL_SAYS_MAX]; /* a sentence for everybody, then lines for the log */
 };
 
 struct pool {
@@ -38,7 +51,11 @@ struct pool {
 	pid_t old[POOL_OLD_MAX]; /* workers of the generation before, which finish their streams */
 	int old_count;
 	int64_t old_told_ms; /* they were told to */
+	int64_t last_start_ms;
 	bool is_ready, reload_wanted;
+	bool is_reload;     /* another generation ran before */
+	bool reload_failed; /* what runs is not what the settings ask for */
+	struct trial trial;
 };
 
 /* --- pool.c --- */
@@ -46,16 +63,18 @@ void pool_fill(struct pool *pool, int64_t now_ms); /* starts what is due */
 void pool_reap(struct pool *pool, int64_t now_ms); /* takes note of who ended */
 void pool_check_beats(struct pool *pool, int64_t now_ms);
 void pool_check_old(struct pool *pool, int64_t now_ms);
-bool pool_all_ready(const struct pool *pool);
-bool pool_is_hopeless(const struct pool *pool); /* no place will ever be filled again */
-int pool_alive(const struct pool *pool);        /* old ones too */
+/* All places take requests; at a first start also when those that do not have failed before: what
+ * there is serves. */
+bool pool_is_complete(const struct pool *pool);
+/* Not complete, and not just because it takes its time. */
+bool pool_has_failed(const struct pool *pool);
+/* Nobody lives, and whoever tried last in each place found a setting wrong: only the administrator
+ * can help. */
+bool pool_is_hopeless(const struct pool *pool);
+/* Is there room for one more generation, and are not too many there already? */
+bool pool_may_reload(const struct pool *pool);
+int pool_alive(const struct pool *pool); /* old ones too */
 void pool_tell(const struct pool *pool, int signal_number, bool old_only);
 int pool_wanted(const struct config *config);
-
-/* --- reload.c --- */
-/* The children that an earlier life of this process left. */
-void reload_adopt(struct pool *pool);
-/* Checks the settings; when they are good this does not return. */
-void reload_try(struct pool *pool);
 
 #endif

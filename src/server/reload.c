@@ -1,23 +1,22 @@
-/*
- * reload: new settings, or a new program, without a lost request. The settings are checked by the
- * program that will use them; then this process executes it in place: same pid, same listener, same
- * children. The new generation starts, and only when all of it is ready the old one is told to stop
- * accepting.
- */
-#include "pool.h"
+/* reload: see reload.h. */
+#include "reload.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
+#include "notify.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define CHECK_MS 10000
+#define TRIAL_MS   20000
+#define WORDS_MAX  16
+#define NO_PROGRAM 127 /* as shells say it */
 
 void reload_adopt(struct pool *pool)
 {
@@ -33,61 +32,159 @@ void reload_adopt(struct pool *pool)
 	fclose(file);
 }
 
-static void exec_check(const struct pool *pool)
-{
-	char check[] = "check", settings_only[] = "-t", option[] = "--config";
-	char *path = pool->config->config_path;
-	char *words[] = {
-		pool->app->argv[0], check, settings_only, path ? option : NULL, path, NULL
-	};
-	sigset_t none;
+/* --- how it went --- */
 
+void reload_failed(struct pool *pool, const char *reason)
+{
+	pool->reload_failed = true;
+	log_error("reload failed: what ran before it stays", LOG_T("reason", reason));
+	metrics_add(M_RELOADS_FAILED, 0, 0, 1);
+	shm_set_reason(pool->shm, reason);
+	atomic_store(&pool->shm->pool.reload_failed, true);
+	notify_send(pool->host.notify_socket,
+		    "READY=1\nMAINPID=%d\nSTATUS=the last reload failed: %s", (int)getpid(),
+		    reason);
+}
+
+void reload_done(struct pool *pool)
+{
+	pool->reload_failed = false;
+	atomic_store(&pool->shm->pool.reload_failed, false);
+	shm_set_reason(pool->shm, "");
+}
+
+/* --- the trial --- */
+
+/* In the child. */
+static void exec_trial(const struct pool *pool, int out)
+{
+	char option[] = "--trial", *words[WORDS_MAX];
+	sigset_t none;
+	size_t n = 0;
+
+	for (; pool->app->argv[n] && n < WORDS_MAX - 2; n++)
+		words[n] = pool->app->argv[n];
+	words[n] = option;
+	words[n + 1] = NULL;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	dup2(STDERR_FILENO, STDOUT_FILENO);
-	execvp(words[0], words);
-	_exit(127);
+	if (dup2(out, STDOUT_FILENO) >= 0)
+		execvp(words[0], words);
+	_exit(NO_PROGRAM);
 }
 
-/* Exit code of `c1d check -t`, -1 when it could not be had. */
-static int check_settings(const struct pool *pool)
+void reload_begin(struct pool *pool, int64_t now_ms)
 {
-	int64_t until_ms = clock_mono_ms() + CHECK_MS;
-	const struct timespec look = { .tv_nsec = 5 * 1000000 };
-	pid_t pid = fork();
-	int status;
+	struct trial *trial = &pool->trial;
+	int ends[2];
 
-	if (pid == 0)
-		exec_check(pool);
-	while (pid > 0) {
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-		if (clock_mono_ms() > until_ms) {
-			kill(pid, SIGKILL);
-			waitpid(pid, &status, 0);
-			return -1;
-		}
-		nanosleep(&look, NULL);
-	}
-	return -1;
-}
-
-void reload_try(struct pool *pool)
-{
-	int code = check_settings(pool);
-
-	if (code != 0) {
-		log_error("reload refused: the settings are wrong; the old ones stay",
-			  LOG_I("check", code));
+	notify_send(pool->host.notify_socket, "RELOADING=1\nMONOTONIC_USEC=%lld",
+		    (long long)clock_mono_us());
+	if (pipe2(ends, O_CLOEXEC) != 0) {
+		reload_failed(pool, "The server has no descriptors left for a trial.");
 		return;
 	}
+	*trial = (struct trial){ .pid = fork(), .said = ends[0], .until_ms = now_ms + TRIAL_MS };
+	if (trial->pid == 0)
+		exec_trial(pool, ends[1]);
+	close(ends[1]);
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	if (trial->pid > 0)
+		return;
+	trial->pid = 0;
+	close(ends[0]);
+	reload_failed(pool, "The server has no processes left for a trial.");
+}
+
+/* What does not fit is read and dropped. */
+static void hear(struct trial *trial)
+{
+	char rest[512];
+	ssize_t n;
+
+	do {
+		size_t room = sizeof trial->text - 1 - trial->len;
+
+		n = read(trial->said, room ? trial->text + trial->len : rest,
+			 room ? room : sizeof rest);
+		if (n > 0 && room)
+			trial->len += (size_t)n;
+	} while (n > 0);
+	trial->text[trial->len] = '\0';
+}
+
+void reload_give_up(struct pool *pool)
+{
+	if (pool->trial.pid > 0)
+		kill(pool->trial.pid, SIGKILL);
+}
+
+/* --- what it said --- */
+
+/* The next problem: a line, and those behind it that begin with a blank. NULL: none is left. */
+static char *next_problem(char **at)
+{
+	char *start = *at, *end = start;
+
+	if (!*start)
+		return NULL;
+	while ((end = strchr(end, '\n')) && (end[1] == ' ' || end[1] == '\t'))
+		*end = ' ';
+	*at = end ? end + 1 : start + strlen(start);
+	if (end)
+		*end = '\0';
+	return start;
+}
+
+static void refuse(struct pool *pool)
+{
+	struct trial *trial = &pool->trial;
+	char *at = trial->text, *problem;
+	const char *sentence = next_problem(&at);
+
+	if (trial->is_late)
+		sentence = "The trial of the new program did not end in time.";
+	else if (WIFEXITED(trial->status) && WEXITSTATUS(trial->status) == NO_PROGRAM)
+		sentence = "The program cannot be executed.";
+	else if (!sentence)
+		sentence = "The trial of the new program said nothing.";
+	while ((problem = next_problem(&at)))
+		log_error("reload refused", LOG_T("problem", problem));
+	reload_failed(pool, sentence);
+}
+
+/* --- the point of no return --- */
+
+static void execute(struct pool *pool)
+{
 	log_info("reload");
+	log_flush();
 	fcntl(pool->listener.fd, F_SETFD, 0);
 	fcntl(pool->shm_fd, F_SETFD, 0);
 	if (config_host_leave(pool->listener.fd, pool->shm_fd))
 		execvp(pool->app->argv[0], pool->app->argv);
 	fcntl(pool->listener.fd, F_SETFD, FD_CLOEXEC);
 	fcntl(pool->shm_fd, F_SETFD, FD_CLOEXEC);
-	log_error("reload failed: the program cannot be executed; this one goes on",
-		  LOG_T("reason", strerror(errno)));
+	reload_failed(pool, "The program cannot be executed.");
+}
+
+void reload_look(struct pool *pool, int64_t now_ms)
+{
+	struct trial *trial = &pool->trial;
+
+	if (trial->pid == 0)
+		return;
+	hear(trial);
+	if (trial->has_ended) {
+		close(trial->said);
+		trial->pid = 0;
+		if (WIFEXITED(trial->status) && WEXITSTATUS(trial->status) == 0)
+			execute(pool);
+		else
+			refuse(pool);
+	} else if (!trial->is_late && now_ms >= trial->until_ms) {
+		trial->is_late = true;
+		kill(trial->pid, SIGKILL);
+	}
 }

@@ -2,21 +2,22 @@
  * supervisor: the process that systemd sees. It owns the socket and the shared memory, fills the
  * pool and keeps it filled, and does nothing that could end it.
  */
-#include "pool.h"
+#include "reload.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "deadlines.h"
 #include "notify.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EXIT_CONFIG   78
 #define LOOK_MS       100
-#define KILL_SPARE_MS 12000 /* beyond C1D_STOP_SECONDS: for the store, then it is over */
+#define OPEN_AGAIN_MS 1000
 
 /* --- signals --- */
 
@@ -31,9 +32,9 @@ static void block_signals(sigset_t *set)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static int wait_signal(const sigset_t *set)
+static int wait_signal(const sigset_t *set, int64_t ms)
 {
-	const struct timespec limit = { .tv_nsec = LOOK_MS * 1000000 };
+	const struct timespec limit = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 	int number;
 
 	log_flush();
@@ -61,15 +62,27 @@ static bool open_memory(struct pool *pool, struct error *err)
 
 static bool open_pool(struct pool *pool, struct error *err)
 {
-	pool->host = config_host();
-	pool->listener.fd = -1;
-	pool->count = pool_wanted(pool->config);
-	if (pool->host.inherited_listener >= 0)
-		reload_adopt(pool);
 	if (!listener_open(pool->config, &pool->host, &pool->listener, err) ||
 	    !open_memory(pool, err) || !inboxes_open(&pool->inboxes, pool->count, err))
 		return false;
 	pool->generation = 1 + atomic_fetch_add(&pool->shm->pool.generation, 1);
+	return true;
+}
+
+static bool is_stop(int signal_number)
+{
+	return signal_number == SIGTERM || signal_number == SIGINT || signal_number == SIGQUIT;
+}
+
+/* Behind a reload there is no way back: the old workers serve, and we try again. */
+static bool open_at_last(struct pool *pool, const sigset_t *set, struct error *err)
+{
+	while (!open_pool(pool, err)) {
+		log_error("pool not started", LOG_T("reason", err->detail));
+		inboxes_close(&pool->inboxes);
+		if (!pool->is_reload || is_stop(wait_signal(set, OPEN_AGAIN_MS)))
+			return false;
+	}
 	return true;
 }
 
@@ -78,6 +91,7 @@ static bool open_pool(struct pool *pool, struct error *err)
 static void say_ready(struct pool *pool)
 {
 	pool->is_ready = true;
+	reload_done(pool);
 	log_info("pool ready", LOG_I("workers", pool->count),
 		 LOG_T("socket", pool->config->socket));
 	notify_send(pool->host.notify_socket,
@@ -92,13 +106,10 @@ static void see_to_generations(struct pool *pool)
 		pool_tell(pool, SIGQUIT, true);
 		pool->old_told_ms = clock_mono_ms();
 	}
-	/* At most two: a further reload waits until the one before is over. */
-	if (pool->reload_wanted && pool->is_ready && pool->old_count == 0) {
+	if (pool->reload_wanted && pool->trial.pid == 0 &&
+	    (pool->is_ready || pool_has_failed(pool)) && pool_may_reload(pool)) {
 		pool->reload_wanted = false;
-		notify_send(pool->host.notify_socket, "RELOADING=1\nMONOTONIC_USEC=%lld",
-			    (long long)clock_mono_us());
-		reload_try(pool);
-		say_ready(pool);
+		reload_begin(pool, clock_mono_ms());
 	}
 }
 
@@ -125,12 +136,16 @@ static int run(struct pool *pool, const sigset_t *set)
 		pool_fill(pool, now_ms);
 		pool_check_beats(pool, now_ms);
 		pool_check_old(pool, now_ms);
-		if (!pool->is_ready && pool_all_ready(pool))
+		reload_look(pool, now_ms);
+		if (pool->is_reload && !pool->is_ready && !pool->reload_failed &&
+		    pool_has_failed(pool))
+			reload_failed(pool, "A worker of the new generation could not start.");
+		if (!pool->is_ready && pool_is_complete(pool))
 			say_ready(pool);
 		see_to_generations(pool);
 		beat(pool, now_ms, &beat_ms);
-		signal_number = wait_signal(set);
-		if (signal_number == SIGTERM || signal_number == SIGINT || signal_number == SIGQUIT)
+		signal_number = wait_signal(set, LOOK_MS);
+		if (is_stop(signal_number))
 			return 0;
 		pool->reload_wanted = pool->reload_wanted || signal_number == SIGHUP;
 	}
@@ -140,11 +155,17 @@ static int run(struct pool *pool, const sigset_t *set)
 
 static void end(struct pool *pool, const sigset_t *set)
 {
-	int64_t until_ms = clock_mono_ms() + pool->config->stop_s * 1000 + KILL_SPARE_MS;
+	int64_t stop_ms = pool->config->stop_s * 1000 + STOP_KILL_MS;
+	int64_t until_ms = clock_mono_ms() + stop_ms;
 	bool killed = false;
 
-	notify_send(pool->host.notify_socket, "STOPPING=1\nSTATUS=streams are ending");
+	/* systemd knows the unit's TimeoutStopSec= and not C1D_STOP_SECONDS. */
+	notify_send(pool->host.notify_socket,
+		    "STOPPING=1\nSTATUS=streams are ending\nEXTEND_TIMEOUT_USEC=%lld",
+		    (long long)(stop_ms + STOP_SPARE_MS) * 1000);
 	log_info("pool stops", LOG_I("workers", pool_alive(pool)));
+	reload_give_up(pool);
+	listener_refuse(&pool->listener);
 	pool_tell(pool, SIGTERM, false);
 	while (pool_alive(pool) > 0) {
 		if (!killed && clock_mono_ms() > until_ms) {
@@ -152,13 +173,19 @@ static void end(struct pool *pool, const sigset_t *set)
 			pool_tell(pool, SIGKILL, false);
 			killed = true;
 		}
-		wait_signal(set);
+		wait_signal(set, LOOK_MS);
 		pool_reap(pool, clock_mono_ms());
 	}
 	log_info("pool ended");
 }
 
-int server_run(const struct config *config, const struct server_app *app)
+static void say_settings(const struct pool *pool)
+{
+	if (!pool->config->api_key)
+		log_warn("THESYS_API_KEY is not set: the C1 API will refuse every question");
+}
+
+int server_run(const struct config *config, const struct server_app *app, const char *broken)
 {
 	struct pool *pool = calloc(1, sizeof *pool);
 	struct error err = { 0 };
@@ -170,12 +197,20 @@ int server_run(const struct config *config, const struct server_app *app)
 		return code;
 	pool->config = config;
 	pool->app = app;
+	pool->host = config_host();
+	pool->listener.fd = -1;
+	pool->count = broken ? 0 : pool_wanted(config);
+	pool->is_reload = pool->host.inherited_listener >= 0;
 	block_signals(&set);
-	if (open_pool(pool, &err)) {
+	say_settings(pool);
+	if (pool->is_reload)
+		reload_adopt(pool);
+	if (open_at_last(pool, &set, &err)) {
+		if (broken)
+			reload_failed(pool, broken);
 		code = run(pool, &set);
 		end(pool, &set);
 	} else {
-		log_error("pool not started", LOG_T("reason", err.detail));
 		code = err.code == ERROR_CONFIG ? EXIT_CONFIG : EXIT_FAILURE;
 	}
 	listener_close(&pool->listener);

@@ -9,6 +9,8 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "deadlines.h"
+#include "listener.h"
 #include "request_thread.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +27,6 @@
 	180000 /* every wait of a request has a deadline; their sum is far below                   \
 		*/
 #define STOP_LOOK_MS 20
-#define SAVE_MS      8000 /* for the store after the last stream; what is left stays in the spool */
 
 struct worker {
 	const struct worker_place *place;
@@ -34,6 +35,7 @@ struct worker {
 	uint64_t refused; /* by it, as far as was told */
 	void *app_state;
 	struct request_threads *threads;
+	bool is_cut; /* request threads were left behind: nothing may be freed under them */
 };
 
 /* --- starting --- */
@@ -45,10 +47,25 @@ static uint64_t refusals(void)
 	return counter ? atomic_load(counter) : 0;
 }
 
+/* All that may be missing or wrong; nothing of it takes work yet. */
 static bool open_parts(struct worker *w, struct error *err)
 {
 	const struct worker_place *place = w->place;
 	struct engine_hooks hooks = place->app->hooks;
+
+	if (!(w->budget = budget_open(place->config->memory_max, &place->slot->memory_lent,
+				      metrics_word(M_MEMORY_REFUSED), err)) ||
+	    !(w->engine = engine_open(place->config, place->shm, place->slot, err)) ||
+	    !(w->app_state = place->app->open(place->config, place->shm, w->engine, err)))
+		return false;
+	w->refused = refusals();
+	hooks.ctx = w->app_state;
+	return engine_start(w->engine, &hooks, err);
+}
+
+static bool start_parts(struct worker *w, struct error *err)
+{
+	const struct worker_place *place = w->place;
 	struct request_work work = { .config = place->config,
 				     .app = place->app,
 				     .slot = place->slot,
@@ -59,19 +76,11 @@ static bool open_parts(struct worker *w, struct error *err)
 						 .runs_max = place->config->runs_max,
 						 .threads = place->config->threads } };
 
-	if (!(w->budget = budget_open(place->config->memory_max, &place->slot->memory_lent,
-				      metrics_word(M_MEMORY_REFUSED), err)) ||
-	    !(w->engine = engine_open(place->config, place->shm, place->slot, err)) ||
-	    !(w->app_state = place->app->open(place->config, place->shm, w->engine, err)))
-		return false;
-	w->refused = refusals();
-	hooks.ctx = w->app_state;
-	if (!engine_start(w->engine, &hooks, err) || !place->app->start(w->app_state, err))
+	if (!place->app->start(w->app_state, err))
 		return false;
 	work.app_state = w->app_state;
 	work.engine = w->engine;
 	work.budget = w->budget;
-	work.hooks = hooks;
 	return (w->threads = request_threads_start(&work, err)) != NULL;
 }
 
@@ -139,31 +148,68 @@ static int run_until_told(struct worker *w)
 
 /* --- ending --- */
 
-static int64_t deadline_of(const struct worker *w, int told)
+static int64_t streams_until(const struct worker *w, int told)
 {
 	const struct config *config = w->place->config;
 
 	return clock_mono_ms() + (told == SIGQUIT ? config->drain_s : config->stop_s) * 1000;
 }
 
-/* Streams may finish; a SIGTERM on the way makes it quicker. */
-static void stop(struct worker *w, int told)
+static int64_t requests_until(const struct worker *w, int told)
 {
-	log_info("worker stops", LOG_T("streams", told == SIGQUIT ? "finish" : "end soon"));
-	atomic_store(&w->place->slot->state, SHM_SLOT_DRAINING);
+	return told == SIGQUIT ? streams_until(w, told) : clock_mono_ms() + STOP_REQUESTS_MS;
+}
+
+/* Requests under way are answered, but a stop does not wait for ever for one that hangs. Gives what
+ * it was told last. */
+static int end_requests(struct worker *w, int told)
+{
+	int64_t until_ms = requests_until(w, told);
+
+	request_threads_tell(w->threads);
+	while (!request_threads_over(w->threads)) {
+		beat(w);
+		if (wait_signal(STOP_LOOK_MS) == SIGTERM && told != SIGTERM)
+			until_ms = requests_until(w, told = SIGTERM);
+		if (told == SIGTERM)
+			listener_drop_waiting(w->place->listener);
+		if (clock_mono_ms() < until_ms)
+			continue;
+		log_warn("requests are cut off: they did not end in time");
+		w->is_cut = true;
+		return told;
+	}
+	listener_drop_waiting(w->place->listener);
 	request_threads_stop(w->threads);
 	w->threads = NULL;
 	close(w->place->listener); /* so that a successor finds the socket free, or its own */
-	engine_stop_by(w->engine, deadline_of(w, told));
+	return told;
+}
+
+/* A SIGTERM on the way makes it quicker. */
+static void end_streams(struct worker *w, int told)
+{
+	engine_stop_by(w->engine, streams_until(w, told));
 	while (!engine_is_over(w->engine)) {
 		beat(w);
 		if (wait_signal(STOP_LOOK_MS) == SIGTERM && told != SIGTERM) {
 			told = SIGTERM;
-			engine_stop_by(w->engine, deadline_of(w, told));
+			engine_stop_by(w->engine, streams_until(w, told));
 		}
 	}
 	engine_stop(w->engine, clock_mono_ms());
-	w->place->app->stop(w->app_state, clock_mono_ms() + SAVE_MS);
+}
+
+static void stop(struct worker *w, int told)
+{
+	log_info("worker stops", LOG_T("streams", told == SIGQUIT ? "finish" : "end soon"),
+		 LOG_I("within_s",
+		       told == SIGQUIT ? w->place->config->drain_s : w->place->config->stop_s));
+	atomic_store(&w->place->slot->state, SHM_SLOT_DRAINING);
+	end_streams(w, end_requests(w, told));
+	beat(w);
+	w->place->app->stop(w->app_state, clock_mono_ms() + STOP_SAVE_MS);
+	beat(w);
 }
 
 static void close_parts(struct worker *w)
@@ -208,7 +254,7 @@ int worker_main(const struct worker_place *place)
 	metrics_attach(place->slot);
 	shm_confine(place->shm, place->slot);
 	CRASHPOINT_FOLDER(place->config->state_dir);
-	ok = open_parts(&w, &err);
+	ok = open_parts(&w, &err) && start_parts(&w, &err);
 	if (ok) {
 		atomic_store(&place->slot->state, SHM_SLOT_READY);
 		log_info("worker ready", LOG_I("threads", place->config->threads));
@@ -216,7 +262,29 @@ int worker_main(const struct worker_place *place)
 	} else {
 		log_error("worker not started", LOG_T("reason", err.detail));
 	}
+	if (w.is_cut) {
+		log_flush();
+		_exit(WORKER_DONE);
+	}
 	close_parts(&w);
 	log_info("worker ended");
 	return ok ? WORKER_DONE : err.code == ERROR_CONFIG ? WORKER_HOPELESS : WORKER_FAILED;
+}
+
+bool server_try(const struct config *config, const struct server_app *app, struct error *err)
+{
+	struct shm *shm = shm_map(NULL, err);
+	struct worker_place place = { .config = config, .app = app, .shm = shm };
+	struct worker w = { .place = &place };
+	bool ok;
+
+	if (!shm)
+		return false;
+	place.slot = &shm->slots[0];
+	metrics_attach(place.slot);
+	ok = open_parts(&w, err);
+	close_parts(&w);
+	metrics_attach(NULL);
+	shm_unmap(shm);
+	return ok;
 }

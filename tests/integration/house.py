@@ -422,6 +422,12 @@ class Site:
     def delete(self, path, headers=None):
         return self.request("DELETE", path, headers=headers)
 
+    def metrics(self):
+        """The figures, asked for at the socket: the shipped web server files show them to nobody."""
+        import fcgi
+
+        return fcgi.ask(self.settings["C1D_SOCKET"], "GET", "/metrics").text
+
     # --- chat ---
     def stream(self, body, query="", headers=None, timeout=DEADLINE_S):
         return Stream(self.host, self.port, "POST", "/api/chat" + query, json.dumps(body).encode(),
