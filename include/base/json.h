@@ -37,6 +37,10 @@ const struct json *json_get(const struct json *object,
 			    const char *key);      /* NULL: absent or no object */
 struct slice json_text(const struct json *string); /* "" for anything but a string */
 bool json_true(const struct json *value);
+/* What is in an object or array, one by one; NULL: none is left. */
+const struct json *json_first(const struct json *container);
+const struct json *json_next(const struct json *value);
+struct slice json_name(const struct json *value); /* the key of an object's member */
 
 /* The value written again, compact, its numbers as they came. For metadata, which is kept as its
  * text. */

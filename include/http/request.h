@@ -56,16 +56,12 @@ struct request {
  * ASCII. */
 bool request_split_target(struct request *request, struct error *err);
 
-/* The decoded value of a query parameter, in the arena. false with err NONE when absent; with an
- * error for bad encoding (ERROR_BAD_REQUEST), bad UTF-8 or a NUL, or the same name twice. */
-bool request_query(const struct request *request, const char *name, struct slice *out,
-		   struct error *err);
+/* Cuts the next parameter off what is left of a query: name and value as they stand, still encoded.
+ * false: none is left. */
+bool request_next_param(struct slice *rest, struct slice *name, struct slice *value);
 
-/* A whole number within [min, max], or `absent`. ERROR_VALIDATION naming the parameter. */
-bool request_query_int(const struct request *request, const char *name, int64_t min, int64_t max,
-		       int64_t absent, int64_t *out, struct error *err);
-
-/* Percent-decodes one path segment or query value ('+' is a space when form). */
+/* Percent-decodes one path segment or query value ('+' is a space when form) into the arena, a NUL
+ * behind it. ERROR_BAD_REQUEST for bad encoding or a NUL, ERROR_BAD_UTF8. */
 bool request_decode(struct arena *arena, struct slice text, bool form, struct slice *out,
 		    struct error *err);
 

@@ -158,14 +158,15 @@ static bool read_body(struct call *call, const struct route *route, struct error
 {
 	struct request *request = call->request;
 
-	if (!(route->flags & ROUTE_BODY))
+	if (!route->takes)
 		return true;
 	if (!is_json_type(request->headers[HEADER_CONTENT_TYPE]))
 		return error_set(err, ERROR_MEDIA_TYPE,
 				 "Send the body with Content-Type: application/json.");
 	return request->read_body(request, route->body_max, err) && parse(call, err) &&
 	       (json_type(call->body) == JSON_OBJECT ||
-		error_set(err, ERROR_VALIDATION, "The body has to be a JSON object."));
+		error_set(err, ERROR_VALIDATION, "The body has to be a JSON object.")) &&
+	       shape_check(route->takes, call->body, "", err);
 }
 
 /* --- the caller --- */
@@ -173,15 +174,13 @@ static bool read_body(struct call *call, const struct route *route, struct error
 static bool find_caller(struct call *call, const struct route *route, struct error *err)
 {
 	struct slice claimed = SLICE("");
-	const char *asked = NULL;
 
 	if (!(route->flags & ROUTE_CALLER))
 		return true;
-	if (!query_text(call, "user_id", USER_ID_MAX * 4, &asked, err) ||
-	    !field_text(call, call->body, "user_id", "userId", USER_ID_MAX * 4, &claimed, err))
-		return false;
-	if (claimed.len == 0 && asked)
-		claimed = slice_of(asked);
+	if (route->takes)
+		claimed = json_text(body_value(call, "user_id"));
+	if (claimed.len == 0)
+		claimed = slice_of(query_text(call, "user_id"));
 	return who_is(call->request, claimed, &call->caller, err);
 }
 
@@ -189,8 +188,9 @@ static bool find_caller(struct call *call, const struct route *route, struct err
 
 static bool serve(struct call *call, const struct route *route, struct error *err)
 {
-	return read_body(call, route, err) && find_caller(call, route, err) &&
-	       !call->arena->failed && route->handle(call, err);
+	call->route = route;
+	return query_read(call, err) && read_body(call, route, err) &&
+	       find_caller(call, route, err) && !call->arena->failed && route->handle(call, err);
 }
 
 static bool walk(struct call *call, struct error *err)
@@ -222,6 +222,9 @@ void api_handle(struct api *api, struct request *request, struct response *respo
 		if (err.code == ERROR_NONE)
 			error_set(&err, ERROR_INTERNAL, "This request could not be served.");
 		response->error = err.code;
-		problem_response(&err, request->id, response);
+		if (call.route && call.route->handle == chat_post && chat_wants_card(&call))
+			chat_card(&call, &err);
+		else
+			problem_response(&err, request->id, response);
 	}
 }

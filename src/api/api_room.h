@@ -5,10 +5,12 @@
  *   api.c        the walk: route, body, caller, handler, problem
  *   cors.c       pages elsewhere: refused, or told what they may
  *   routes.c     the table
- *   fields.c     JSON fields and query parameters, checked and named in errors
+ *   shape.h      what requests may say, as tables: shape.c query.c shapes.c
+ *   fields.c     what the body said
  *   render.c     threads, messages and runs as JSON
  *   pages.c      messages on their way out, never a whole page at once
- *   threads.c messages.c chat.c runs.c health.c openapi.c   a resource each
+ *   threads.c messages.c chat.c runs.c health.c   a resource each
+ *   openapi.c    the document of all this; schema.c, answers.c: its schemas
  */
 #ifndef API_ROOM_H
 #define API_ROOM_H
@@ -18,8 +20,15 @@
 #include "guard/origin.h"
 #include "model/caller.h"
 #include "service/runs.h"
+#include "shape.h"
 
-#define API_IDS_MAX 2
+#define API_IDS_MAX   2
+#define API_QUERY_MAX 8 /* rows of a route's query, those of query_owner too */
+
+struct query_value {
+	const struct field *field;
+	struct slice text; /* decoded, a NUL behind it */
+};
 
 /* One request on its walk. */
 struct call {
@@ -27,8 +36,11 @@ struct call {
 	struct request *request;
 	struct response *response;
 	struct arena *arena;
+	const struct route *route;
 	const char *ids[API_IDS_MAX]; /* the path's, checked, in order */
-	const struct json *body;      /* an object; NULL for a route without a body */
+	struct query_value query[API_QUERY_MAX];
+	size_t query_count;
+	const struct json *body; /* an object; NULL for a route without a body */
 	enum origin origin;
 	struct caller caller;
 };
@@ -38,19 +50,26 @@ typedef bool api_handler(struct call *call, struct error *err);
 
 enum route_flags {
 	ROUTE_CALLER = 1,  /* who asks matters: `user_id` is read and checked */
-	ROUTE_BODY = 2,    /* takes a JSON object */
-	ROUTE_STREAMS = 4, /* answers with a stream */
+	ROUTE_STREAMS = 2, /* answers with a stream */
+	/* Headers, for the OpenAPI document. */
+	ROUTE_KEYED = 4,          /* reads Idempotency-Key */
+	ROUTE_RESUMES = 8,        /* reads Last-Event-ID; 204 when nothing is missing */
+	ROUTE_IF_MATCH = 16,      /* reads If-Match */
+	ROUTE_IF_NONE_MATCH = 32, /* reads If-None-Match; 304 */
+	ROUTE_TAGGED = 64,        /* writes ETag */
+	ROUTE_PAGED = 128,        /* writes Link */
+	ROUTE_PLACES = 256,       /* writes Location */
 };
 
 struct route {
 	const char *method, *template; /* :id and :mid stand for one id each */
 	api_handler *handle;
 	int flags;
+	const struct shape *query; /* what may stand behind '?', besides query_owner's */
+	const struct shape *takes; /* the body; NULL: none */
 	size_t body_max;
 	/* For the OpenAPI document. */
 	const char *summary;
-	const char *query; /* names of parameters, separated by blanks; NULL: none */
-	const char *takes; /* schema of the body */
 	int status;        /* of a success */
 	const char *gives; /* schema of the answer; a leading '*' means an array of it; NULL:
 			      another content type */
@@ -59,29 +78,22 @@ struct route {
 extern const struct route routes[];
 extern const size_t route_count;
 
-/* --- fields.c. `alias` is the other spelling, or NULL. Both with different values:
- * ERROR_VALIDATION. Absent or null: true, *out untouched. Wrong type or length: ERROR_VALIDATION
- * naming the field. --- */
-bool field_text(const struct call *call, const struct json *object, const char *name,
-		const char *alias, size_t max, struct slice *out, struct error *err);
-bool field_id(const struct call *call, const struct json *object, const char *name,
-	      const char *alias, struct slice *out, struct error *err);
-bool field_bool(const struct json *object, const char *name, int *out,
-		struct error *err); /* 0 or 1 */
-/* An object's JSON text, in the arena. */
-bool field_object(const struct call *call, const struct json *object, const char *name,
-		  const char **out, struct error *err);
-bool field_missing(const char *name, struct error *err); /* ERROR_VALIDATION */
+/* --- fields.c: members of the body, by the row's name, in whichever spelling they came. The walk
+ * has checked them. --- */
+/* { NULL, 0 } when absent. */
+struct slice body_text(const struct call *call, const char *name);
+int body_flag(const struct call *call, const char *name);                 /* 0 or 1; -1: absent */
+const struct json *body_value(const struct call *call, const char *name); /* NULL: absent */
+/* An object's JSON text, in the arena; *out is untouched when absent. ERROR_VALIDATION when it is
+ * larger than its row allows. */
+bool body_object(const struct call *call, const char *name, const char **out, struct error *err);
 
-/* A query parameter that is one of `words`; *out is its index, untouched when absent. */
-bool query_word(const struct call *call, const char *name, const char *const *words, int count,
-		int *out, struct error *err);
-/* The text of a parameter, NUL-terminated in the arena; NULL when absent. */
-bool query_text(const struct call *call, const char *name, size_t max, const char **out,
-		struct error *err);
-bool query_id(const struct call *call, const char *name, const char **out, struct error *err);
-/* Appends text percent-encoded (RFC 3986, all but unreserved). */
-bool percent_encode(struct buffer *out, struct slice text);
+/* --- query.c --- */
+/* Takes all of the query apart and checks it. */
+bool query_read(struct call *call, struct error *err);
+const char *query_text(const struct call *call, const char *name); /* NULL: absent */
+int64_t query_number(const struct call *call, const char *name);   /* the row's fallback: absent */
+int query_word(const struct call *call, const char *name); /* index of the word; -1: absent */
 
 /* --- render.c --- */
 void render_thread(struct json_writer *w, const struct thread *thread);
@@ -108,6 +120,20 @@ bool cors_admit(const struct call *call, struct error *err);
 /* Answers OPTIONS on an address that takes these methods, a preflight included. */
 void cors_answer_options(struct call *call, const char *methods);
 
+/* --- schema.c: rows as JSON Schema --- */
+#define SCHEMA_ID_PATTERN "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$"
+#define SCHEMA_ID         "{\"type\":\"string\",\"pattern\":\"" SCHEMA_ID_PATTERN "\"}"
+/* same_as: it is the other spelling of that name; NULL: it is the row's own. */
+void schema_field(struct json_writer *w, const struct field *field, const char *same_as);
+/* One for each body that a route takes, by its name. */
+void schema_bodies(struct json_writer *w);
+void schema_answers(struct json_writer *w); /* answers.c */
+
+/* errors=card: what went wrong is shown in the chat, since the stock client shows nothing of a
+ * status. */
+bool chat_wants_card(const struct call *call);
+void chat_card(struct call *call, const struct error *problem);
+
 /* --- handlers --- */
 api_handler chat_post, threads_list, threads_create, thread_get, thread_update, thread_delete,
 	messages_list, message_add, message_update, thread_runs, run_get, run_stream, run_stop,
@@ -115,7 +141,7 @@ api_handler chat_post, threads_list, threads_create, thread_get, thread_update, 
 
 /* --- chat.c, also for runs.c: what a stream's query says --- */
 struct stream_options;
-bool stream_query(const struct call *call, struct stream_options *out, struct error *err);
+void stream_query(const struct call *call, struct stream_options *out);
 void stream_headers(struct response *response, const struct stream_options *options,
 		    const char *run_id, const char *thread_id, const char *message_id);
 

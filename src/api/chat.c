@@ -8,33 +8,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CONTENT_MAX   (256u * 1024)
-#define KEY_MAX       255
-#define GRACE_MAX_S   3600
-#define KEEPALIVE_MAX 300
-#define CARD_MAX      8192
+#define KEY_MAX  255
+#define CARD_MAX 8192
 
 /* --- the query --- */
 
-bool stream_query(const struct call *call, struct stream_options *out, struct error *err)
+void stream_query(const struct call *call, struct stream_options *out)
 {
-	static const char *const formats[] = { "raw", "sse" }, *const errors[] = { "status",
-										   "card" };
-	struct stream_options options = { .format = STREAM_RAW };
-	int format = 0, card = 0;
-	int64_t keepalive_s;
+	enum { RAW, SSE, STATUS = 0, CARD };
 
-	if (!query_word(call, "stream", formats, 2, &format, err) ||
-	    !query_word(call, "errors", errors, 2, &card, err) ||
-	    !request_query_int(call->request, "keepalive", 1, KEEPALIVE_MAX, 0, &keepalive_s, err))
-		return false;
-	options.format = format == 1 ? STREAM_SSE : STREAM_RAW;
-	options.errors_card = card == 1;
-	options.keepalive_ms = keepalive_s * 1000;
-	options.headers_kept = call->response->kept;
-	snprintf(options.request_id, sizeof options.request_id, "%s", call->request->id);
-	*out = options;
-	return true;
+	*out = (struct stream_options){
+		.format = query_word(call, "stream") == SSE ? STREAM_SSE : STREAM_RAW,
+		.errors_card = query_word(call, "errors") == CARD,
+		.keepalive_ms = query_number(call, "keepalive") * 1000,
+		.headers_kept = call->response->kept,
+	};
+	snprintf(out->request_id, sizeof out->request_id, "%s", call->request->id);
 }
 
 void stream_headers(struct response *response, const struct stream_options *options,
@@ -55,61 +44,31 @@ void stream_headers(struct response *response, const struct stream_options *opti
 
 /* --- the question --- */
 
-/* "continue", "cancel" or "grace:SECONDS". */
-static bool read_leave(const struct call *call, struct turn_request *turn, struct error *err)
+/* The body's word wins over the address'. */
+static void read_leave(const struct call *call, struct turn_request *turn)
 {
-	struct slice text = SLICE("continue");
-	char *end = NULL;
-	long seconds;
+	struct slice text = body_text(call, "on_disconnect");
 
-	if (!field_text(call, call->body, "on_disconnect", "onDisconnect", 32, &text, err))
-		return false;
-	turn->leave = LEAVE_CONTINUE;
-	if (slice_is(text, "continue"))
-		return true;
-	turn->leave = slice_is(text, "cancel") ? LEAVE_CANCEL : LEAVE_GRACE;
-	if (turn->leave == LEAVE_CANCEL)
-		return true;
-	seconds = slice_starts(text, SLICE("grace:")) ? strtol(text.ptr + 6, &end, 10) : -1;
-	if (seconds < 0 || seconds > GRACE_MAX_S || end == text.ptr + 6 || *end)
-		return error_field(
-			err, ERROR_VALIDATION, "on_disconnect",
-			"on_disconnect has to be continue, cancel or grace:SECONDS (up to %d).",
-			GRACE_MAX_S);
-	turn->grace_ms = seconds * 1000;
-	return true;
-}
-
-static bool read_prompt(const struct call *call, const struct json *prompt,
-			struct turn_request *turn, struct error *err)
-{
-	struct slice role = SLICE("user");
-
-	if (json_type(prompt) != JSON_OBJECT)
-		return error_field(err, ERROR_VALIDATION, "prompt", "prompt has to be an object.");
-	if (!field_id(call, prompt, "id", NULL, &turn->message_id, err) ||
-	    !field_text(call, prompt, "role", NULL, 32, &role, err) ||
-	    !field_text(call, prompt, "content", NULL, CONTENT_MAX, &turn->message, err))
-		return false;
-	if (!slice_is(role, "user"))
-		return error_field(err, ERROR_VALIDATION, "prompt.role",
-				   "The prompt's role has to be user.");
-	return turn->message.len > 0 || field_missing("prompt.content", err);
+	if (!text.ptr)
+		text = slice_of(query_text(call, "on_disconnect"));
+	if (text.len == 0 || !leave_parse(text, &turn->leave, &turn->grace_ms))
+		turn->leave = LEAVE_CONTINUE;
 }
 
 static bool read_question(const struct call *call, struct turn_request *turn, struct error *err)
 {
-	const struct json *prompt = json_get(call->body, "prompt");
+	const struct json *prompt = body_value(call, "prompt");
+	const struct shape *shape = shape_find(call->route->takes, SLICE("prompt"))->members;
 
-	if (prompt && json_type(prompt) != JSON_NULL) {
-		if (json_get(call->body, "message"))
-			return error_field(err, ERROR_VALIDATION, "message",
-					   "Send prompt or message, not both.");
-		return read_prompt(call, prompt, turn, err);
-	}
-	if (!field_text(call, call->body, "message", NULL, CONTENT_MAX, &turn->message, err))
-		return false;
-	return turn->message.len > 0 || field_missing("message", err);
+	turn->message = body_text(call, "message");
+	if (!prompt)
+		return turn->message.ptr || field_missing("message", err);
+	if (turn->message.ptr)
+		return error_field(err, ERROR_VALIDATION, "message",
+				   "Send prompt or message, not both.");
+	turn->message_id = json_text(shape_value(shape, prompt, "id"));
+	turn->message = json_text(shape_value(shape, prompt, "content"));
+	return true;
 }
 
 /* Idempotency-Key: a structured-field string; bare ones are taken too, since most clients send them
@@ -135,20 +94,18 @@ static bool read_key(const struct call *call, struct slice *out, struct error *e
 
 static bool read_turn(const struct call *call, struct turn_request *out, struct error *err)
 {
-	struct turn_request turn = { .arrived_ms = call->request->arrived_ms,
-				     .thread_id = SLICE(""),
-				     .message = SLICE(""),
-				     .message_id = SLICE(""),
-				     .response_id = SLICE(""),
-				     .key = SLICE(""),
-				     .model = SLICE("") };
+	struct turn_request turn = {
+		.arrived_ms = call->request->arrived_ms,
+		.thread_id = json_text(body_value(call, "thread_id")),
+		.response_id = json_text(body_value(call, "response_id")),
+		.model = json_text(body_value(call, "model")),
+		.message_id = SLICE(""),
+		.key = SLICE(""),
+	};
 
-	if (!field_id(call, call->body, "thread_id", "threadId", &turn.thread_id, err) ||
-	    !field_id(call, call->body, "response_id", "responseId", &turn.response_id, err) ||
-	    !read_question(call, &turn, err) ||
-	    !field_text(call, call->body, "model", NULL, 256, &turn.model, err) ||
-	    !field_object(call, call->body, "metadata", &turn.metadata, err) ||
-	    !read_leave(call, &turn, err) || !read_key(call, &turn.key, err))
+	read_leave(call, &turn);
+	if (!read_question(call, &turn, err) ||
+	    !body_object(call, "metadata", &turn.metadata, err) || !read_key(call, &turn.key, err))
 		return false;
 	*out = turn;
 	return true;
@@ -210,15 +167,40 @@ static bool start(struct call *call, const struct stream_options *options, struc
 	return error_set(err, ERROR_OVERLOADED, "No memory for another stream.");
 }
 
-/* errors=card: what went wrong is shown in the chat, since the stock client shows nothing of a
- * status. */
-static bool answer_card(struct call *call, const struct error *problem, struct error *err)
+bool chat_post(struct call *call, struct error *err)
+{
+	struct stream_options options;
+	struct turn_request request;
+	struct turn turn;
+
+	stream_query(call, &options);
+	if (!read_turn(call, &request, err) ||
+	    !service_turn_begin(call->api->service, &call->caller, &request, call->arena, &turn,
+				err))
+		return false;
+	switch (turn.kind) {
+	case TURN_REPLAY: return replay(call, &options, &turn, err);
+	case TURN_REJOIN: return follow(call, &options, &turn, err);
+	default: return start(call, &options, &turn, err);
+	}
+}
+
+/* --- failures --- */
+
+bool chat_wants_card(const struct call *call)
+{
+	struct stream_options options;
+
+	stream_query(call, &options);
+	return options.errors_card && options.format == STREAM_RAW;
+}
+
+void chat_card(struct call *call, const struct error *problem)
 {
 	struct response *response = call->response;
 
 	response_restart(response);
 	response->status = 200;
-	response->error = problem->code;
 	response_header(response, "Content-Type", SLICE("text/plain; charset=utf-8"));
 	response_header(response, "Cache-Control", SLICE("no-store, no-transform"));
 	response_header(response, "X-Content-Type-Options", SLICE("nosniff"));
@@ -226,37 +208,4 @@ static bool answer_card(struct call *call, const struct error *problem, struct e
 		response_headerf(response, "Retry-After", "%d", problem->retry_after_s);
 	response->body.max = CARD_MAX;
 	service_error_card(problem, &response->body);
-	return answer_done(call, err);
-}
-
-static bool answer_turn(struct call *call, const struct stream_options *options, struct error *err)
-{
-	struct turn_request request;
-	struct turn turn;
-
-	if (!read_turn(call, &request, err) ||
-	    !service_turn_begin(call->api->service, &call->caller, &request, call->arena, &turn,
-				err))
-		return false;
-	switch (turn.kind) {
-	case TURN_REPLAY: return replay(call, options, &turn, err);
-	case TURN_REJOIN: return follow(call, options, &turn, err);
-	default: return start(call, options, &turn, err);
-	}
-}
-
-bool chat_post(struct call *call, struct error *err)
-{
-	struct stream_options options;
-	struct error problem = { 0 };
-
-	if (!stream_query(call, &options, err))
-		return false;
-	if (answer_turn(call, &options, &problem))
-		return true;
-	if (options.errors_card && options.format == STREAM_RAW)
-		return answer_card(call, &problem, err);
-	if (err)
-		*err = problem;
-	return false;
 }

@@ -1,12 +1,6 @@
 /* messages: the routes of a conversation's entries. */
 #include "api_room.h"
 
-#include "base/id.h"
-
-#define LIMIT_DEFAULT 200
-#define LIMIT_MAX     1000
-#define CONTENT_MAX   (8u * 1024 * 1024)
-
 /* --- list --- */
 
 /* Back in time from the newest, or onwards from `after`. */
@@ -22,27 +16,23 @@ static void link_next(struct call *call, const struct message_page *page,
 
 bool messages_list(struct call *call, struct error *err)
 {
-	static const char *const forms[] = { "stored", "c1" };
-	struct message_page page = { 0 };
+	bool as_c1 = query_word(call, "as") == 1; /* stored c1 */
+	struct message_page page = {
+		.before = query_text(call, "before"),
+		.after = query_text(call, "after"),
+		.limit = (size_t)query_number(call, "limit"),
+	};
 	struct message_list list;
-	int64_t limit;
-	int form = 0;
 
-	if (!request_query_int(call->request, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit, err) ||
-	    !query_id(call, "before", &page.before, err) ||
-	    !query_id(call, "after", &page.after, err) ||
-	    !query_word(call, "as", forms, 2, &form, err))
-		return false;
 	if (page.before && page.after)
 		return error_field(err, ERROR_VALIDATION, "before",
 				   "Send before or after, not both.");
-	page.limit = (size_t)limit;
 	if (!service_message_list(call->api->service, &call->caller, call->ids[0], &page,
 				  call->arena, &list, err))
 		return false;
 	if (list.more && list.count > 0)
-		link_next(call, &page, &list, form == 1);
-	return answer_messages(call, 200, &list, true, form == 1, err);
+		link_next(call, &page, &list, as_c1);
+	return answer_messages(call, 200, &list, true, as_c1, err);
 }
 
 /* --- one --- */
@@ -62,23 +52,18 @@ static bool answer_message(struct call *call, int status, const struct message *
 
 bool message_add(struct call *call, struct error *err)
 {
-	struct message_draft draft = { .id = SLICE(""), .content = { NULL, 0 } };
-	struct slice role = { NULL, 0 };
+	struct message_draft draft = {
+		.id = json_text(body_value(call, "id")),
+		.content = body_text(call, "content"),
+	};
 	struct message message;
 
-	if (!field_id(call, call->body, "id", NULL, &draft.id, err) ||
-	    !field_text(call, call->body, "role", NULL, 32, &role, err) ||
-	    !field_text(call, call->body, "content", "message", CONTENT_MAX, &draft.content, err) ||
-	    !field_object(call, call->body, "metadata", &draft.metadata, err))
+	message_role_parse(body_text(call, "role"), &draft.role);
+	if (!body_object(call, "metadata", &draft.metadata, err))
 		return false;
-	if (!role.ptr || !message_role_parse(role, &draft.role))
-		return error_field(err, ERROR_VALIDATION, "role",
-				   "role has to be user, assistant or tool.");
 	if (draft.role == ROLE_SYSTEM)
 		return error_field(err, ERROR_ACCESS_DENIED, "role",
 				   "Only an administrator adds system messages.");
-	if (!draft.content.ptr)
-		return field_missing("content", err);
 	if (!service_message_add(call->api->service, &call->caller, call->ids[0], &draft,
 				 call->arena, &message, err))
 		return false;
@@ -87,11 +72,10 @@ bool message_add(struct call *call, struct error *err)
 
 bool message_update(struct call *call, struct error *err)
 {
-	struct message_patch patch = { .content = { NULL, 0 } };
+	struct message_patch patch = { .content = body_text(call, "content") };
 	struct message message;
 
-	if (!field_text(call, call->body, "content", NULL, CONTENT_MAX, &patch.content, err) ||
-	    !field_object(call, call->body, "metadata", &patch.metadata, err))
+	if (!body_object(call, "metadata", &patch.metadata, err))
 		return false;
 	patch.has_content = patch.content.ptr != NULL;
 	if (!patch.has_content && !patch.metadata)

@@ -1,6 +1,7 @@
 /*
  * openapi: the OpenAPI 3.1 document, from the route table: a path for each template, an operation
- * for each line. Schemas are written out here; a test asks each route and compares.
+ * for each line, parameters and bodies from the rows of shape.h. A test asks each route and
+ * compares.
  */
 #include "api_room.h"
 
@@ -8,113 +9,109 @@
 #include <stdio.h>
 
 #define DOCUMENT_MAX (256u * 1024)
+#define TEXT         "{\"type\":\"string\"}"
 
-/* --- schemas: name, JSON --- */
+/* --- headers --- */
 
-#define TEXT   "{\"type\":\"string\"}"
-#define TEXT0  "{\"type\":[\"string\",\"null\"]}"
-#define WHEN   "{\"type\":\"string\",\"format\":\"date-time\"}"
-#define ID     "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$\"}"
-#define FLAG   "{\"type\":\"boolean\"}"
-#define NUMBER "{\"type\":\"integer\"}"
-#define OBJECT "{\"type\":\"object\"}"
-#define OBJ0   "{\"type\":[\"object\",\"null\"]}"
-#define STATUS                                                                                     \
-	"{\"enum\":[\"streaming\",\"complete\",\"length\",\"stopped\",\"error\",\"interrupted\"]}"
-#define TIMES                                                                                      \
-	"\"created_at\":" WHEN ",\"createdAt\":" WHEN ",\"updated_at\":" WHEN ",\"updatedAt\""     \
-	":" WHEN
-
-static const struct {
-	const char *name, *json;
-} schemas[] = {
-	{ "Thread",
-	  "{\"type\":\"object\",\"required\":[\"id\",\"threadId\",\"title\"],\"properties\":{"
-	  "\"id\":" ID ",\"threadId\":" ID ",\"title\":" TEXT ",\"user_id\":" TEXT "," TIMES
-	  ",\"archived\":" FLAG ",\"metadata\":" OBJECT "}}" },
-	{ "ThreadDraft",
-	  "{\"type\":\"object\",\"properties\":{\"title\":" TEXT ",\"metadata\":" OBJECT
-	  ",\"user_id\":" TEXT
-	  ",\"firstMessage\":{\"type\":\"object\",\"properties\":{\"message\":" TEXT "}}}}" },
-	{ "ThreadPatch", "{\"type\":\"object\",\"properties\":{\"title\":" TEXT
-			 ",\"archived\":" FLAG ",\"metadata\":" OBJECT "}}" },
-	{ "Message",
-	  "{\"type\":\"object\",\"required\":[\"id\",\"role\",\"content\",\"status\"],"
-	  "\"properties\":{\"id\":" ID ",\"thread_id\":" ID
-	  ",\"role\":{\"enum\":[\"user\",\"assistant\",\"system\",\"tool\"]},\"content\":" TEXT
-	  ",\"status\":" STATUS ",\"run_id\":" ID "," TIMES ",\"finish_reason\":" TEXT0
-	  ",\"usage\":" OBJ0 ",\"metadata\":" OBJECT ",\"feedback\":" OBJ0 "}}" },
-	{ "MessageDraft",
-	  "{\"type\":\"object\",\"required\":[\"role\",\"content\"],\"properties\":{\"id\":" ID
-	  ",\"role\":{\"enum\":[\"user\",\"assistant\",\"tool\"]},\"content\":" TEXT
-	  ",\"metadata\":" OBJECT "}}" },
-	{ "MessagePatch",
-	  "{\"type\":\"object\",\"properties\":{\"content\":" TEXT ",\"metadata\":" OBJECT "}}" },
-	{ "Run", "{\"type\":\"object\",\"required\":[\"id\",\"status\",\"bytes\"],\"properties\":{"
-		 "\"id\":" ID ",\"thread_id\":" ID ",\"message_id\":" ID ",\"status\":" STATUS
-		 ",\"bytes\":" NUMBER ",\"saved\":" FLAG ",\"created_at\":" WHEN
-		 ",\"ended_at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"
-		 ",\"finish_reason\":" TEXT0 ",\"usage\":" OBJ0 "}}" },
-	{ "Stopped", "{\"type\":\"object\",\"properties\":{\"id\":" ID ",\"status\":" STATUS
-		     ",\"upstream_closed\":" FLAG ",\"bytes\":" NUMBER "}}" },
-	{ "Chat",
-	  "{\"type\":\"object\",\"properties\":{\"thread_id\":" ID ",\"message\":" TEXT
-	  ",\"user_id\":" TEXT ",\"threadId\":" ID ",\"responseId\":" ID
-	  ",\"prompt\":{\"type\":\"object\",\"required\":[\"content\"],"
-	  "\"properties\":{\"id\":" ID ",\"role\":{\"const\":\"user\"},\"content\":" TEXT
-	  "}},\"model\":" TEXT ",\"on_disconnect\":{\"type\":\"string\",\"pattern\":\"^(continue|"
-	  "cancel|grace:[0-9]+)$\"},\"metadata\":" OBJECT "}}" },
-	{ "Deleted",
-	  "{\"type\":\"object\",\"properties\":{\"deleted\":{\"const\":true},\"id\":" ID "}}" },
-	{ "Health", "{\"type\":\"object\",\"properties\":{\"status\":{\"enum\":[\"healthy\","
-		    "\"degraded\",\"unhealthy\"]},"
-		    "\"timestamp\":" WHEN
-		    ",\"services\":{\"type\":\"object\",\"properties\":{\"database\":" OBJECT
-		    ",\"llm_api\":" OBJECT "}}}}" },
-	{ "Object", OBJECT },
-	{ "Problem",
-	  "{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\",\"code\"],"
-	  "\"properties\":{\"type\":" TEXT ",\"title\":" TEXT ",\"status\":" NUMBER
-	  ",\"detail\":" TEXT ",\"code\":" TEXT ",\"request_id\":" TEXT ",\"retry_after\":" NUMBER
-	  ",\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":"
-	  "{\"field\":" TEXT ",\"reason\":" TEXT "}}}}}" },
+struct header {
+	int flag; /* of the routes that have it; 0: all */
+	const char *name, *about;
+	bool always; /* of an answer: it always comes */
 };
 
-/* --- operations --- */
+static const struct header asked[] = {
+	{ ROUTE_KEYED, "Idempotency-Key",
+	  "The same question under the same key is answered once, whenever it is sent again",
+	  false },
+	{ ROUTE_IF_MATCH, "If-Match", "Change it only while it has this version; 412", false },
+	{ ROUTE_IF_NONE_MATCH, "If-None-Match", "A version that need not be sent again; 304",
+	  false },
+	{ ROUTE_RESUMES, "Last-Event-ID", "Go on behind this event; the answer is then events",
+	  false },
+};
+static const struct header answered[] = {
+	{ ROUTE_STREAMS, "X-Run-Id", "The run that writes the answer", false },
+	{ ROUTE_STREAMS, "X-Thread-Id", "Its conversation", true },
+	{ ROUTE_STREAMS, "X-Response-Id", "The message that the answer becomes", true },
+	{ ROUTE_KEYED, "Idempotency-Replayed", "true when the question was asked before", false },
+	{ ROUTE_TAGGED, "ETag", "Its version", true },
+	{ ROUTE_PAGED, "Link", "The next page, rel=next; none on the last", false },
+	{ ROUTE_PLACES, "Location", "Where it is now", true },
+};
+static const struct header failed[] = {
+	{ 0, "Retry-After", "Seconds after which to try again", false },
+	{ 0, "Allow", "Of a 405: what this address takes", false },
+	{ 0, "Link", "Of a 409 or 410: what stands in the way, or is left; rel=related", false },
+};
 
-static void put_parameter(struct json_writer *w, struct slice name, const char *in)
+static void put_headers(struct json_writer *w, const struct header *list, size_t count, int flags)
+{
+	json_key(w, "headers");
+	json_open(w, '{');
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].flag && !(list[i].flag & flags))
+			continue;
+		json_key(w, list[i].name);
+		json_open(w, '{');
+		json_put_text(w, "description", list[i].about);
+		if (list[i].always)
+			json_put_bool(w, "required", true);
+		json_put_raw(w, "schema", TEXT);
+		json_close(w, '}');
+	}
+	json_close(w, '}');
+}
+
+/* --- parameters --- */
+
+static void begin_parameter(struct json_writer *w, struct slice name, const char *in)
 {
 	json_open(w, '{');
 	json_put_slice(w, "name", name);
 	json_put_text(w, "in", in);
-	if (strcmp(in, "path") == 0)
-		json_put_bool(w, "required", true);
-	json_key(w, "schema");
-	json_raw(w, strcmp(in, "path") == 0 ? SLICE(ID) : SLICE(TEXT));
-	json_close(w, '}');
 }
 
-/* The template's segments behind a colon, then the names of the query. */
+static void put_query(struct json_writer *w, const struct shape *shape)
+{
+	for (size_t i = 0; i < shape->count; i++) {
+		const struct field *field = &shape->fields[i];
+
+		begin_parameter(w, slice_of(field->name), "query");
+		json_key(w, "schema");
+		schema_field(w, field, NULL);
+		json_close(w, '}');
+	}
+}
+
+/* The template's segments behind a colon, the words of the query, the headers. */
 static void put_parameters(struct json_writer *w, const struct route *route)
 {
-	const char *at = route->template;
-
 	json_key(w, "parameters");
 	json_open(w, '[');
-	while ((at = strchr(at, ':'))) {
+	for (const char *at = route->template; (at = strchr(at, ':'));) {
 		size_t len = strcspn(++at, "/");
 
-		put_parameter(w, (struct slice){ at, len }, "path");
+		begin_parameter(w, (struct slice){ at, len }, "path");
+		json_put_bool(w, "required", true);
+		json_put_raw(w, "schema", SCHEMA_ID);
+		json_close(w, '}');
 		at += len;
 	}
-	for (at = route->query ? route->query : ""; *at; at += strspn(at, " ")) {
-		size_t len = strcspn(at, " ");
-
-		put_parameter(w, (struct slice){ at, len }, "query");
-		at += len;
+	put_query(w, route->query);
+	if (route->flags & ROUTE_CALLER)
+		put_query(w, &query_owner);
+	for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+		if (!(asked[i].flag & route->flags))
+			continue;
+		begin_parameter(w, slice_of(asked[i].name), "header");
+		json_put_text(w, "description", asked[i].about);
+		json_put_raw(w, "schema", TEXT);
+		json_close(w, '}');
 	}
 	json_close(w, ']');
 }
+
+/* --- content --- */
 
 static void put_ref(struct json_writer *w, const char *name)
 {
@@ -125,10 +122,9 @@ static void put_ref(struct json_writer *w, const char *name)
 	json_close(w, '}');
 }
 
+/* schema: NULL: plain text; a leading '*': an array of it. */
 static void put_content(struct json_writer *w, const char *type, const char *schema)
 {
-	json_key(w, "content");
-	json_open(w, '{');
 	json_key(w, type);
 	json_open(w, '{');
 	json_key(w, "schema");
@@ -143,25 +139,55 @@ static void put_content(struct json_writer *w, const char *type, const char *sch
 		put_ref(w, schema);
 	}
 	json_close(w, '}');
-	json_close(w, '}');
 }
+
+static void begin_response(struct json_writer *w, int status, const char *description)
+{
+	if (status)
+		buffer_appendf(w->out, "%s\"%d\":", w->need_comma ? "," : "", status);
+	else
+		json_key(w, "default");
+	w->need_comma = false;
+	json_open(w, '{');
+	json_put_text(w, "description", description);
+}
+
+#define PUT_HEADERS(w, list, flags) put_headers(w, list, sizeof(list) / sizeof((list)[0]), flags)
 
 static void put_responses(struct json_writer *w, const struct route *route)
 {
 	json_key(w, "responses");
 	json_open(w, '{');
-	buffer_appendf(w->out, "\"%d\":", route->status);
+	begin_response(w, route->status, "Success");
+	PUT_HEADERS(w, answered, route->flags);
+	json_key(w, "content");
 	json_open(w, '{');
-	json_put_text(w, "description", "Success");
 	put_content(w, route->gives ? "application/json" : "text/plain", route->gives);
+	if (route->flags & ROUTE_STREAMS)
+		put_content(w, "text/event-stream", "Events");
 	json_close(w, '}');
-	json_key(w, "default");
+	json_close(w, '}');
+	if (route->flags & ROUTE_RESUMES) {
+		begin_response(w, 204, "The answer has ended and nothing of it is missing");
+		PUT_HEADERS(w, answered, route->flags);
+		json_close(w, '}');
+	}
+	if (route->flags & ROUTE_IF_NONE_MATCH) {
+		begin_response(w, 304, "It still has this version");
+		PUT_HEADERS(w, answered, route->flags);
+		json_close(w, '}');
+	}
+	begin_response(w, 0, "Any failure");
+	PUT_HEADERS(w, failed, 0);
+	json_key(w, "content");
 	json_open(w, '{');
-	json_put_text(w, "description", "Any failure");
 	put_content(w, "application/problem+json", "Problem");
 	json_close(w, '}');
 	json_close(w, '}');
+	json_close(w, '}');
 }
+
+/* --- operations --- */
 
 static void put_operation(struct json_writer *w, const struct route *route)
 {
@@ -177,7 +203,10 @@ static void put_operation(struct json_writer *w, const struct route *route)
 		json_key(w, "requestBody");
 		json_open(w, '{');
 		json_put_bool(w, "required", true);
-		put_content(w, "application/json", route->takes);
+		json_key(w, "content");
+		json_open(w, '{');
+		put_content(w, "application/json", route->takes->name);
+		json_close(w, '}');
 		json_close(w, '}');
 	}
 	put_responses(w, route);
@@ -231,10 +260,8 @@ static void put_schemas(struct json_writer *w)
 	json_open(w, '{');
 	json_key(w, "schemas");
 	json_open(w, '{');
-	for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++) {
-		json_key(w, schemas[i].name);
-		json_raw(w, slice_of(schemas[i].json));
-	}
+	schema_bodies(w);
+	schema_answers(w);
 	json_close(w, '}');
 	json_close(w, '}');
 }

@@ -1,19 +1,14 @@
 /* runs: the routes of answers in flight: listed, read, followed from any byte on, stopped. */
 #include "api_room.h"
 
-#include "base/id.h"
-#include <stdlib.h>
-
 bool thread_runs(struct call *call, struct error *err)
 {
-	static const char *const yes_no[] = { "0", "1", "false", "true" };
+	int active = query_word(call, "active"); /* false true 0 1 */
 	struct run_list list;
 	struct json_writer w;
-	int active = 0;
 
-	if (!query_word(call, "active", yes_no, 4, &active, err) ||
-	    !service_run_list(call->api->service, &call->caller, call->ids[0], active % 2 == 1,
-			      call->arena, &list, err))
+	if (!service_run_list(call->api->service, &call->caller, call->ids[0],
+			      active > 0 && active % 2, call->arena, &list, err))
 		return false;
 	w = answer_json(call, 200);
 	json_open(&w, '[');
@@ -23,6 +18,13 @@ bool thread_runs(struct call *call, struct error *err)
 	return answer_done(call, err);
 }
 
+/* The store looks for a run's message, and says so. */
+static bool no_run(struct error *err)
+{
+	return err->code == ERROR_NOT_FOUND ? error_set(err, err->code, "There is no such run.")
+					    : false;
+}
+
 bool run_get(struct call *call, struct error *err)
 {
 	struct run_info run;
@@ -30,7 +32,7 @@ bool run_get(struct call *call, struct error *err)
 
 	if (!service_run_get(call->api->service, &call->caller, call->ids[0], call->arena, &run,
 			     err))
-		return false;
+		return no_run(err);
 	w = answer_json(call, 200);
 	render_run(&w, &run);
 	return answer_done(call, err);
@@ -43,7 +45,7 @@ bool run_stop(struct call *call, struct error *err)
 
 	if (!service_run_stop(call->api->service, &call->caller, call->ids[0], call->arena, &run,
 			      err))
-		return false;
+		return no_run(err);
 	w = answer_json(call, 200);
 	json_open(&w, '{');
 	json_put_text(&w, "id", run.id);
@@ -62,32 +64,27 @@ static bool parse_event_id(const struct call *call, const char *text, int64_t *o
 			   struct error *err)
 {
 	size_t len = strlen(call->ids[0]);
-	char *end = NULL;
-	long long n = -1;
 
-	if (strncmp(text, call->ids[0], len) == 0 && text[len] == '.')
-		n = strtoll(text + len + 1, &end, 10);
-	if (n < 0 || !end || end == text + len + 1 || *end)
-		return error_field(err, ERROR_VALIDATION, "last_event_id",
-				   "This is no event id of this run.");
-	*offset = n;
-	return true;
+	if (strncmp(text, call->ids[0], len) == 0 && text[len] == '.' &&
+	    field_number(slice_of(text + len + 1), offset) && *offset >= 0)
+		return true;
+	return error_field(err, ERROR_VALIDATION, "last_event_id",
+			   "This is no event id of this run.");
 }
 
 /* Where to go on: `offset`, or behind the last event seen (the header is what EventSource sends by
  * itself). */
 static bool read_offset(const struct call *call, int64_t *offset, struct error *err)
 {
-	const char *event = NULL;
+	struct slice header = call->request->headers[HEADER_LAST_EVENT_ID];
+	const char *event = query_text(call, "last_event_id");
 
-	if (!request_query_int(call->request, "offset", 0, INT64_MAX, -1, offset, err) ||
-	    !query_text(call, "last_event_id", 256, &event, err))
-		return false;
+	*offset = query_number(call, "offset");
 	if (*offset >= 0)
 		return true;
 	*offset = 0;
-	if (call->request->headers[HEADER_LAST_EVENT_ID].len > 0)
-		event = arena_copy(call->arena, call->request->headers[HEADER_LAST_EVENT_ID]);
+	if (header.len > 0)
+		event = arena_copy(call->arena, header);
 	return !event || parse_event_id(call, event, offset, err);
 }
 
@@ -132,14 +129,15 @@ bool run_stream(struct call *call, struct error *err)
 	struct spool *spool;
 	bool ok;
 
-	if (!stream_query(call, &options, err) || !read_offset(call, &options.offset, err))
+	stream_query(call, &options);
+	if (!read_offset(call, &options.offset, err))
 		return false;
 	if (call->request->headers[HEADER_LAST_EVENT_ID].len > 0)
 		options.format = STREAM_SSE; /* only EventSource sends it */
 	spool = service_run_open(call->api->service, &call->caller, call->ids[0], call->arena, &run,
 				 err);
 	if (!spool)
-		return false;
+		return no_run(err);
 	ok = follow(call, spool, &run, &options, err);
 	if (!call->response->stream)
 		spool_unref(spool);

@@ -1,17 +1,25 @@
 /* threads: the routes of conversations. */
 #include "api_room.h"
 
-#include "base/id.h"
 #include "http/etag.h"
-#include <stdlib.h>
 
-#define LIMIT_DEFAULT 50
-#define LIMIT_MAX     100
-#define QUERY_MAX     200  /* bytes of a search */
-#define VERSIONS_MAX  16   /* of a header */
-#define TITLE_MAX     1000 /* bytes of a title that is set, not made */
+#define VERSIONS_MAX 16 /* of a header */
 
 /* --- list --- */
+
+/* RFC 3986: all but the unreserved characters. */
+static void percent_encode(struct buffer *out, struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		    (c && strchr("-._~", c)))
+			buffer_append_char(out, c);
+		else
+			buffer_appendf(out, "%%%02X", (unsigned char)c);
+	}
+}
 
 static void put_param(struct buffer *link, const char *name, const char *value)
 {
@@ -42,20 +50,16 @@ static void link_next(struct call *call, const struct thread_filter *filter, con
 
 bool threads_list(struct call *call, struct error *err)
 {
-	static const char *const yes_no[] = { "false", "true", "0", "1" };
-	struct thread_filter filter = { .archived = -1 };
+	int archived = query_word(call, "archived");
+	struct thread_filter filter = {
+		.archived = archived < 0 ? -1 : archived % 2, /* false true 0 1 */
+		.q = query_text(call, "q"),
+		.cursor = query_text(call, "cursor"),
+		.limit = (size_t)query_number(call, "limit"),
+	};
 	struct thread_list list;
 	struct json_writer w;
-	int64_t limit;
 
-	if (!request_query_int(call->request, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit, err) ||
-	    !query_text(call, "q", QUERY_MAX, &filter.q, err) ||
-	    !query_word(call, "archived", yes_no, 4, &filter.archived, err) ||
-	    !query_text(call, "cursor", 256, &filter.cursor, err))
-		return false;
-	filter.limit = (size_t)limit;
-	if (filter.archived >= 0)
-		filter.archived %= 2;
 	if (filter.q && !*filter.q)
 		filter.q = NULL;
 	if (!service_thread_list(call->api->service, &call->caller, &filter, call->arena, &list,
@@ -90,28 +94,25 @@ static bool answer_thread(struct call *call, int status, const struct thread *th
 
 /* The title is given, or made of a first message: {firstMessage:{message}}, its text, or the
  * message as clients hold it. */
-static bool read_title(const struct call *call, struct slice *title, struct error *err)
+static struct slice read_title(const struct call *call)
 {
-	const struct json *first = json_get(call->body, "firstMessage");
+	const struct field *row = shape_find(call->route->takes, SLICE("firstMessage"));
+	struct slice title = json_text(body_value(call, "title"));
+	const struct json *first = body_value(call, "firstMessage");
 
-	if (!field_text(call, call->body, "title", "name", SIZE_MAX, title, err))
-		return false;
-	if (title->len > 0 || !first || json_type(first) == JSON_NULL)
-		return true;
-	if (json_type(first) == JSON_STRING) {
-		*title = json_text(first);
-		return true;
-	}
-	return field_text(call, first, "message", "content", SIZE_MAX, title, err);
+	if (title.len > 0 || !first)
+		return title;
+	if (json_type(first) == JSON_OBJECT)
+		first = shape_value(row->members, first, "message");
+	return json_text(first);
 }
 
 bool threads_create(struct call *call, struct error *err)
 {
-	struct thread_draft draft = { .title = SLICE("") };
+	struct thread_draft draft = { .title = read_title(call) };
 	struct thread thread;
 
-	if (!read_title(call, &draft.title, err) ||
-	    !field_object(call, call->body, "metadata", &draft.metadata, err) ||
+	if (!body_object(call, "metadata", &draft.metadata, err) ||
 	    !service_thread_create(call->api->service, &call->caller, &draft, call->arena, &thread,
 				   err))
 		return false;
@@ -174,18 +175,15 @@ static bool read_if_match(const struct call *call, int64_t *rev, struct error *e
 
 bool thread_update(struct call *call, struct error *err)
 {
-	struct thread_patch patch = { .archived = -1 };
-	struct slice title = { NULL, 0 };
+	struct thread_patch patch = {
+		.title = body_text(call, "title").ptr,
+		.archived = body_flag(call, "archived"),
+	};
 	struct thread thread;
 
-	if (!field_text(call, call->body, "title", NULL, TITLE_MAX, &title, err) ||
-	    !field_bool(call->body, "archived", &patch.archived, err) ||
-	    !field_object(call, call->body, "metadata", &patch.metadata, err) ||
+	if (!body_object(call, "metadata", &patch.metadata, err) ||
 	    !read_if_match(call, &patch.if_rev, err))
 		return false;
-	if (title.ptr && title.len == 0)
-		return error_field(err, ERROR_VALIDATION, "title", "A title cannot be empty.");
-	patch.title = title.ptr ? title.ptr : NULL;
 	if (!service_thread_update(call->api->service, &call->caller, call->ids[0], &patch,
 				   call->arena, &thread, err))
 		return false;

@@ -111,6 +111,21 @@ bool json_true(const struct json *value)
 	return value && cJSON_IsTrue(item_of(value));
 }
 
+const struct json *json_first(const struct json *container)
+{
+	return (const struct json *)item_of(container)->child;
+}
+
+const struct json *json_next(const struct json *value)
+{
+	return (const struct json *)item_of(value)->next;
+}
+
+struct slice json_name(const struct json *value)
+{
+	return slice_of(item_of(value)->string);
+}
+
 bool json_print(const struct json *value, struct buffer *out)
 {
 	char *text = cJSON_PrintUnformatted(item_of(value));

@@ -1,8 +1,7 @@
-/* request: the target taken apart, and query parameters decoded when they are asked for. */
+/* request: the target taken apart, down to its parameters. */
 #include "http/request.h"
 
 #include "base/utf8.h"
-#include <stdlib.h>
 
 bool request_split_target(struct request *request, struct error *err)
 {
@@ -63,58 +62,19 @@ bool request_decode(struct arena *arena, struct slice text, bool form, struct sl
 	return true;
 }
 
-/* Cuts the next `name=value` off. */
-static struct slice next_pair(struct slice *query)
+bool request_next_param(struct slice *rest, struct slice *name, struct slice *value)
 {
-	const char *amp = memchr(query->ptr, '&', query->len);
-	struct slice pair = { query->ptr, amp ? (size_t)(amp - query->ptr) : query->len };
+	while (rest->len > 0) {
+		const char *amp = memchr(rest->ptr, '&', rest->len), *equals;
+		struct slice pair = { rest->ptr, amp ? (size_t)(amp - rest->ptr) : rest->len };
 
-	*query = slice_skip(*query, amp ? pair.len + 1 : pair.len);
-	return pair;
-}
-
-bool request_query(const struct request *request, const char *name, struct slice *out,
-		   struct error *err)
-{
-	struct slice rest = request->query, raw = { NULL, 0 };
-
-	while (rest.len > 0) {
-		struct slice pair = next_pair(&rest);
-		const char *equals = pair.len ? memchr(pair.ptr, '=', pair.len) : NULL;
-		struct slice key = { pair.ptr, equals ? (size_t)(equals - pair.ptr) : pair.len };
-
-		if (!slice_is(key, name))
+		*rest = slice_skip(*rest, amp ? pair.len + 1 : pair.len);
+		if (pair.len == 0)
 			continue;
-		if (raw.ptr)
-			return error_field(err, ERROR_BAD_REQUEST, name,
-					   "%s occurs twice in the address.", name);
-		raw = equals ? slice_skip(pair, key.len + 1) : SLICE("");
+		equals = memchr(pair.ptr, '=', pair.len);
+		*name = (struct slice){ pair.ptr, equals ? (size_t)(equals - pair.ptr) : pair.len };
+		*value = equals ? slice_skip(pair, name->len + 1) : SLICE("");
+		return true;
 	}
-	return raw.ptr && request_decode(request->arena, raw, true, out, err);
-}
-
-bool request_query_int(const struct request *request, const char *name, int64_t min, int64_t max,
-		       int64_t absent, int64_t *out, struct error *err)
-{
-	struct error mine = { 0 };
-	struct slice text = { NULL, 0 };
-	char *end = NULL;
-	long long n = 0;
-
-	if (!request_query(request, name, &text, &mine)) {
-		if (mine.code == ERROR_NONE)
-			*out = absent;
-		else if (err)
-			*err = mine;
-		return mine.code == ERROR_NONE;
-	}
-	if (text.len > 0 && text.len <= 18 &&
-	    (text.ptr[0] == '-' || (text.ptr[0] >= '0' && text.ptr[0] <= '9')))
-		n = strtoll(text.ptr, &end, 10); /* decoded text ends with a NUL */
-	if (!end || *end || n < min || n > max)
-		return error_field(err, ERROR_VALIDATION, name,
-				   "%s has to be a whole number from %lld to %lld.", name,
-				   (long long)min, (long long)max);
-	*out = n;
-	return true;
+	return false;
 }

@@ -78,7 +78,7 @@ def test_the_answers_head(site):
     ({"message": "x", "prompt": {"content": "y"}}, 422, "message"),
     ({"message": "x", "thread_id": "a", "threadId": "b"}, 422, "thread_id"),
     ({"message": "x", "response_id": "a", "responseId": "b"}, 422, "response_id"),
-    ({"message": "x", "threadId": "a/b"}, 400, "thread_id"),
+    ({"message": "x", "threadId": "a/b"}, 400, "threadId"), ({"message": "x", "thread_id": "a/b"}, 400, "thread_id"),
     ({"message": "x", "on_disconnect": "fly"}, 422, "on_disconnect"),
     ({"message": "x", "metadata": []}, 422, "metadata"),
     ({"prompt": {"id": "same", "content": "x"}, "responseId": "same"}, 422, "responseId")])

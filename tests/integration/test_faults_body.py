@@ -87,7 +87,7 @@ def test_A15_key_that_occurs_twice(site, body):
     ({}, "message"), ({"message": ""}, "message"), ({"message": 1}, "message"), ({"message": ["a"]}, "message"),
     ({"message": None}, "message"), ({"message": "x", "thread_id": 7}, "thread_id"), ({"message": "x", "model": {}}, "model"),
     ({"message": "x", "metadata": []}, "metadata"), ({"prompt": "x"}, "prompt"), ({"prompt": {}}, "prompt.content"),
-    ({"prompt": {"content": {"a": 1}}}, "content"), ({"prompt": {"role": "system", "content": "x"}}, "prompt.role"),
+    ({"prompt": {"content": {"a": 1}}}, "prompt.content"), ({"prompt": {"role": "system", "content": "x"}}, "prompt.role"),
     ({"prompt": {"content": "x"}, "message": "y"}, "message"), ({"message": "x", "user_id": "a\nb"}, "user_id"),
     ({"message": "x", "user_id": "u" * 129}, "user_id"), ({"message": "x", "model": "c1/other"}, "model")])
 def test_A16_wrong_types_and_missing_fields_are_named(site, body, field):

@@ -1,6 +1,7 @@
 """The OpenAPI document against the program: what it names is there, what is there looks as it says, nothing else is."""
 import json
 import re
+import urllib.parse
 import uuid
 
 import pytest
@@ -47,10 +48,10 @@ def operations(document):
     return sorted(found, key=lambda one: one[0] == "DELETE")
 
 
-def ask(site, method, path, body=None):
+def ask(site, method, path, body=None, headers=None):
     """Past nginx, which keeps /metrics back."""
     text = json.dumps(body).encode() if body is not None else b""
-    return fcgi.ask(site.folder / "c1d.sock", method, path, body=text)
+    return fcgi.ask(site.folder / "c1d.sock", method, path, headers, text)
 
 
 def schema_of(content):
@@ -59,7 +60,8 @@ def schema_of(content):
 
 def check(value, schema, document, where="body"):
     """JSON Schema, as much of it as the document uses; no field may come that is not told of."""
-    known = {"$ref", "type", "enum", "const", "pattern", "format", "properties", "required", "items"}
+    known = {"$ref", "type", "enum", "const", "pattern", "format", "properties", "required", "items", "description",
+             "minLength", "maxLength", "minimum", "maximum", "default", "oneOf", "additionalProperties"}
     assert set(schema) <= known, schema
     if "$ref" in schema:
         return check(value, resolve(schema["$ref"], document), document, where)
@@ -68,6 +70,7 @@ def check(value, schema, document, where="body"):
     assert not kinds or any(type(value) is TYPES[kind] for kind in kinds), (where, value, kinds)
     assert value in schema.get("enum", [value]) and value == schema.get("const", value), (where, value)
     if isinstance(value, str):
+        assert schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)), where
         assert re.search(schema.get("pattern", ""), value), (where, value)
         if schema.get("format") == "date-time":
             assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", value), (where, value)
@@ -119,13 +122,106 @@ def test_each_operation_has_what_a_reader_needs(operations):
         assert ("requestBody" in operation) == (method in ("PUT", "PATCH", "POST") and not path.endswith("/stop"))
 
 
-def test_every_operation_answers_as_it_says(site, document, operations):
-    """Each of them, on things that exist: the documented status, the documented type, the documented fields."""
+OURS = re.compile("x-(run|thread|response)-id|etag|link|location|idempotency-.*")
+
+
+def check_headers(answer, told, where):
+    """What is ours is told of, and what always comes has come."""
+    names = {name.lower() for name in told["headers"]}
+    ours = {name for name in answer.headers if OURS.fullmatch(name)}
+    assert ours <= names, (where, ours - names)
+    assert {name.lower() for name, header in told["headers"].items() if header.get("required")} <= ours, where
+
+
+@pytest.fixture(scope="module")
+def ids(site):
+    """A conversation with an answer, and its run."""
     chat = site.chat("fault:pace=0 hello", make(site)["id"])
-    ids = {"threads": chat.headers["X-Thread-Id"], "messages": chat.headers["X-Response-Id"],
-           "runs": chat.headers["X-Run-Id"]}
+    return {"threads": chat.headers["X-Thread-Id"], "messages": chat.headers["X-Response-Id"],
+            "runs": chat.headers["X-Run-Id"]}
+
+
+def target_of(path, ids):
+    return re.sub(r"(\w+)/{\w+}", lambda found: f"{found[1]}/{ids[found[1]]}", path)
+
+
+def parameters(operation, place):
+    return [p for p in operation["parameters"] if p["in"] == place]
+
+
+def refused(answer, name):
+    return answer.status in (400, 422) and name in [e["field"] for e in answer.json().get("errors", [])]
+
+
+def test_t6_every_word_of_a_query_takes_what_is_told_and_nothing_else(site, operations, ids):
+    tried = 0
     for method, path, operation in operations:
-        target = re.sub(r"(\w+)/{\w+}", lambda found: f"{found[1]}/{ids[found[1]]}", path)
+        if "query" not in [p["in"] for p in operation["parameters"]] or method == "DELETE":
+            continue
+        body = {} if "requestBody" in operation else None  # refused later than a wrong query
+
+        def send(name, value, method=method, path=path, body=body):
+            query = urllib.parse.urlencode({name: value})
+            return ask(site, method, f"{target_of(path, ids)}?{query}", body)
+
+        for parameter in parameters(operation, "query"):
+            name, schema = parameter["name"], parameter["schema"]
+            good, bad = [], []
+            if "enum" in schema:
+                good, bad = schema["enum"], ["", "other", schema["enum"][0].upper() + "x"]
+            elif schema["type"] == "integer":
+                good = [schema["minimum"]] + [schema[key] for key in ("maximum", "default") if key in schema]
+                bad = [schema["minimum"] - 1, "x", "", "1.5"] + ([schema["maximum"] + 1] if "maximum" in schema else [])
+            elif "maxLength" in schema:
+                bad = ["x" * (schema["maxLength"] + 1)]
+            elif "pattern" in schema:
+                bad = ["!", ""]
+            for value in good:
+                assert not refused(send(name, value), name), (method, path, name, value)
+            for value in bad:
+                assert refused(send(name, value), name), (method, path, name, value)
+            tried += len(good) + len(bad)
+    assert tried > 60
+
+
+def test_t6_a_version_that_is_known_and_an_answer_that_is_seen_are_told_of(site, document, ids):
+    path = f"/api/threads/{ids['threads']}"
+    told = document["paths"]["/api/threads/{id}"]["get"]
+    assert [p["name"] for p in parameters(told, "header")] == ["If-None-Match"]
+    answer = ask(site, "GET", path, headers={"if-none-match": ask(site, "GET", path).headers["etag"]})
+    assert (answer.status, answer.body) == (304, b"")
+    check_headers(answer, told["responses"]["304"], path)
+    told = document["paths"]["/api/runs/{id}/stream"]["get"]
+    length = ask(site, "GET", f"/api/runs/{ids['runs']}").json()["bytes"]
+    answer = ask(site, "GET", f"/api/runs/{ids['runs']}/stream?offset={length}")
+    assert (answer.status, answer.body) == (204, b"")
+    check_headers(answer, told["responses"]["204"], path)
+
+
+def test_t6_events_look_as_they_are_told(site, document):
+    told = document["components"]["schemas"]["Events"]["x-events"]
+    kinds = set()
+    for text in ("fault:pace=0 hello", "fault:pace=0;cut=100 hello"):
+        answer = site.chat(text, query="?stream=sse")
+        for event, data, _ in answer.stream.events():
+            check(data, told[event], document, event)
+            kinds.add(event)
+    assert kinds == set(told)
+
+
+def test_t6_request_headers_are_told_of_where_they_are_read(document):
+    found = {(method, path): {p["name"] for p in parameters(operation, "header")}
+             for path, item in document["paths"].items() for method, operation in item.items()}
+    assert found[("post", "/api/chat")] == {"Idempotency-Key"}
+    assert found[("get", "/api/runs/{id}/stream")] == {"Last-Event-ID"}
+    assert found[("patch", "/api/threads/{id}")] == found[("put", "/api/threads/{id}")] == {"If-Match"}
+    assert sum(len(names) for names in found.values()) == 5
+
+
+def test_every_operation_answers_as_it_says(site, document, operations, ids):
+    """Each of them, on things that exist: the documented status, the documented type, the documented fields."""
+    for method, path, operation in operations:
+        target = target_of(path, ids)
         body = None
         if "requestBody" in operation:
             schema = schema_of(operation["requestBody"]["content"])["$ref"].rsplit("/", 1)[1]
@@ -134,8 +230,9 @@ def test_every_operation_answers_as_it_says(site, document, operations):
         answer = ask(site, method, target, body)
         status, told = next((s, r) for s, r in operation["responses"].items() if s != "default")
         assert answer.status == int(status), (method, target, answer)
-        kind, = told["content"]
+        kind = next(iter(told["content"]))
         assert answer.headers["content-type"].split(";")[0] == kind, (method, target)
+        check_headers(answer, told, (method, path))
         if kind == "application/json":
             check(answer.json(), schema_of(told["content"]), document, f"{method} {path}")
 
