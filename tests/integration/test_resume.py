@@ -1,9 +1,11 @@
 """A stream is taken up again from any byte, on any worker: nothing missing, nothing twice."""
+import json
+import socket
 import uuid
 from urllib.parse import quote
 
 import pytest
-from house import in_parallel
+from house import DEADLINE_S, in_parallel
 from workers import follow, follow_elsewhere, spool_file
 
 TEXT = "aä€😀 <b> & \"q\" ü\n" * 3
@@ -131,6 +133,50 @@ def test_r1_events_of_a_kept_answer_hold_whole_characters(site):
     assert len(deltas) > 3 and "".join(data for data, _ in deltas) == body.text
     for _, event_id in deltas[:-1]:
         assert site.get(f"/api/runs/{run}/stream?last_event_id={event_id}").status == 200, event_id
+
+
+def test_r14_slow_readers_of_a_replay_hold_up_nobody(new_site):
+    """As many of them as there are request threads ask for an answer that only the store has, and read nothing of it."""
+    site = new_site({"C1D_THREADS": "3", "C1D_WRITE_MS": "600000"}, workers=1)
+    body = {"thread_id": "t", "message": "fault:chunks=750;size=10000;pace=0", "responseId": "a"}
+    first = site.stream(body)
+    first.read_all()
+    spool_file(site, first.headers["X-Run-Id"]).unlink()
+    slow = [ask_and_read_the_head_only(site, body) for _ in range(4)]
+    assert site.get("/livez").status == 200
+    for reader in slow:
+        reader.close()
+
+
+def ask_and_read_the_head_only(site, body):
+    reader = socket.socket()
+    reader.settimeout(DEADLINE_S)
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    reader.connect((site.host, site.port))
+    text = json.dumps(body).encode()
+    reader.sendall(b"POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+                   % len(text) + text)
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += reader.recv(64)
+    assert head.startswith(b"HTTP/1.1 200") and b"Idempotency-Replayed: true" in head, head
+    return reader
+
+
+def test_r16_followers_of_a_run_are_bounded(site):
+    """One page that opens streams without end is told so; other pages and chats notice nothing."""
+    gate = name("g")
+    first = site.stream({"thread_id": name("t"), "message": prompt(f";gate={gate}@60")})
+    first.read_until(b"<content")
+    run = first.headers["X-Run-Id"]
+    tabs = [follow(site, run) for _ in range(140)]  # on two workers
+    refused = [tab for tab in tabs if tab.status == 503]
+    assert len(refused) >= 140 - 2 * 64, [tab.status for tab in tabs]
+    assert refused[0].headers["Retry-After"] and b"overloaded" in refused[0].read_all()
+    assert site.chat("hello", name("t")).status == 200
+    site.upstream.open_gate(gate)
+    body = first.read_all()
+    assert all(tab.read_all() == body for tab in tabs if tab.status == 200)
 
 
 def test_running_answer_is_found_by_a_fresh_tab_and_followed_from_any_byte(site):

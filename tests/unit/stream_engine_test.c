@@ -39,7 +39,7 @@ static int set_up(void **state)
 	if (!mkdtemp(folder))
 		return -1;
 	config = (struct config){ .spool_path = folder,
-				  .runs_max = 100,
+				  .runs_max = 1000,
 				  .answer_max = 8 << 20,
 				  .heartbeat_ms = 15000,
 				  .save_wait_ms = 2000 };
