@@ -28,6 +28,17 @@ struct server_app {
 	char **argv; /* the program's own words: a reload executes them anew */
 };
 
+#define SERVER_WORKERS_MAX 64
+
+/* What the descriptors of a process (the hard limit of RLIMIT_NOFILE, which server_run raises the
+ * soft one to) let a worker carry. */
+struct server_fit {
+	int64_t descriptors; /* that a process may have */
+	int64_t runs;  /* answers in flight a worker; C1D_RUNS_MAX when they suffice for that */
+	bool is_short; /* they do not: server_run goes by `runs` */
+};
+struct server_fit server_fit(const struct config *config);
+
 /* Runs the pool until SIGTERM. SIGHUP: the program that lies there now is tried (server_try), then
  * the supervisor executes it in place and starts new workers, while the old ones finish their
  * streams.

@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include "base/log.h"
+#include "server/server.h"
 #include "store/store.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -63,9 +64,22 @@ static int check_store(const struct config *config)
 	return err.code == ERROR_CONFIG ? EXIT_CONFIG : EXIT_UNAVAILABLE;
 }
 
+/* Those of this shell: systemd gives the service its own (LimitNOFILE=). */
+static int check_descriptors(const struct config *config)
+{
+	const struct server_fit fit = server_fit(config);
+
+	check_say(fit.is_short ? CHECK_WARN : CHECK_OK, "descriptors",
+		  "%lld here, enough for %lld answers at once a worker%s",
+		  (long long)fit.descriptors, (long long)fit.runs,
+		  fit.is_short ? ", fewer than C1D_RUNS_MAX; raise `ulimit -Hn` or LimitNOFILE="
+			       : "");
+	return EXIT_OK;
+}
+
 static int (*const checks[])(const struct config *config) = {
 	check_settings_file, check_state,   check_spool, check_socket,
-	check_store,         check_ca_file, check_model,
+	check_store,         check_ca_file, check_model, check_descriptors,
 };
 
 /* The first failure's code; all are made, so that a machine is mended in one go. */

@@ -39,6 +39,7 @@ struct trial {
 
 struct pool {
 	const struct config *config;
+	struct config settings; /* what config points to: as they were given, but for what fits */
 	const struct server_app *app;
 	struct config_host host;
 	struct shm *shm;

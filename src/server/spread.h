@@ -13,8 +13,9 @@
 #define SERVER_SPREAD_H
 
 #include "base/shm.h"
+#include "server/server.h"
 
-#define SPREAD_PLACES_MAX 64
+#define SPREAD_PLACES_MAX SERVER_WORKERS_MAX
 
 /* A socket a place of the generation. The supervisor makes them before it forks and keeps them, so
  * that what lies in the inbox of a worker that died is its successor's. */

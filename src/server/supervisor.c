@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "deadlines.h"
+#include "descriptors.h"
 #include "notify.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -195,7 +196,10 @@ int server_run(const struct config *config, const struct server_app *app, const 
 	log_identity("supervisor");
 	if (!pool)
 		return code;
-	pool->config = config;
+	descriptors_raise();
+	pool->settings = *config;
+	pool->settings.runs_max = descriptors_fit(config);
+	pool->config = &pool->settings;
 	pool->app = app;
 	pool->host = config_host();
 	pool->listener.fd = -1;

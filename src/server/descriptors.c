@@ -1,0 +1,62 @@
+/*
+ * descriptors: how many there are, and how many answers they let a worker carry. Without this the
+ * first answer too many fails wherever it needs its next one, and the user is told of an API that
+ * cannot be reached; with it he is told that too much is going on.
+ */
+#include "descriptors.h"
+
+#include "base/log.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define FOR_A_RUN    4  /* its client, its file, its call, and a second one who follows it */
+#define FOR_A_THREAD 4  /* its epoll, a connection, a file, one to the store */
+#define FOR_THE_REST 64 /* listener, engine, store, log, shared memory, resolver */
+#define FOR_A_PLACE  2  /* both ends of its inbox */
+
+static int64_t hard_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max > INT32_MAX)
+		return INT32_MAX;
+	return (int64_t)limit.rlim_max;
+}
+
+struct server_fit server_fit(const struct config *config)
+{
+	struct server_fit fit = { .descriptors = hard_limit() };
+	int64_t left = fit.descriptors - FOR_THE_REST - FOR_A_THREAD * config->threads -
+		       FOR_A_PLACE * SERVER_WORKERS_MAX;
+
+	fit.runs = left < FOR_A_RUN ? 1 : left / FOR_A_RUN;
+	fit.is_short = fit.runs < config->runs_max;
+	if (!fit.is_short)
+		fit.runs = config->runs_max;
+	return fit;
+}
+
+void descriptors_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warn("descriptors not raised", LOG_T("reason", strerror(errno)));
+}
+
+int64_t descriptors_fit(const struct config *config)
+{
+	const struct server_fit fit = server_fit(config);
+
+	log_info("descriptors", LOG_I("a_process", fit.descriptors),
+		 LOG_I("answers_a_worker", fit.runs));
+	if (fit.is_short)
+		log_warn("descriptors do not suffice for C1D_RUNS_MAX: raise LimitNOFILE= or "
+			 "ulimit -Hn",
+			 LOG_I("asked", config->runs_max), LOG_I("answers_a_worker", fit.runs));
+	return fit.runs;
+}
