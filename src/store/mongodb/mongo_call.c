@@ -88,11 +88,12 @@ enum error_code mongo_failed(const struct mongo_call *call)
 
 /* --- reading --- */
 
-/* All in one batch, as far as one goes. */
+/* All in one batch, as far as one goes; one document leaves no cursor to be closed. */
 bson_t *mongo_options(const struct mongo_call *call, size_t limit)
 {
 	return BCON_NEW("limit", BCON_INT64((int64_t)limit), "batchSize",
-			BCON_INT64((int64_t)limit), "maxTimeMS", BCON_INT64(call->mongo->limit_ms));
+			BCON_INT64((int64_t)limit), "singleBatch", BCON_BOOL(limit == 1),
+			"maxTimeMS", BCON_INT64(call->mongo->limit_ms));
 }
 
 mongoc_cursor_t *mongo_find(struct mongo_call *call, enum mongo_collection in, bson_t *filter,
