@@ -50,7 +50,7 @@ const char *service_title(struct arena *arena, struct slice message);
 /* --- messages --- */
 struct message_page {
 	const char *before, *after; /* message ids; NULL: none */
-	size_t limit;
+	size_t limit; /* less when their content would be more than 8 MiB; one comes in any case */
 };
 
 struct message_draft {

@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "llm/c1.h"
 
+#define PAGE_BYTES_MAX (8u << 20) /* of content: one message of the largest */
+
 /* --- reading --- */
 
 /* The store holds no text of a streaming answer; the spool does, when the run is this node's. One
@@ -22,6 +24,7 @@ static void fill_from_spool(struct service *service, struct message *message, st
 		return;
 	buffer_init(&raw, (size_t)spool_record(spool)->length + 1);
 	buffer_init(&text, (size_t)spool_record(spool)->length + 1);
+	raw.loan = text.loan = loan_of(arena->loan.budget);
 	if (spool_read_all(spool, &raw) && c1_stored(&text, buffer_slice(&raw)) &&
 	    (copy = arena_copy(arena, buffer_slice(&text)))) {
 		message->content = (struct slice){ copy, text.len };
@@ -39,7 +42,8 @@ bool service_message_list(struct service *service, const struct caller *caller,
 	struct message_filter filter = { .thread_id = thread_id,
 					 .before = page->before,
 					 .after = page->after,
-					 .limit = page->limit };
+					 .limit = page->limit,
+					 .bytes_max = PAGE_BYTES_MAX };
 	struct message_list list;
 	struct thread thread;
 
@@ -50,8 +54,7 @@ bool service_message_list(struct service *service, const struct caller *caller,
 		if (list.items[i].status == STATUS_STREAMING)
 			fill_from_spool(service, &list.items[i], arena);
 	if (arena->failed)
-		return error_set(err, ERROR_OVERLOADED,
-				 "The page is too large; ask for fewer messages.");
+		return budget_refused(err);
 	*out = list;
 	return true;
 }
