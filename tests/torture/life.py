@@ -276,11 +276,11 @@ class User(threading.Thread):
         elif reply.status not in (404, 409, 422):
             self.conversation.edits.setdefault(message, {None}).add(text)
 
-    def bring_in(self):
-        """A message from elsewhere; an assistant's may be the thread's first."""
+    def bring_in(self, role=None):
+        """A message from elsewhere."""
         self.number += 1
         message, text = f"m{self.number}-{self.conversation.name}", f"imported {self.number} {self.conversation.name}"
-        value = {"id": message, "role": self.rng.choice(["user", "assistant"]), "content": text}
+        value = {"id": message, "role": role or self.rng.choice(["user", "assistant"]), "content": text}
         for _ in range(2):
             reply = self.send("POST", f"/api/threads/{self.conversation.thread}/messages", value)
             self.house.judge("import", reply, self.conversation)
@@ -289,6 +289,13 @@ class User(threading.Thread):
                 self.conversation.imported[message] = (text, known)
             if known or reply.status == 404:
                 return
+
+    def move_in(self):
+        """A thread that is made, and that begins with what an assistant said elsewhere."""
+        made = self.send("POST", "/api/threads", {"title": self.conversation.name})
+        if made.status == 201:
+            self.conversation.thread = made.json()["id"]
+            self.bring_in("assistant")
 
     def rename(self):
         self.house.judge("rename", self.send("PATCH", f"/api/threads/{self.conversation.thread}", {"title": "new"}), self.conversation)
@@ -322,7 +329,9 @@ class User(threading.Thread):
 
     # --- all of it ---
     def begin(self):
-        """The history that the thread has before anything goes wrong."""
+        """The history that the thread has before anything goes wrong: brought along, asked for, or none."""
+        if self.rng.random() < 0.25:
+            guarded(self, self.move_in)
         for _ in range(self.history):
             guarded(self, self.ask)
 
