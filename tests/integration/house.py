@@ -25,7 +25,21 @@ def with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
+HELD = []
+
+
+def held_port():
+    """A port that nobody else can get while this process lives: it is bound here, for `listen ... reuseport` of the same
+    user, or for nobody: until somebody listens a connection is refused."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    holder.bind(("127.0.0.1", 0))
+    HELD.append(holder)
+    return holder.getsockname()[1]
+
+
 def free_port():
+    """For a program that has to bind it alone: free now, and another process may be faster. Else held_port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -281,7 +295,7 @@ http {{
     access_log off; default_type application/octet-stream;
     upstream c1d {{ server unix:{folder}/c1d.sock; }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096{listen};
+        listen 127.0.0.1:{port} reuseport backlog=4096{listen};
         server_name localhost;
         {server}
         include {root}/nginx/c1d.conf;
@@ -298,7 +312,7 @@ class Site:
         self.folder = Path(tempfile.mkdtemp(prefix="site-", dir=scratch))
         self.folder.chmod(0o755)
         self.upstream = upstream
-        self.host, self.port = "127.0.0.1", free_port()
+        self.host, self.port = "127.0.0.1", held_port()
         self.program = program or os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
         self.settings = {
             "C1D_SOCKET": f"{self.folder}/c1d.sock",

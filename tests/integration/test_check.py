@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from house import ROOT, Site, Upstream, free_port
+from house import ROOT, Site, Upstream, held_port
 
 PROGRAM = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
 OURS = ("C1D_", "THESYS_", "MONGODB_")
@@ -208,7 +208,7 @@ def test_r29_no_model_is_asked(machine, documented):
 
 
 def test_r29_an_api_that_does_not_answer_is_told(machine):
-    failed(machine.check(THESYS_BASE_URL=f"http://127.0.0.1:{free_port()}/v1"), UNAVAILABLE, "C1 API", "does not answer")
+    failed(machine.check(THESYS_BASE_URL=f"http://127.0.0.1:{held_port()}/v1"), UNAVAILABLE, "C1 API", "does not answer")
 
 
 def test_r29_a_ca_file_that_is_missing_or_holds_nothing_is_told(machine):
@@ -305,7 +305,7 @@ def test_r29_a_store_file_that_is_none_is_told(machine, content, word):
 
 
 def test_r29_a_store_that_is_away_is_told(machine):
-    away = machine.check(MONGODB_URI=f"mongodb://u:s3cret@127.0.0.1:{free_port()}/c1d")
+    away = machine.check(MONGODB_URI=f"mongodb://u:s3cret@127.0.0.1:{held_port()}/c1d")
     failed(away, UNAVAILABLE, "store", "MongoDB", "No suitable servers found")
     assert "s3cret" not in away.stdout + away.stderr
     failed(machine.check(C1D_STORE="sqlite:/proc/none/c1d.db"), UNAVAILABLE, "store", "/proc/none")

