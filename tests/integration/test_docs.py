@@ -62,6 +62,20 @@ def test_t5_every_route_and_every_query_word_is_there(site):
     assert missing == []
 
 
+def test_t5_every_header_of_openapi_is_there(site):
+    named = set()
+    for _, _, operation in operations(site):
+        named |= {p["name"] for p in operation["parameters"] if p["in"] == "header"}
+        named |= {name for response in operation["responses"].values() for name in response.get("headers", {})}
+    assert named and [name for name in sorted(named) if f"`{name}" not in API] == []
+
+
+def test_t5_what_is_not_known_is_told(site):
+    answer = site.post("/api/threads", {"titel": "x"})
+    assert answer.status == 422 and "title" in answer.text
+    assert "422 and told with the nearest name" in API
+
+
 def test_t5_every_event_and_its_members_are_there(site):
     answer = site.chat("hello", "t-events", "?stream=sse")
     events = answer.stream.events()
