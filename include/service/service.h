@@ -125,7 +125,7 @@ void service_turn_drop(struct service *service, struct turn *turn);
 
 /* --- health: never waits --- */
 struct health {
-	bool store_up, llm_known, llm_up;
+	bool store_up, store_full, llm_known, llm_up;
 	int64_t store_down_since_ms;               /* wall; 0: up */
 	int64_t llm_last_ok_ms, llm_last_error_ms; /* wall; 0: never */
 	const char *store_kind;

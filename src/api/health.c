@@ -24,7 +24,7 @@ static void put_services(struct json_writer *w, const struct health *health)
 	json_open(w, '{');
 	json_key(w, "database");
 	json_open(w, '{');
-	json_put_text(w, "status", health->store_up ? "up" : "down");
+	json_put_text(w, "status", !health->store_up ? "down" : health->store_full ? "full" : "up");
 	json_put_text(w, "kind", health->store_kind);
 	put_when(w, "down_since", health->store_down_since_ms);
 	json_close(w, '}');
@@ -41,12 +41,14 @@ bool health_get(struct call *call, struct error *err)
 {
 	struct json_writer w;
 	struct health health;
+	bool can_save;
 
 	service_health(call->api->service, &health);
-	w = answer_json(call, health.store_up ? 200 : 503);
+	can_save = health.store_up && !health.store_full;
+	w = answer_json(call, can_save ? 200 : 503);
 	json_open(&w, '{');
 	json_put_text(&w, "status",
-		      !health.store_up                     ? "unhealthy"
+		      !can_save                            ? "unhealthy"
 		      : health.llm_known && !health.llm_up ? "degraded"
 							   : "healthy");
 	json_put_time(&w, "timestamp", clock_wall_ms());

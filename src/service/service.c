@@ -72,6 +72,7 @@ void service_health(struct service *service, struct health *out)
 
 	*out = (struct health){
 		.store_up = !store_is_down(service->store),
+		.store_full = store_is_full(service->store),
 		.store_down_since_ms =
 			down_since ? clock_wall_ms() - (clock_mono_ms() - down_since) : 0,
 		.store_kind = store_kind(service->store),

@@ -1,7 +1,9 @@
 """A store that goes away and comes back: who asks is told at once, nothing waits, nothing is spent, and nobody has to restart
 anything. Rows C of the faults."""
+import contextlib
 import resource
 import signal
+import subprocess
 import uuid
 from pathlib import Path
 
@@ -126,3 +128,34 @@ def test_C9_full_spool_ends_a_run_as_interrupted_never_as_complete(new_site):
     stream.read_all()
     assert stream.events()[-1][1]["status"] == "interrupted"
     assert site.post("/api/threads", {"title": "still"}).status in (201, 500, 503)
+
+
+def test_r36_full_disk_is_told_reading_goes_on_and_health_says_so(new_site, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=777", "c1d-test", str(disk)], check=False).returncode:
+        pytest.skip("no right to mount a small file system")
+    try:
+        site = new_site({"C1D_STORE": f"sqlite:{disk}/c1d.db"}, workers=1)
+        assert site.post("/api/threads", {"title": "before"}).status == 201
+        with open(disk / "ballast", "wb", buffering=0) as ballast, contextlib.suppress(OSError):
+            while ballast.write(bytes(4096)):
+                pass
+        answer = None
+
+        def is_full():  # what lies in the file already still takes a few
+            nonlocal answer
+            answer = site.post("/api/threads", {"title": "while"})
+            return answer.status != 201
+
+        wait_for(is_full, "the disk is full")
+        assert answer.status == 503 and answer.json()["code"] == "storage_full" and answer.headers["Retry-After"]
+        assert [thread["title"] for thread in site.get("/api/threads").json()][-1] == "before"
+        health = site.get("/health")
+        assert health.status == 503 and health.json()["services"]["database"]["status"] == "full"
+        (disk / "ballast").unlink()
+        wait_for(lambda: site.get("/health").status == 200, "there is room again")
+        assert site.post("/api/threads", {"title": "after"}).status == 201
+        site.stop()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=False)
