@@ -8,6 +8,7 @@
 #include "service/runs.h"
 
 #define TITLE_UNNAMED "New chat"
+#define PURGE_MAX     1000 /* messages that a deletion removes itself */
 
 bool service_may(const struct caller *caller, const struct thread *thread, struct error *err)
 {
@@ -120,6 +121,7 @@ bool service_thread_delete(struct service *service, const struct caller *caller,
 			   struct arena *arena, struct error *err)
 {
 	struct thread_deleted deleted;
+	bool more;
 	struct run_list runs;
 	struct thread thread;
 
@@ -128,6 +130,7 @@ bool service_thread_delete(struct service *service, const struct caller *caller,
 		return false;
 	if (!store_thread_delete(service->store, NULL, id, arena, &deleted, err))
 		return false;
+	store_thread_purge(service->store, id, PURGE_MAX, &more, NULL); /* the sweep goes on */
 	for (size_t i = 0; i < runs.count; i++) {
 		if (runs.items[i].status == STATUS_STREAMING)
 			spool_ask_stop(service->spools, runs.items[i].id, NULL);
