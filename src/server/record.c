@@ -34,15 +34,13 @@ void record_end(unsigned char out[RECORD_END], uint16_t request_id)
 	memset(out + 2 * RECORD_HEADER, 0, 8); /* appStatus 0, FCGI_REQUEST_COMPLETE */
 }
 
-size_t record_values(unsigned char *out, size_t size, const char *pair)
+size_t record_values(unsigned char *out, size_t size, struct slice pair)
 {
-	size_t len = strlen(pair);
-
-	if (len > size - RECORD_HEADER)
+	if (pair.len > size - RECORD_HEADER)
 		return 0;
-	header(out, TYPE_VALUES_RESULT, 0, len);
-	memcpy(out + RECORD_HEADER, pair, len);
-	return RECORD_HEADER + len;
+	header(out, TYPE_VALUES_RESULT, 0, pair.len);
+	memcpy(out + RECORD_HEADER, pair.ptr, pair.len);
+	return RECORD_HEADER + pair.len;
 }
 
 size_t record_unknown(unsigned char *out, unsigned char type)

@@ -17,7 +17,7 @@ void record_end(unsigned char out[RECORD_END], uint16_t request_id);
 
 /* Answers to management records: GET_VALUES_RESULT of one pair as it goes over the wire, and
  * UNKNOWN_TYPE. Give their length. */
-size_t record_values(unsigned char *out, size_t size, const char *pair);
+size_t record_values(unsigned char *out, size_t size, struct slice pair);
 size_t record_unknown(unsigned char *out, unsigned char type);
 
 /* "Status: 200 OK\r\n", the header lines, a blank line. */

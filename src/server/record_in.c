@@ -92,8 +92,8 @@ static bool take_header(struct record_in *in, struct header *out)
  * What it asked for is not read: the one answer that matters is that requests are not mixed. */
 static bool answer_management(struct record_in *in, const struct header *header)
 {
-	static const char values[] = "\x0f\x01"
-				     "FCGI_MPXS_CONNS0";
+	const struct slice values = SLICE("\x0f\x01"
+					  "FCGI_MPXS_CONNS0");
 	unsigned char out[32];
 	size_t content = header->content, padding = header->padding, len;
 

@@ -62,7 +62,7 @@ static void exec_trial(const struct pool *pool, int out)
 	sigset_t none;
 	size_t n = 0;
 
-	for (; pool->app->argv[n] && n < WORDS_MAX - 2; n++)
+	for (; n < WORDS_MAX - 2 && pool->app->argv[n]; n++)
 		words[n] = pool->app->argv[n];
 	words[n] = option;
 	words[n + 1] = NULL;
@@ -100,17 +100,16 @@ void reload_begin(struct pool *pool, int64_t now_ms)
 /* What does not fit is read and dropped. */
 static void hear(struct trial *trial)
 {
-	char rest[512];
+	char piece[512] = { 0 };
 	ssize_t n;
 
-	do {
+	while ((n = read(trial->said, piece, sizeof piece)) > 0) {
 		size_t room = sizeof trial->text - 1 - trial->len;
+		size_t kept = (size_t)n < room ? (size_t)n : room;
 
-		n = read(trial->said, room ? trial->text + trial->len : rest,
-			 room ? room : sizeof rest);
-		if (n > 0 && room)
-			trial->len += (size_t)n;
-	} while (n > 0);
+		memcpy(trial->text + trial->len, piece, kept);
+		trial->len += kept;
+	}
 	trial->text[trial->len] = '\0';
 }
 

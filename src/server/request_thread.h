@@ -16,7 +16,6 @@ struct request_work {
 	const struct config *config;
 	const struct server_app *app;
 	void *app_state;
-	struct engine_hooks hooks;
 	struct engine *engine;
 	struct budget *budget; /* that large requests draw from */
 	struct shm_slot *slot;

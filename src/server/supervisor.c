@@ -114,7 +114,7 @@ static void see_to_generations(struct pool *pool)
 	}
 }
 
-static void beat(struct pool *pool, int64_t now_ms, int64_t *last_ms)
+static void pat_watchdog(struct pool *pool, int64_t now_ms, int64_t *last_ms)
 {
 	if (pool->host.watchdog_ms == 0 || now_ms - *last_ms < pool->host.watchdog_ms / 3)
 		return;
@@ -125,7 +125,7 @@ static void beat(struct pool *pool, int64_t now_ms, int64_t *last_ms)
 /* Until it is told to stop, or no worker can live. */
 static int run(struct pool *pool, const sigset_t *set)
 {
-	int64_t beat_ms = 0;
+	int64_t patted_ms = 0;
 
 	for (;;) {
 		int64_t now_ms = clock_mono_ms();
@@ -144,7 +144,7 @@ static int run(struct pool *pool, const sigset_t *set)
 		if (!pool->is_ready && pool_is_complete(pool))
 			say_ready(pool);
 		see_to_generations(pool);
-		beat(pool, now_ms, &beat_ms);
+		pat_watchdog(pool, now_ms, &patted_ms);
 		signal_number = wait_signal(set, LOOK_MS);
 		if (is_stop(signal_number))
 			return 0;

@@ -22,12 +22,18 @@ def one_by_one(count, job):
     return [job(n) for n in range(count)]
 
 
-def held_runs(site, count, how, name=""):
-    """Starts runs that stay until their gate is opened; (streams, gate)."""
+def held_runs(site, count, how):
+    """Starts runs that stay until their gate is opened; (streams, gate). Where the store says that it has enough to do
+    with the others, a client comes again."""
     gate = "g" + uuid.uuid4().hex[:8]
-    message = f"fault:chunks=3;size=40;pace=0;gate={gate}@40"
-    streams = how(count, lambda n: site.stream({"thread_id": f"t{name}{n}", "message": f"{message} {n}"}))
-    return streams, gate
+
+    def start(n):
+        while True:
+            stream = site.stream({"thread_id": f"t{n}", "message": f"fault:chunks=3;size=40;pace=0;gate={gate}@40 {n}"})
+            if stream.status != 503 or b"The store is busy" not in stream.read_all():
+                return stream
+
+    return how(count, start), gate
 
 
 def let_them_end(site, streams, gate):
