@@ -10,8 +10,6 @@
 #include "unattended.h"
 #include <stdlib.h>
 
-#define LOOK_MS 1000 /* how often readers on other workers are looked for */
-
 struct run {
 	struct runs *runs;
 	struct run *next, *prev; /* of all */
@@ -23,13 +21,10 @@ struct run {
 	struct source *source;
 	struct run_reader *readers;
 	size_t reader_count;
-	struct fresh fresh; /* text of this round */
-	enum leave_policy leave;
-	int64_t grace_ms;
+	struct fresh fresh;           /* text of this round */
 	int64_t arrived_ms, ended_ms; /* monotonic */
 	struct loop_timer deadline;   /* while it flows: of the whole; then: for the store */
-	int64_t alone_ms;             /* since when nobody on this worker reads it */
-	struct loop_timer alone;      /* looks what that means */
+	struct unattended alone;      /* while nobody on this worker reads it */
 	bool any_text;
 	enum message_status status;
 	struct error error; /* how it failed; NONE when it did not */
@@ -217,7 +212,7 @@ static void finish(struct run *run, const struct source_end *how)
 		run->status = STATUS_INTERRUPTED;
 	run->state = run_next(run->state, RUN_END);
 	run->ended_ms = loop_now_ms(runs->loop);
-	loop_clear_timer(runs->loop, &run->alone);
+	unattended_end(&run->alone);
 	if (run->is_ours) {
 		write_end(run, how);
 		/* If the store is slow, the spool is the promise. */
@@ -334,39 +329,6 @@ void run_take(struct run *run, struct source *source)
 	source->ops->begin(source);
 }
 
-/* --- while nobody of this worker reads it --- */
-
-/* Since when nobody at all follows it; 0: somebody does, on another worker. */
-static int64_t unfollowed_since(const struct run *run)
-{
-	struct board_entry entry;
-
-	if (board_find(run->runs->board, run_id(run), &entry))
-		return entry.unfollowed_ms;
-	return run->alone_ms;
-}
-
-/* How long it may be alone, then what. That readers of other workers leave nobody tells, so while
- * there are any it is looked again. */
-static void on_alone(struct loop_timer *timer)
-{
-	struct run *run = timer->owner;
-	struct loop *loop = run->runs->loop;
-	const struct config *config = run->runs->config;
-	int64_t now_ms = loop_now_ms(loop), since_ms = unfollowed_since(run);
-	int64_t patience_ms = run->leave == LEAVE_CONTINUE ? config->unattended_ms : run->grace_ms;
-
-	if (since_ms == 0)
-		loop_set_timer(loop, timer, now_ms + LOOK_MS);
-	else if (now_ms - since_ms < patience_ms)
-		loop_set_timer(loop, timer, since_ms + patience_ms);
-	else if (run->leave != LEAVE_CONTINUE)
-		break_off(run, STATUS_STOPPED);
-	else
-		unattended_hold(run->runs->board, config, run_record(run)->user_key, now_ms,
-				run->runs->calls.ask_stop, run->runs->ctx);
-}
-
 /* --- readers --- */
 
 void run_join(struct run *run, struct run_reader *reader)
@@ -379,7 +341,7 @@ void run_join(struct run *run, struct run_reader *reader)
 		reader->next->prev = reader;
 	run->readers = reader;
 	run->reader_count++;
-	loop_clear_timer(runs->loop, &run->alone);
+	unattended_end(&run->alone);
 	/* Too late to be counted when the run is being superseded: then it sees how that ends. */
 	if (run->reader_count == 1)
 		board_follow(runs->board, run_id(run), runs->slot, true);
@@ -403,8 +365,7 @@ void run_leave(struct run *run, struct run_reader *reader)
 	board_follow(runs->board, run_id(run), runs->slot, false);
 	if (!run->is_ours || run->state >= RUN_SAVING)
 		return;
-	run->alone_ms = loop_now_ms(runs->loop);
-	on_alone(&run->alone);
+	unattended_begin(&run->alone);
 }
 
 /* --- life --- */
@@ -419,7 +380,7 @@ static struct run *run_new(struct runs *runs, struct spool *spool)
 	run->spool = spool;
 	run->arrived_ms = loop_now_ms(runs->loop);
 	run->deadline = (struct loop_timer){ .fire = on_deadline, .owner = run };
-	run->alone = (struct loop_timer){ .fire = on_alone, .owner = run };
+	run->alone.loop = runs->loop;
 	fresh_init(&run->fresh);
 	run->next = runs->all;
 	if (run->next)
@@ -433,6 +394,18 @@ struct run *run_seen(struct runs *runs, struct spool *spool)
 	return run_new(runs, spool);
 }
 
+static void on_deserted(void *run)
+{
+	break_off(run, STATUS_STOPPED);
+}
+
+static void on_ask_stop(void *ctx, const char *id)
+{
+	const struct runs *runs = ((struct run *)ctx)->runs;
+
+	runs->calls.ask_stop(runs->ctx, id);
+}
+
 struct run *run_ours(struct runs *runs, struct run_start *start)
 {
 	struct run *run = run_new(runs, start->spool);
@@ -441,8 +414,16 @@ struct run *run_ours(struct runs *runs, struct run_start *start)
 		return NULL;
 	start->spool = NULL;
 	run->is_ours = true;
-	run->leave = start->leave;
-	run->grace_ms = start->grace_ms;
+	run->alone = (struct unattended){ .loop = runs->loop,
+					  .config = runs->config,
+					  .board = runs->board,
+					  .run_id = run_id(run),
+					  .user_key = run_record(run)->user_key,
+					  .leave = start->leave,
+					  .grace_ms = start->grace_ms,
+					  .deserted = on_deserted,
+					  .ask_stop = on_ask_stop,
+					  .ctx = run };
 	run->arrived_ms = start->arrived_ms;
 	loop_set_timer(runs->loop, &run->deadline,
 		       loop_now_ms(runs->loop) + runs->config->total_ms);
@@ -457,7 +438,7 @@ static void run_free(struct run *run)
 	if (run->source)
 		run->source->ops->free(run->source);
 	loop_clear_timer(runs->loop, &run->deadline);
-	loop_clear_timer(runs->loop, &run->alone);
+	unattended_end(&run->alone);
 	if (run->prev)
 		run->prev->next = run->next;
 	else
