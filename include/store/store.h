@@ -97,8 +97,9 @@ bool store_thread_list(struct store *store, const struct thread_filter *filter, 
 bool store_thread_update(struct store *store, const char *owner, const char *id,
 			 const struct thread_patch *patch, struct arena *arena, struct thread *out,
 			 struct error *err);
-/* Marks it, in one step: gone for everybody, title and metadata wiped, its claim cleared. The mark
- * stays for a while, so that a late request does not make its id anew. */
+/* Marks it, in one step: gone for everybody, title and metadata wiped; then wishes that the run
+ * with the claim be stopped, on whatever node it is (store_stops_of). The mark stays for a while,
+ * so that a late request does not make its id anew. */
 bool store_thread_delete(struct store *store, const char *owner, const char *id,
 			 struct arena *arena, struct thread_deleted *out, struct error *err);
 /* Removes up to `limit` messages of a marked thread; *more: some are left. The sweep goes on. */
@@ -189,7 +190,7 @@ struct turn_opened {
  * the same question hash: its row is this run's and `streaming` again, its question stays.
  *
  * History: what stands before the question, newest first up to history_bytes and no further.
- * Streaming and empty messages are left out, and so is one that alone is larger than the budget:
+ * Streaming messages are left out, and so is one that alone is larger than the budget:
  * its content is never read.
  *
  * After an error the claim may be held (a timeout): store_finish clears what there is.

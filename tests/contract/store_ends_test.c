@@ -161,6 +161,25 @@ static struct claim_list stops_of(const char *node)
 	return list;
 }
 
+/* R18: who deletes a thread cannot reach a run of another node; the mark wishes it to stop. */
+static void r18_a_deletion_wishes_the_run_to_stop(void **state)
+{
+	const char *id = new_thread("ada"), *node = fresh("node");
+	struct turn_open open = turn_of(id);
+	const struct finish end = finish_of(&open);
+	struct claim_list list;
+
+	(void)state;
+	open.run.node = node;
+	open_turn(&open);
+	delete_thread(id);
+	list = stops_of(node);
+	assert_int_equal(list.count, 1);
+	assert_string_equal(list.items[0].run.id, open.run.id);
+	finish(&end);
+	assert_int_equal(stops_of(node).count, 0);
+}
+
 static void r27_a_run_of_another_node_is_asked_to_stop(void **state)
 {
 	const char *id = new_thread("ada"), *node = fresh("node");
@@ -197,6 +216,7 @@ int main(void)
 		TEST(an_end_without_the_text_gives_way_to_the_one_with_it),
 		TEST(an_end_brings_nothing_back),
 		TEST(r8_an_end_without_a_message_clears_the_claim),
+		TEST(r18_a_deletion_wishes_the_run_to_stop),
 		TEST(r27_a_run_of_another_node_is_asked_to_stop),
 	};
 

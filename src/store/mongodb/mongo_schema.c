@@ -17,7 +17,8 @@ const struct mongo_index mongo_indexes[] = {
 	{ 1, MESSAGES, "run", "{\"run_id\":1}", false, false },
 	/* Numbers are unique: whoever adds a message takes the next one by inserting it. */
 	{ 2, MESSAGES, "thread_seq_unique", "{\"thread_id\":1,\"seq\":1}", true, false },
-	{ 2, MESSAGES, "key", "{\"key\":1}", false, true },
+	/* A key is used once, on whatever thread: a second call of the model would cost. */
+	{ 2, MESSAGES, "key", "{\"key\":1}", true, true },
 	{ 2, THREADS, "updated", "{\"updated_at\":-1,\"_id\":-1}", false, false },
 	{ 2, THREADS, "run_id", "{\"run.id\":1}", false, true },
 	{ 2, THREADS, "run_node_stop", "{\"run.node\":1,\"run.stop\":1}", false, true },

@@ -222,9 +222,16 @@ enum error_code mongo_thread_update(void *self, const char *owner, const char *i
 
 static bson_t *mark_of_deletion(void)
 {
-	return BCON_NEW("$set", "{", "title", BCON_UTF8(""), "metadata", BCON_NULL, "run",
-			BCON_NULL, "purge", BCON_BOOL(true), "}", "$currentDate", "{", "deleted_at",
-			BCON_BOOL(true), "}", "$inc", "{", "rev", BCON_INT64(1), "}");
+	return BCON_NEW("$set", "{", "title", BCON_UTF8(""), "metadata", BCON_NULL, "purge",
+			BCON_BOOL(true), "}", "$currentDate", "{", "deleted_at", BCON_BOOL(true),
+			"}", "$inc", "{", "rev", BCON_INT64(1), "}");
+}
+
+static enum error_code wish_stop(struct mongo_call *call, const char *id, const char *run_id)
+{
+	return mongo_update(call, THREADS,
+			    BCON_NEW("_id", BCON_UTF8(id), "run.id", BCON_UTF8(run_id)),
+			    BCON_NEW("$set", "{", "run.stop", BCON_BOOL(true), "}"), NULL);
 }
 
 static enum error_code ended_runs(struct mongo_call *call, const char *id, struct arena *arena,
@@ -252,7 +259,8 @@ static enum error_code ended_runs(struct mongo_call *call, const char *id, struc
 }
 
 /* Marked first, so that it is gone for everybody at once; what comes late is found by the mark. The
- * runs are only asked for then: no new one can begin. */
+ * runs are only asked for then: no new one can begin. What fails from there on changes nothing
+ * about the deletion. */
 enum error_code mongo_thread_delete(void *self, const char *owner, const char *id,
 				    struct arena *arena, struct thread_deleted *out)
 {
@@ -273,7 +281,8 @@ enum error_code mongo_thread_delete(void *self, const char *owner, const char *i
 	bson_destroy(&reply);
 	if (code == ERROR_NONE) {
 		deleted.run = before.run;
-		code = ended_runs(&call, id, arena, &deleted);
+		if (!before.run.id || wish_stop(&call, id, before.run.id) == ERROR_NONE)
+			ended_runs(&call, id, arena, &deleted);
 	}
 	mongo_end(&call);
 	if (code == ERROR_NONE && (code = store_fits(arena)) == ERROR_NONE)

@@ -157,11 +157,6 @@ static enum error_code let_go(const struct opening *o)
 
 /* --- history --- */
 
-static bool is_history(const struct message *message)
-{
-	return message->content.len > 0 && message->status != STATUS_STREAMING;
-}
-
 /* Newest first, for as long as the budget lasts. The first document is the last message, unless
  * that one is larger than the budget: then the insert finds its number taken. */
 static enum error_code take_history(struct opening *o, mongoc_cursor_t *cursor)
@@ -182,7 +177,7 @@ static enum error_code take_history(struct opening *o, mongoc_cursor_t *cursor)
 		if ((list->more = list->count == o->open->history_max || size > left))
 			break;
 		code = mongo_take_message(document, true, o->arena, &message);
-		if (code != ERROR_NONE || !is_history(&message))
+		if (code != ERROR_NONE || message.status == STATUS_STREAMING)
 			continue;
 		list->items = store_grow(o->arena, list->items, list->count, sizeof *list->items);
 		if (!list->items)
@@ -427,6 +422,14 @@ static enum error_code meet_key(struct opening *o, bool *met)
 	return code == ERROR_NONE ? meet_answer(o, &answer) : code;
 }
 
+/* The index on keys is unique: a twin on another thread may have come in between. */
+static enum error_code meet_twin(struct opening *o, bool *met, bool *again)
+{
+	enum error_code code = o->open->answer.key ? meet_key(o, met) : ERROR_NONE;
+
+	return code == ERROR_NONE && !*met ? find_out(o, again) : code;
+}
+
 static enum error_code open_claimed(struct opening *o)
 {
 	bool met = false, again = true;
@@ -438,7 +441,7 @@ static enum error_code open_claimed(struct opening *o)
 		again = false;
 		code = put_pair(o);
 		if (code == ERROR_CONFLICT)
-			code = find_out(o, &again);
+			code = meet_twin(o, &met, &again);
 		if (code == ERROR_NONE && again && mongo_is_late(o->call))
 			code = ERROR_STORE_TIMEOUT;
 	}

@@ -36,7 +36,7 @@
 	  " archived = CASE WHEN ?4 < 0 THEN archived ELSE ?4 END, updated_ms = ?5, rev = rev + 1 WHERE id = ?1") \
 	X(THREAD_BUMP, "UPDATE threads SET updated_ms = ?2, rev = rev + 1 WHERE id = ?1") \
 	X(THREAD_MARK, "UPDATE threads SET deleted_ms = ?2, purge = 1, updated_ms = ?2, rev = rev + 1, title = ''," \
-	  " metadata = NULL, run_id = NULL, run_message_id = NULL, run_node = NULL, run_stop = NULL WHERE id = ?1") \
+	  " metadata = NULL, run_stop = CASE WHEN run_id IS NOT NULL THEN 1 END WHERE id = ?1") \
 	X(THREAD_PURGED, "UPDATE threads SET purge = 0 WHERE id = ?1") \
 	X(THREAD_MARKED, "SELECT purge FROM threads WHERE id = ?1 AND deleted_ms IS NOT NULL") \
 	X(MARKED_FIRST, "SELECT id FROM threads WHERE purge = 1 LIMIT 1") \
@@ -66,7 +66,7 @@
 	  " ORDER BY seq LIMIT 1") \
 	X(MESSAGES_BACK, SQL_MESSAGE " WHERE thread_id = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4") \
 	X(MESSAGES_ON, SQL_MESSAGE " WHERE thread_id = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq LIMIT ?4") \
-	X(HISTORY, SQL_MESSAGE " WHERE thread_id = ?1 AND seq < ?2 AND size > 0 AND size <= ?3" \
+	X(HISTORY, SQL_MESSAGE " WHERE thread_id = ?1 AND seq < ?2 AND size <= ?3" \
 	  " AND status <> 'streaming' ORDER BY seq DESC LIMIT ?4") \
 	X(RUNS_OF, "SELECT " SQL_MESSAGE_COLUMNS " FROM messages WHERE thread_id = ?1 AND run_id IS NOT NULL" \
 	  " AND role = 'assistant' ORDER BY seq DESC LIMIT ?2") \
