@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CLAIMS = ["truthful", "freed", "kept", "edits", "ends"]
+CLAIMS = ["truthful", "freed", "kept", "once", "edits", "ends"]
 
 
 def errors(tmp_path, claim, bug=0):
@@ -25,6 +25,6 @@ def test_model_of_a_run_has_no_violation(tmp_path, claim):
     assert errors(tmp_path, claim) == 0
 
 
-@pytest.mark.parametrize("bug, claim", [(1, "kept"), (2, "kept"), (3, "kept"), (4, "edits")])
+@pytest.mark.parametrize("bug, claim", [(1, "kept"), (2, "kept"), (3, "kept"), (4, "edits"), (5, "once")])
 def test_planted_bug_is_found(tmp_path, bug, claim):
     assert errors(tmp_path, claim, bug) > 0

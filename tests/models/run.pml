@@ -1,12 +1,13 @@
 /*
- * The life of a run, for the spin model checker: its owner writes the answer's file and saves it, a follower reads the file,
- * somebody asks it to stop, the owner may die anywhere, another worker takes an unowned file over, the store may be away, a
- * user may edit the saved message.
+ * The life of a run, for the spin model checker: its owner asks the model, or fails before that, writes the answer's file and
+ * saves it, a follower reads the file, somebody asks it to stop, the owner may die anywhere, another worker takes an unowned file
+ * over, the store may be away, a user may edit the saved message.
  *
  *   spin -a run.pml && gcc -O2 -o pan pan.c && ./pan
  *
- * -DBUG=1..4 plants a bug that has to be found: 1 `saved` before the store has it; 2 the length before its bytes; 3 a file is
- * taken over without its lock; 4 the end of a run does not ask whether the message was edited.
+ * -DBUG=1..5 plants a bug that has to be found: 1 `saved` before the store has it; 2 the end before the last bytes; 3 a file is
+ * taken over without its lock; 4 the end of a run does not ask whether the message was edited; 5 the file says `asked` only after
+ * the model was.
  */
 #ifndef BUG
 #define BUG 0
@@ -14,12 +15,13 @@
 
 #define DELTAS 2
 
-mtype = { NONE, STREAMING, COMPLETE, STOPPED, INTERRUPTED };
+mtype = { NONE, STREAMING, COMPLETE, STOPPED, ERROR, INTERRUPTED };
 
 /* the file */
 byte bytes;              /* written */
-byte length;             /* what the header says */
+byte length;             /* what the header says, once it has ended; until then it is all bytes */
 mtype status = STREAMING;
+bool asked;              /* the model may have the question */
 bool saved;
 byte writers;            /* processes that believe they own it */
 bool locked = true;      /* the kernel's word: it goes with its holder */
@@ -28,24 +30,27 @@ bool locked = true;      /* the kernel's word: it goes with its holder */
 mtype db_status = STREAMING;
 byte db_length;
 bool db_edited;          /* an edit takes the message from its run */
+bool db_unasked;         /* the same question may be asked again */
 bool claim = true;
 bool store_up = true;
 
 /* the world */
 bool owner_alive = true;
+bool model_has_it;       /* the question: asking again would cost twice */
 bool model_finished;
 bool stop_wanted;
 byte seen;               /* the follower's offset */
 mtype told = NONE;       /* how its stream ended */
 
 /* store_finish: only where the message is still its run's and nobody ended it with a text */
-inline store_finish(its_status, its_length)
+inline store_finish(its_status, its_length, its_asked)
 {
 	d_step {
 		if
 		:: (BUG == 4 || !db_edited) && (db_status == STREAMING || db_status == INTERRUPTED || BUG == 4) ->
 			db_status = its_status;
 			db_length = its_length;
+			db_unasked = !its_asked && (its_status == ERROR || its_status == INTERRUPTED);
 			if :: BUG == 4 -> db_edited = false :: else fi
 		:: else
 		fi;
@@ -61,9 +66,9 @@ inline save(alive)
 	:: else
 	fi;
 	if
-	:: atomic { alive -> its_status = status; its_length = length };
+	:: atomic { alive -> its_status = status; its_length = length; its_asked = asked };
 		if
-		:: store_up -> store_finish(its_status, its_length)
+		:: store_up -> store_finish(its_status, its_length, its_asked)
 		:: BUG == 1 && !store_up -> skip
 		fi;
 		if
@@ -77,28 +82,42 @@ inline save(alive)
 active proctype Owner()
 {
 	byte n = 0, its_length;
+	bool its_asked;
 	mtype how = INTERRUPTED, its_status;
 
 	writers++;
+	if
+	:: owner_alive -> how = ERROR; goto ended /* the store was lost behind the claim, or the like */
+	:: atomic { BUG != 5 && owner_alive -> asked = true }
+	:: BUG == 5
+	:: !owner_alive -> goto dead
+	fi;
+	if
+	:: atomic { owner_alive -> model_has_it = true }
+	:: atomic { BUG != 5 && owner_alive -> asked = false; how = ERROR }; goto ended /* it refused, or was not there */
+	:: !owner_alive -> goto dead
+	fi;
+	if
+	:: BUG == 5 && owner_alive -> asked = true
+	:: BUG != 5
+	:: !owner_alive -> goto dead
+	fi;
 	do
 	:: !owner_alive -> goto dead
 	:: atomic { owner_alive && stop_wanted -> how = STOPPED }; break
 	:: n < DELTAS ->
 		if
-		:: atomic { BUG == 2 && owner_alive -> length++ }; atomic { owner_alive -> bytes++ }
-		:: atomic { BUG != 2 && owner_alive -> bytes++ };
-			if
-			:: atomic { owner_alive -> length = bytes }
-			:: !owner_alive -> goto dead
-			fi
+		:: atomic { owner_alive -> bytes++ }
 		:: !owner_alive -> goto dead
 		fi;
 		n++
 	:: atomic { owner_alive && n == DELTAS -> model_finished = true; how = COMPLETE }; break
 	:: owner_alive -> how = INTERRUPTED; break /* the upstream was cut */
 	od;
+ended:
 	if
-	:: atomic { owner_alive -> status = how }
+	:: atomic { BUG != 2 && owner_alive -> status = how; length = bytes } /* one word */
+	:: atomic { BUG == 2 && owner_alive -> status = how; length = bytes + 1 }; atomic { owner_alive -> bytes++ }
 	:: !owner_alive -> goto dead
 	fi;
 	save(owner_alive);
@@ -124,6 +143,7 @@ active proctype Sweeper()
 {
 	bool alive = true;
 	byte its_length;
+	bool its_asked;
 	mtype its_status;
 
 	do
@@ -166,7 +186,7 @@ active proctype Follower()
 	mtype its;
 
 	do
-	:: d_step { its = status; upto = length };
+	:: d_step { its = status; upto = (its == STREAMING -> bytes : length) };
 		assert(upto <= bytes); /* never told of bytes that are not there */
 		seen = upto;
 		if
@@ -191,4 +211,5 @@ ltl ends     { <> over }
 ltl freed    { [] (over -> !claim) }
 ltl truthful { [] (told == COMPLETE -> (model_finished && seen == DELTAS)) }
 ltl kept     { [] ((over && !db_edited) -> (db_status == status && db_length == length && seen <= db_length)) }
+ltl once     { [] (db_unasked -> !model_has_it) }
 ltl edits    { [] (db_edited -> [] db_edited) }
