@@ -28,6 +28,7 @@
 	X(ERROR_METHOD, 405, "method_not_allowed", "Method not allowed")                           \
 	X(ERROR_CONFLICT, 409, "conflict", "Conflict")                                             \
 	X(ERROR_RUN_ACTIVE, 409, "run_active", "An answer is still being written")                 \
+	X(ERROR_RUN_ELSEWHERE, 409, "run_elsewhere", "Another node writes the answer")             \
 	X(ERROR_NOT_SAVED, 409, "not_saved_yet", "The answer is not saved yet")                    \
 	X(ERROR_GONE, 410, "gone", "No longer kept")                                               \
 	X(ERROR_PRECONDITION, 412, "precondition_failed", "It has changed meanwhile")              \

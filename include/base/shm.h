@@ -75,6 +75,7 @@ struct shm {
 	_Atomic int64_t look_ms;        /* when a saver last looked whether the C1 API is there */
 	_Atomic int64_t beat_ms;        /* when a saver last renewed this node's entry */
 	_Atomic int64_t adopt_ms;       /* when a saver last looked for answers of dead workers */
+	_Atomic int64_t wishes_ms;      /* when other nodes' wishes to stop were last looked for */
 	_Atomic int64_t sweep_ms;       /* when old spool files were last swept */
 	_Atomic int64_t store_probe_ms; /* when a saver last took the duty of probing */
 	/* What is known of the C1 API (llm/llm_health.h). */

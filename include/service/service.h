@@ -31,16 +31,17 @@ struct thread_draft {
 bool service_thread_create(struct service *service, const struct caller *caller,
 			   const struct thread_draft *draft, struct arena *arena,
 			   struct thread *out, struct error *err);
-/* ERROR_NOT_FOUND (deleted too), ERROR_ACCESS_DENIED. */
+/* Of all that follows: ERROR_NOT_FOUND (deleted too), ERROR_ACCESS_DENIED. */
 bool service_thread_get(struct service *service, const struct caller *caller, const char *id,
 			struct arena *arena, struct thread *out, struct error *err);
-/* The filter's user is set here: the caller's when enforced or named. */
+/* The filter's owner and user are set here: the caller's when enforced or named. */
 bool service_thread_list(struct service *service, const struct caller *caller,
 			 struct thread_filter *filter, struct arena *arena, struct thread_list *out,
 			 struct error *err);
 bool service_thread_update(struct service *service, const struct caller *caller, const char *id,
 			   struct thread_patch *patch, struct arena *arena, struct thread *out,
 			   struct error *err);
+/* It is gone when this says so; what runs on it ends soon, its messages go in the background. */
 bool service_thread_delete(struct service *service, const struct caller *caller, const char *id,
 			   struct arena *arena, struct error *err);
 /* A title from a first message: its plain text, white space folded, cut at THREAD_TITLE_MAX code
@@ -83,18 +84,26 @@ bool service_c1_escape(struct buffer *out, struct slice piece); /* cut anywhere 
 bool service_error_card(const struct error *problem, struct buffer *out);
 
 /* --- turns --- */
+/* Asked once it is known that this is no resend, and before it costs anything. `may` NULL: nobody
+ * is asked. */
+struct turn_gate {
+	bool (*may)(void *ctx, struct error *err);
+	void *ctx;
+};
+
 struct turn_request {
-	struct slice thread_id;   /* checked id, or "": a new thread */
+	struct slice thread_id;   /* checked id, or "": named by the key or the answer's id, else a
+				     new thread */
 	struct slice message;     /* the user's content as it came */
 	struct slice message_id;  /* "": one is made */
-	struct slice response_id; /* "": a hash of user, thread and key when there is a key, else
-				     one is made */
+	struct slice response_id; /* "": named by the key when there is one, else one is made */
 	struct slice key;         /* Idempotency-Key, or "" */
 	struct slice model;       /* "": the default. ERROR_VALIDATION unless it is allowed */
 	const char *metadata;     /* of the user message; NULL or JSON */
 	enum leave_policy leave;
 	int64_t grace_ms;
 	int64_t arrived_ms;
+	struct turn_gate gate;
 };
 
 /* What is to be done about it. */
@@ -115,8 +124,9 @@ struct turn {
 };
 
 /* All of a turn up to the upstream call: was it asked before, room, spool, claim, both messages,
- * history, prompt. When it returns true with TURN_NEW, the question is saved. Errors:
- * ERROR_RUN_ACTIVE (link names the run), ERROR_KEY_REUSED, ERROR_OVERLOADED, ERROR_SPOOL, ... */
+ * history, prompt. When it returns true with TURN_NEW, the question is saved. When it fails, the
+ * model was not asked, and the same request may come again. Errors: ERROR_RUN_ACTIVE (link names
+ * the run, or the thread's messages), ERROR_KEY_REUSED, ERROR_OVERLOADED, ERROR_SPOOL, ... */
 bool service_turn_begin(struct service *service, const struct caller *caller,
 			const struct turn_request *request, struct arena *arena, struct turn *out,
 			struct error *err);

@@ -100,6 +100,6 @@ void render_run(struct json_writer *w, const struct run_info *run)
 	else
 		json_null(w);
 	json_put_text(w, "finish_reason", run->finish_reason);
-	json_put_raw(w, "usage", run->usage);
+	put_usage(w, &run->usage);
 	json_close(w, '}');
 }

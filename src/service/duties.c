@@ -35,7 +35,9 @@ static void probe_store(struct service *service)
 {
 	bool was_up = service->store_seen_up;
 
-	service->store_seen_up = store_probe(service->store);
+	service->store_seen_up = store_probe(service->savers_store);
+	if (!service->store_seen_up)
+		atomic_store(&service->store_seen_down_ms, clock_mono_ms());
 	if (service->store_seen_up && !was_up)
 		savers_store_is_back(service->savers);
 }
@@ -74,6 +76,7 @@ static const struct duty table[] = {
 	{ LANE_SPOOL, 2000, offsetof(struct shm, adopt_ms), false, adopt_orphans },
 	{ LANE_SPOOL, 60 * 1000, offsetof(struct shm, sweep_ms), false, sweep_spool },
 	{ LANE_STORE, 5000, offsetof(struct shm, beat_ms), true, nodes_beat },
+	{ LANE_STORE, 1000, offsetof(struct shm, wishes_ms), true, nodes_look_for_wishes },
 	{ LANE_MODEL, 30 * 1000, offsetof(struct shm, look_ms), false, upstream_look },
 };
 #define DUTIES ((int)(sizeof table / sizeof table[0]))

@@ -1,49 +1,104 @@
 /*
  * nodes: several machines may share one store. Each renews its entry; what one left that is silent
  * for half a minute is ended by another, so that its threads take questions again. It may still put
- * its own text in when it is back (store_finish).
+ * its own text in when it is back (store_finish). Only the store's clock counts, for clocks of
+ * machines differ.
  */
 #include "service_room.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
-#define DEAD_MS 30000
-#define DELETED_MS                                                                                 \
-	(60LL * 60 * 1000) /* a deleted thread's mark stays longer than any turn lives             \
-			    */
-#define CLAIMS_MAX 256
-#define SWEEP_MAX  1000
-#define MEMORY_MAX (4u << 20)
+#define SILENT_MS  30000
+#define DELETED_MS (60LL * 60 * 1000) /* a mark of a deleted thread outlives any turn */
+#define CLAIMS_MAX 64                 /* a look; the rest comes with the next */
+#define SWEEP_STEP 200
+#define SWEEP_MS   500 /* a look */
+#define MEMORY_MAX (1u << 20)
 
-static void close_claim(struct service *service, const struct held_claim *claim)
+/* Once when it begins to fail; the next look tries again. */
+static void tell(struct service *service, const char *what, const struct error *err)
 {
-	const struct finish finish = {
-		.thread_id = claim->thread_id,
-		.message_id = claim->run.message_id,
-		.run_id = claim->run.id,
-		.status = STATUS_INTERRUPTED,
-		.content = SLICE(""),
-		.usage = USAGE_UNKNOWN,
-		.if_streaming = true,
-	};
+	if (!service->nodes_fail)
+		log_warn("node duty failed; it is tried again", LOG_T("duty", what),
+			 LOG_T("error", error_word(err->code)), LOG_T("detail", err->detail));
+	service->nodes_fail = true;
+}
 
-	if (store_finish(service->store, &finish, NULL, NULL))
-		log_notice("answer of a dead node ended", LOG_T("run", claim->run.id),
-			   LOG_T("node", claim->run.node));
+/* Behind an outage every node looks silent, this one too: they get the time to say that they are
+ * alive. */
+static bool may_judge(const struct service *service)
+{
+	return clock_mono_ms() - service->store_seen_down_ms >= SILENT_MS;
+}
+
+static bool end_claims_of_dead(struct service *service, struct error *err)
+{
+	struct claim_list claims;
+	struct arena arena;
+	bool ok;
+
+	arena_init(&arena, MEMORY_MAX);
+	ok = store_claims_of_dead(service->savers_store, SILENT_MS, CLAIMS_MAX, &arena, &claims,
+				  err);
+	for (size_t i = 0; ok && i < claims.count; i++) {
+		log_notice("a node is silent; its answer is ended",
+			   LOG_T("node", claims.items[i].run.node));
+		ok = runs_end_lost(service, &claims.items[i], err);
+	}
+	arena_done(&arena);
+	return ok;
+}
+
+static bool sweep(struct service *service, struct error *err)
+{
+	int64_t until_ms = clock_mono_ms() + SWEEP_MS;
+	bool more = true;
+
+	while (more && clock_mono_ms() < until_ms)
+		if (!store_sweep(service->savers_store, SILENT_MS, DELETED_MS, SWEEP_STEP, &more,
+				 err))
+			return false;
+	return true;
 }
 
 void nodes_beat(struct service *service)
 {
+	struct error err = { 0 };
+	int64_t now_ms;
+
+	if (!store_node_beat(service->savers_store, service->node, &now_ms, &err))
+		tell(service, "beat", &err);
+	else if (may_judge(service) && !end_claims_of_dead(service, &err))
+		tell(service, "recovery", &err);
+	else if (!sweep(service, &err))
+		tell(service, "sweep", &err);
+	else
+		service->nodes_fail = false;
+}
+
+/* A wish may be older than the end of its run. */
+static void obey(struct service *service, const struct held_claim *claim)
+{
+	struct board_entry entry;
+
+	if (!board_find(service->board, claim->run.id, &entry))
+		runs_end_unlisted(service, claim, NULL);
+	else if (entry.state == BOARD_RUNNING || entry.state == BOARD_STARTING)
+		spool_ask_stop(service->spools, claim->run.id, NULL);
+}
+
+void nodes_look_for_wishes(struct service *service)
+{
 	struct claim_list claims;
+	struct error err = { 0 };
 	struct arena arena;
-	bool more;
 
 	arena_init(&arena, MEMORY_MAX);
-	if (store_node_beat(service->store, service->node, NULL, NULL) &&
-	    store_claims_of_dead(service->store, DEAD_MS, CLAIMS_MAX, &arena, &claims, NULL)) {
+	if (store_stops_of(service->savers_store, service->node, &arena, &claims, &err))
 		for (size_t i = 0; i < claims.count; i++)
-			close_claim(service, &claims.items[i]);
-		store_sweep(service->store, DEAD_MS, DELETED_MS, SWEEP_MAX, &more, NULL);
-	}
+			obey(service, &claims.items[i]);
+	else
+		tell(service, "wishes", &err);
 	arena_done(&arena);
 }

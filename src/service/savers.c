@@ -54,8 +54,15 @@ static bool stored_text(const struct spool *spool, struct buffer *raw, struct bu
 	return spool_read_all(spool, raw) && c1_stored(out, buffer_slice(raw));
 }
 
+/* Only what failed: who stopped an answer does not want it. */
+static bool is_unasked(const struct spool_record *record)
+{
+	return !record->asked &&
+	       (record->status == STATUS_ERROR || record->status == STATUS_INTERRUPTED);
+}
+
 static bool save_text(struct service *service, const struct spool_record *record, struct slice text,
-		      struct error *err)
+		      bool *wanted, struct error *err)
 {
 	struct finish finish = {
 		.thread_id = record->thread_id,
@@ -64,17 +71,19 @@ static bool save_text(struct service *service, const struct spool_record *record
 		.status = record->status,
 		.content = text,
 		.finish_reason = record->finish_reason[0] ? record->finish_reason : NULL,
+		.model = record->asked && record->model[0] ? record->model : NULL,
 		.usage = record->usage,
-		.model = record->model[0] ? record->model : NULL,
+		.unasked = is_unasked(record),
 	};
 	bool applied = false;
 
 	CRASHPOINT("save_before");
-	if (!store_finish(service->store, &finish, &applied, err))
+	if (!store_finish(service->savers_store, &finish, &applied, err))
 		return false;
 	CRASHPOINT("save_stored");
 	if (!applied)
 		log_info("answer not wanted any more", LOG_T("run", record->run_id));
+	*wanted = applied;
 	return true;
 }
 
@@ -83,23 +92,25 @@ bool savers_save_now(struct service *service, struct spool *spool, struct error 
 	const struct spool_record *record = spool_record(spool);
 	size_t max = (size_t)record->length + 1;
 	struct buffer raw, text;
-	bool ok;
+	bool ok, wanted = true;
 
 	buffer_init(&raw, max);
 	buffer_init(&text, max);
 	ok = stored_text(spool, &raw, &text) ||
 	     error_set(err, ERROR_INTERNAL, "The spool could not be read.");
-	ok = ok && save_text(service, record, buffer_slice(&text), err);
+	ok = ok && save_text(service, record, buffer_slice(&text), &wanted, err);
 	buffer_done(&raw);
 	buffer_done(&text);
-	if (ok && !spool_mark_saved(service->spools, spool, NULL))
+	if (!ok)
+		return false;
+	if (!spool_mark_saved(service->spools, spool, NULL))
 		log_warn("spool not marked saved", LOG_T("run", record->run_id));
 	CRASHPOINT("save_marked");
-	if (ok) {
-		board_remove(service->board, record->run_id);
-		engine_saved(service->engine, record->run_id);
-	}
-	return ok;
+	if (!wanted) /* it was deleted: whoever holds the file reads on, nobody opens it again */
+		spool_remove(service->spools, record->run_id);
+	board_remove(service->board, record->run_id);
+	engine_saved(service->engine, record->run_id);
+	return true;
 }
 
 /* --- the queues --- */

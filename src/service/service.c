@@ -22,10 +22,12 @@ struct service *service_open(const struct config *config, struct shm *shm, struc
 	service->engine = engine;
 	service->board = engine_board(engine);
 	service->slot = engine_board_slot(engine);
+	service->store_seen_down_ms = INT64_MIN / 2;
 	if (!node_name(config->state_dir, service->node, err) ||
 	    !(service->spools = spool_dir_open(config->spool_path, &limits,
 					       board_spool_bytes(service->board), err)) ||
 	    !(service->store = store_open(config, shm, err)) ||
+	    !(service->savers_store = store_for_savers(service->store)) ||
 	    !(service->savers = savers_open(service, err)) ||
 	    !(service->duties = duties_open(service, err))) {
 		service_close(service);

@@ -39,16 +39,17 @@ bool service_message_list(struct service *service, const struct caller *caller,
 			  const char *thread_id, const struct message_page *page,
 			  struct arena *arena, struct message_list *out, struct error *err)
 {
-	struct message_filter filter = { .thread_id = thread_id,
-					 .before = page->before,
-					 .after = page->after,
-					 .limit = page->limit,
-					 .bytes_max = PAGE_BYTES_MAX };
+	const struct message_filter filter = {
+		.owner = owner_of(caller),
+		.thread_id = thread_id,
+		.before = page->before,
+		.after = page->after,
+		.limit = page->limit,
+		.bytes_max = PAGE_BYTES_MAX,
+	};
 	struct message_list list;
-	struct thread thread;
 
-	if (!service_thread_get(service, caller, thread_id, arena, &thread, err) ||
-	    !store_message_list(service->store, &filter, arena, &list, err))
+	if (!store_message_list(service->store, &filter, arena, &list, err))
 		return false;
 	for (size_t i = 0; i < list.count; i++)
 		if (list.items[i].status == STATUS_STREAMING)
@@ -89,27 +90,19 @@ bool service_message_add(struct service *service, const struct caller *caller,
 		.role = draft->role,
 		.status = STATUS_COMPLETE,
 		.content = draft->content,
-		.usage = USAGE_UNKNOWN,
 		.metadata = draft->metadata,
+		.usage = USAGE_UNKNOWN,
 		.created_ms = clock_wall_ms(),
 	};
 	char made[ID_UUID_SIZE];
-	struct thread thread;
 
 	id_uuid7(made);
 	message.id = draft->id.len > 0 ? arena_copy(arena, draft->id) : arena_text(arena, made);
 	message.updated_ms = message.created_ms;
 	if (arena->failed)
 		return error_set(err, ERROR_OVERLOADED, "No memory.");
-	if (!service_thread_get(service, caller, thread_id, arena, &thread, err) ||
-	    !store_next_seq(service->store, thread_id, message.created_ms, &message.seq, err))
+	if (!store_messages_add(service->store, owner_of(caller), thread_id, &message, 1, err))
 		return false;
-	if (!store_message_insert(service->store, &message, 1, err)) {
-		if (err && err->code == ERROR_CONFLICT)
-			error_field(err, ERROR_CONFLICT, "id",
-				    "This thread has a message with this id already.");
-		return false;
-	}
 	*out = message;
 	return true;
 }
@@ -118,12 +111,9 @@ bool service_message_update(struct service *service, const struct caller *caller
 			    const char *thread_id, const char *id, struct message_patch *patch,
 			    struct arena *arena, struct message *out, struct error *err)
 {
-	struct thread thread;
-
-	if (!service_thread_get(service, caller, thread_id, arena, &thread, err))
-		return false;
 	patch->now_ms = clock_wall_ms();
-	if (store_message_update(service->store, NULL, thread_id, id, patch, arena, out, err))
+	if (store_message_update(service->store, owner_of(caller), thread_id, id, patch, arena, out,
+				 err))
 		return true;
 	if (err && err->code == ERROR_NOT_SAVED)
 		err->retry_after_s = 1;

@@ -5,15 +5,19 @@
  *   node.c              the name of this node, kept in the state folder
  *   turn.c, turn_known.c, turn_claim.c, prompt.c  a question on its way to the engine
  *   savers.c            ended answers on their way to the store
- *   duties.c, nodes.c, upstream.c, unattended.c  what a worker does besides answering
- *   service_threads.c, service_messages.c  reading and editing
+ *   duties.c, nodes.c, upstream.c  what a worker does besides answering
+ *   runs.c              how one part ends what another began
+ *   service_threads.c, service_messages.c, service_runs.c  reading and editing
  */
 #ifndef SERVICE_ROOM_H
 #define SERVICE_ROOM_H
 
 #include "service/service.h"
+#include "stream/board.h"
 
 #define NODE_NAME_SIZE 9 /* 8 hex digits and the NUL */
+#define STOP_WAIT_MS   5000
+#define LIVE_MAX       16 /* runs of one thread: one has the claim, others want it */
 
 struct duties;
 struct savers;
@@ -21,16 +25,25 @@ struct savers;
 struct service {
 	const struct config *config;
 	struct shm *shm;
-	struct engine *engine;
 	struct board *board;
-	int slot; /* this worker on the board */
+	int slot; /* this worker's, on the board */
+	struct engine *engine;
 	struct store *store;
+	struct store *savers_store; /* the same, by the door of those who save */
 	struct spool_dir *spools;
 	struct savers *savers;
 	struct duties *duties;
-	bool store_seen_up; /* duties.c: when it looked last */
+	bool store_seen_up;                 /* duties.c: when it looked last */
+	_Atomic int64_t store_seen_down_ms; /* monotonic: when it last was not; long ago: never */
+	bool nodes_fail;                    /* nodes.c: the last look failed, and that was told */
 	char node[NODE_NAME_SIZE];
 };
+
+/* For every call of the store: NULL where ownership is not enforced. */
+static inline const char *owner_of(const struct caller *caller)
+{
+	return caller->enforced ? caller->user_id : NULL;
+}
 
 /* --- node.c --- */
 /* Reads the node's name from the state folder, makes one at the first start. */
@@ -58,13 +71,30 @@ void duties_free(struct duties *duties);
 
 /* --- nodes.c --- */
 /* Renews this node's entry, ends what nodes left that are gone, forgets what is old. Blocks on the
- * store. */
+ * store, as does the next. */
 void nodes_beat(struct service *service);
+/* Obeys what other nodes asked to stop. */
+void nodes_look_for_wishes(struct service *service);
 
 /* --- upstream.c --- */
 /* Whether the C1 API can be reached, for as long as no question has told. Blocks for seconds at
  * worst. */
 void upstream_look(struct service *service);
+
+/* --- runs.c --- */
+bool runs_is_ours(const struct service *service, const char *run_id); /* by its name */
+/* Asks the owner to stop it, waits until its text is saved; the spool is refreshed.
+ * ERROR_STORE_DOWN when it has stopped but the store cannot take the text yet. */
+bool runs_stop_and_wait(struct service *service, struct spool *spool, struct error *err);
+/* The same by its id. One that is not there has ended. */
+bool runs_end(struct service *service, const char *run_id, struct error *err);
+/* Its worker died and nobody has saved it yet: what there is of it is saved now, and its claim
+ * goes. */
+bool runs_end_orphan(struct service *service, const char *run_id, struct error *err);
+/* Nothing of it is left, or its node is gone: its answer becomes `interrupted`, its claim goes. */
+bool runs_end_lost(struct service *service, const struct held_claim *claim, struct error *err);
+/* A claim of this node whose run the board does not know: one of the two, as its file tells. */
+bool runs_end_unlisted(struct service *service, const struct held_claim *claim, struct error *err);
 
 /* --- turn.c --- */
 /* A turn on its way: what every step of it needs. */
@@ -73,41 +103,49 @@ struct turn_work {
 	const struct caller *caller;
 	const struct turn_request *request;
 	struct arena *arena;
-	char key[ID_UUID_SIZE];      /* hash of the Idempotency-Key; "" without one */
-	char question[ID_UUID_SIZE]; /* hash of what is asked: same key, other question is an error
+	int64_t until_ms;            /* monotonic: so long it may wait for others */
+	char key[ID_UUID_SIZE];      /* hash of user and Idempotency-Key; "" without one */
+	char question[ID_UUID_SIZE]; /* hash of what is asked: same name, other question is an error
 				      */
-	int64_t first_seq;           /* of the question, once the claim is won */
+	char user_key[ID_UUID_SIZE]; /* hash of whom limits count */
+	struct slice model;          /* that is to answer */
 	struct turn turn;            /* what comes out */
 };
 
 /* --- turn_known.c: was it asked before? --- */
+enum turn_look {
+	LOOK_FREE,   /* never, or in vain: it may be asked, under the ids that the turn has now */
+	LOOK_FOUND,  /* turn.kind is REJOIN or REPLAY */
+	LOOK_AGAIN,  /* something has changed meanwhile */
+	LOOK_FAILED, /* see err */
+};
+
 /* Looks in the store, by key or by the answer's id. *known: turn.kind is REJOIN or REPLAY. */
 bool turn_known(struct turn_work *work, bool *known, struct error *err);
-/* The run of this spool is the same question's: it becomes what the turn follows. Takes the
- * reference, always. */
-bool turn_rejoin(struct turn_work *work, struct spool *spool, struct error *err);
+/* The same of an answer that is at hand. */
+enum turn_look turn_judge(struct turn_work *work, const struct message *answer, struct error *err);
+/* A run of this node with this turn's name: is it the same question's? Waits until it is under
+ * way. */
+enum turn_look turn_join(struct turn_work *work, const char *run_id, struct error *err);
+bool turn_is_twin(const struct turn_work *work, const struct board_entry *entry); /* by its names */
+/* A moment's pause; false when the turn has waited long enough. */
+bool turn_may_wait(const struct turn_work *work);
+bool turn_refuse_elsewhere(const char *thread_id, struct error *err);
+bool turn_refuse_again(struct error *err);
 
 /* --- turn_claim.c --- */
-/* Gets the thread's claim for the run, makes the thread where that is allowed, and tells why not.
- * turn.kind is REJOIN when the claim is held by a twin of this turn. */
-bool turn_claim(struct turn_work *work, struct error *err);
+/* Gets the thread's claim for the run, makes the thread where that is allowed, stores both messages
+ * and reads what was said before; or tells why not. turn.kind is REJOIN or REPLAY when this turn
+ * was asked before. *may_hold: the claim is this turn's, or nobody knows. */
+bool turn_claim(struct turn_work *work, struct turn_opened *opened, bool *may_hold,
+		struct error *err);
 
 /* --- prompt.c --- */
-/* The upstream request: system prompt, history before before_seq within the budget, the question.
- */
-bool prompt_build(struct service *service, const struct turn *turn, struct slice question,
-		  struct slice model, int64_t before_seq, struct arena *arena, struct buffer *out,
-		  struct error *err);
+/* The upstream request: system prompt, history and question as store_turn_open gives them. */
+bool prompt_build(const struct config *config, const struct message_list *history,
+		  const struct message *question, struct slice model, struct arena *arena,
+		  struct buffer *out, struct error *err);
 /* Is it the default model or one of C1D_MODELS? */
 bool prompt_model_allowed(const struct config *config, struct slice model);
-
-/* --- runs.c --- */
-/* Asks the owner to stop it, waits until its text is saved; the spool is refreshed. */
-bool run_stop_and_wait(struct service *service, struct spool *spool, struct error *err);
-
-/* --- service_threads.c --- */
-/* Whether caller may touch thread: ERROR_NOT_FOUND when deleted, ERROR_ACCESS_DENIED when it is
- * another's. */
-bool service_may(const struct caller *caller, const struct thread *thread, struct error *err);
 
 #endif

@@ -1,23 +1,16 @@
-/* service_threads: conversations made, read, changed and deleted, and who may. */
+/* service_threads: conversations made, read, changed and deleted. */
 #include "service_room.h"
 
 #include "base/clock.h"
+#include "base/crashpoint.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "base/utf8.h"
 #include "llm/c1.h"
-#include "service/runs.h"
 
 #define TITLE_UNNAMED "New chat"
-#define PURGE_MAX     1000 /* messages that a deletion removes itself */
-
-bool service_may(const struct caller *caller, const struct thread *thread, struct error *err)
-{
-	if (thread->deleted)
-		return error_set(err, ERROR_NOT_FOUND, "There is no such thread.");
-	if (caller->enforced && strcmp(caller->user_id, thread->user_id) != 0)
-		return error_set(err, ERROR_ACCESS_DENIED, "This thread is somebody else's.");
-	return true;
-}
+#define PURGE_STEP    200 /* messages */
+#define PURGE_MS      250 /* of a request; the sweep goes on */
 
 /* --- titles --- */
 
@@ -59,19 +52,14 @@ const char *service_title(struct arena *arena, struct slice message)
 bool service_thread_get(struct service *service, const struct caller *caller, const char *id,
 			struct arena *arena, struct thread *out, struct error *err)
 {
-	struct thread thread;
-
-	if (!store_thread_get(service->store, NULL, id, arena, &thread, err) ||
-	    !service_may(caller, &thread, err))
-		return false;
-	*out = thread;
-	return true;
+	return store_thread_get(service->store, owner_of(caller), id, arena, out, err);
 }
 
 bool service_thread_list(struct service *service, const struct caller *caller,
 			 struct thread_filter *filter, struct arena *arena, struct thread_list *out,
 			 struct error *err)
 {
+	filter->owner = owner_of(caller);
 	filter->user_id = caller->enforced || caller->named ? caller->user_id : NULL;
 	return store_thread_list(service->store, filter, arena, out, err);
 }
@@ -106,35 +94,72 @@ bool service_thread_update(struct service *service, const struct caller *caller,
 			   struct thread_patch *patch, struct arena *arena, struct thread *out,
 			   struct error *err)
 {
-	struct thread thread;
-
-	if (!service_thread_get(service, caller, id, arena, &thread, err))
-		return false;
 	patch->now_ms = clock_wall_ms();
-	return store_thread_update(service->store, NULL, id, patch, arena, out, err);
+	return store_thread_update(service->store, owner_of(caller), id, patch, arena, out, err);
 }
 
-/* The mark first, so that no new answer starts; then the one that runs is told to stop. Its late
- * save changes nothing, since its message is gone. The files of its answers go at once: who holds
- * one open reads it to its end, nobody opens it again. */
+/* --- deleting --- */
+
+/* Its file goes at once: who holds it open reads it to its end, nobody opens it again. Its late
+ * save changes nothing, since its message is gone. */
+static void stop_and_forget(struct service *service, const struct caller *caller,
+			    const char *run_id)
+{
+	struct spool *spool = spool_open(service->spools, run_id, NULL);
+	bool is_theirs = !caller->enforced || !spool ||
+			 strcmp(spool_record(spool)->user_id, caller->user_id) == 0;
+
+	spool_unref(spool);
+	if (!is_theirs)
+		return;
+	spool_ask_stop(service->spools, run_id, NULL);
+	spool_remove(service->spools, run_id);
+}
+
+static void stop_live(struct service *service, const struct caller *caller, const char *id)
+{
+	struct board_entry live[LIVE_MAX];
+	size_t count = board_of_thread(service->board, id, live, LIVE_MAX);
+
+	for (size_t i = 0; i < count && i < LIVE_MAX; i++)
+		stop_and_forget(service, caller, live[i].run_id);
+}
+
+/* As far as a request has time; whatever fails here, the sweep goes on with it. */
+static void purge(struct service *service, const char *id)
+{
+	int64_t until_ms = clock_mono_ms() + PURGE_MS;
+	struct error err = { 0 };
+	bool more = true;
+
+	while (more && clock_mono_ms() < until_ms)
+		if (!store_thread_purge(service->store, id, PURGE_STEP, &more, &err)) {
+			log_info("messages of a deleted thread stay for the sweep",
+				 LOG_T("thread", id), LOG_T("error", error_word(err.code)));
+			return;
+		}
+}
+
+/* The mark first, so that no new answer starts; from then on the thread is gone, whatever fails
+ * behind it. Then the one that runs is told to stop, here or on another node, also when an earlier
+ * try set the mark and never heard of it. Its messages go in steps. */
 bool service_thread_delete(struct service *service, const struct caller *caller, const char *id,
 			   struct arena *arena, struct error *err)
 {
-	struct thread_deleted deleted;
-	bool more;
-	struct run_list runs;
-	struct thread thread;
+	struct thread_deleted gone = { 0 };
+	struct error mine = { 0 };
+	bool ok = store_thread_delete(service->store, owner_of(caller), id, arena, &gone, &mine);
 
-	if (!service_run_list(service, caller, id, false, arena, &runs, err) ||
-	    !service_thread_get(service, caller, id, arena, &thread, err))
+	if (ok || mine.code == ERROR_NOT_FOUND)
+		stop_live(service, caller, id);
+	if (!ok) {
+		if (err)
+			*err = mine;
 		return false;
-	if (!store_thread_delete(service->store, NULL, id, arena, &deleted, err))
-		return false;
-	store_thread_purge(service->store, id, PURGE_MAX, &more, NULL); /* the sweep goes on */
-	for (size_t i = 0; i < runs.count; i++) {
-		if (runs.items[i].status == STATUS_STREAMING)
-			spool_ask_stop(service->spools, runs.items[i].id, NULL);
-		spool_remove(service->spools, runs.items[i].id);
 	}
+	for (size_t i = 0; i < gone.run_count; i++)
+		spool_remove(service->spools, gone.run_ids[i]);
+	CRASHPOINT("thread_marked");
+	purge(service, id);
 	return true;
 }

@@ -1,127 +1,237 @@
 /*
  * turn_known: was this question asked before? A resend, by its Idempotency-Key or by the id of its
  * answer, never costs a second call: it rejoins the run from the first byte, or gets the answer
- * that is stored.
+ * that is stored. One that failed before the model was asked counts as never asked.
  */
 #include "service_room.h"
 
+#include "base/clock.h"
 #include <stdio.h>
+#include <time.h>
 
-static bool reused(struct error *err)
+#define LOOK_MS 5
+
+/* --- refusals --- */
+
+static enum turn_look reused(struct error *err)
 {
-	return error_set(err, ERROR_KEY_REUSED,
-			 "This key or answer id was used with another question.");
+	error_set(err, ERROR_KEY_REUSED, "This key or answer id was used with another question.");
+	return LOOK_FAILED;
 }
 
-bool turn_rejoin(struct turn_work *work, struct spool *spool, struct error *err)
+bool turn_refuse_elsewhere(const char *thread_id, struct error *err)
+{
+	error_set(err, ERROR_RUN_ACTIVE,
+		  "An answer is being written on this thread by another node.");
+	if (err) {
+		err->retry_after_s = 1;
+		snprintf(err->link, sizeof err->link, "/api/threads/%s/messages", thread_id);
+	}
+	return false;
+}
+
+bool turn_refuse_again(struct error *err)
+{
+	error_set(err, ERROR_RUN_ACTIVE, "Others keep asking on this thread; try again.");
+	err->retry_after_s = 1;
+	return false;
+}
+
+/* --- waiting for others --- */
+
+bool turn_may_wait(const struct turn_work *work)
+{
+	const struct timespec look = { .tv_nsec = LOOK_MS * 1000000 };
+
+	if (clock_mono_ms() >= work->until_ms)
+		return false;
+	nanosleep(&look, NULL);
+	return true;
+}
+
+/* Until the run's turn has come to the engine, or to nothing. */
+static void wait_for_start(const struct turn_work *work, const char *run_id)
+{
+	struct board_entry entry;
+
+	while (board_find(work->service->board, run_id, &entry) && entry.state == BOARD_STARTING &&
+	       turn_may_wait(work))
+		;
+}
+
+/* --- a run of this question --- */
+
+bool turn_is_twin(const struct turn_work *work, const struct board_entry *entry)
+{
+	return strcmp(entry->message_id, work->turn.response_id) == 0 ||
+	       (work->key[0] && strcmp(entry->key, work->key) == 0);
+}
+
+/* Ids are chosen by clients: another's run is none of this turn's. */
+static bool is_anothers(const struct turn_work *work, const struct spool_record *record)
+{
+	return work->caller->enforced && strcmp(record->user_id, work->caller->user_id) != 0;
+}
+
+static bool take_names(struct turn_work *work, const struct spool_record *record)
+{
+	work->turn.response_id = arena_text(work->arena, record->message_id);
+	work->turn.run_id = arena_text(work->arena, record->run_id);
+	return !work->arena->failed;
+}
+
+/* It ended before the model was asked. */
+static bool came_to_nothing(const struct spool_record *record)
+{
+	return !record->asked &&
+	       (record->status == STATUS_ERROR || record->status == STATUS_INTERRUPTED);
+}
+
+/* Takes the reference. */
+static enum turn_look join_spool(struct turn_work *work, struct spool *spool, struct error *err)
 {
 	const struct spool_record *record = spool_record(spool);
-	struct turn *turn = &work->turn;
+	enum turn_look look = LOOK_FOUND;
 
-	if (strcmp(record->question, work->question) != 0) {
-		spool_unref(spool);
-		return reused(err);
+	if (is_anothers(work, record)) {
+		error_set(err, ERROR_ACCESS_DENIED, "This thread is somebody else's.");
+		look = LOOK_FAILED;
+	} else if (strcmp(record->question, work->question) != 0) {
+		look = reused(err);
+	} else if (came_to_nothing(record)) {
+		/* Once it is saved the store's word counts; before, a saver is about to say it. */
+		look = record->saved ? LOOK_AGAIN : LOOK_FREE;
+	} else if (!take_names(work, record)) {
+		error_set(err, ERROR_OVERLOADED, "No memory for this request.");
+		look = LOOK_FAILED;
 	}
-	turn->kind = TURN_REJOIN;
-	turn->followed = spool;
-	turn->response_id = arena_text(work->arena, record->message_id);
-	turn->run_id = arena_text(work->arena, record->run_id);
-	if (!work->arena->failed)
-		return true;
-	spool_unref(spool);
-	return error_set(err, ERROR_OVERLOADED, "No memory for this request.");
+	if (look != LOOK_FOUND) {
+		spool_unref(spool);
+		return look;
+	}
+	work->turn.kind = TURN_REJOIN;
+	work->turn.followed = spool;
+	return look;
 }
 
-/* The answer that this key or id names. ERROR_NOT_FOUND: there is none. */
-static bool find_answer(struct turn_work *work, struct message *out, struct error *err)
+enum turn_look turn_join(struct turn_work *work, const char *run_id, struct error *err)
 {
-	struct store *store = work->service->store;
+	struct service *service = work->service;
+	struct board_entry entry;
+	struct error mine = { 0 };
+	struct spool *spool;
 
-	if (work->key[0] &&
-	    store_message_by_key(store, work->turn.thread_id, work->key, work->arena, out, err))
-		return true;
-	if (work->key[0] && err->code != ERROR_NOT_FOUND)
-		return false;
-	return store_message_get(store, NULL, work->turn.thread_id, work->turn.response_id,
-				 work->arena, out, err);
+	wait_for_start(work, run_id);
+	if (board_find(service->board, run_id, &entry) && entry.state == BOARD_ORPHAN)
+		return runs_end_orphan(service, run_id, err) ? LOOK_AGAIN : LOOK_FAILED;
+	if ((spool = spool_open(service->spools, run_id, &mine)))
+		return join_spool(work, spool, err);
+	if (mine.code == ERROR_NOT_FOUND)
+		return LOOK_AGAIN;
+	*err = mine;
+	return LOOK_FAILED;
 }
 
-static bool same_question(struct turn_work *work, const struct message *answer, struct error *err)
-{
-	struct message question;
-	struct thread thread;
+/* --- an answer that the store knows --- */
 
-	if (!service_thread_get(work->service, work->caller, work->turn.thread_id, work->arena,
-				&thread, err))
-		return false;
-	if (answer->role != ROLE_ASSISTANT || !answer->parent_id)
+/* Nothing of it is left on this node, so nobody writes it. */
+static enum turn_look close_lost(struct turn_work *work, const struct message *answer,
+				 struct error *err)
+{
+	const struct held_claim claim = {
+		.thread_id = work->turn.thread_id,
+		.run = { .id = answer->run_id, .message_id = answer->id },
+	};
+
+	return runs_end_lost(work->service, &claim, err) ? LOOK_AGAIN : LOOK_FAILED;
+}
+
+static enum turn_look replay(struct turn_work *work, const struct message *answer)
+{
+	work->turn.kind = TURN_REPLAY;
+	work->turn.response_id = answer->id;
+	work->turn.run_id = answer->run_id;
+	work->turn.answer = *answer;
+	return LOOK_FOUND;
+}
+
+/* It may be asked again: under the ids that it has. */
+static enum turn_look ask_again(struct turn_work *work, const struct message *answer)
+{
+	work->turn.response_id = answer->id;
+	if (answer->parent_id)
+		work->turn.message_id = answer->parent_id;
+	return LOOK_FREE;
+}
+
+enum turn_look turn_judge(struct turn_work *work, const struct message *answer, struct error *err)
+{
+	bool is_over = answer->status != STATUS_STREAMING;
+	struct board_entry entry;
+	enum turn_look look;
+	struct error mine = { 0 };
+
+	if (!answer->question || strcmp(answer->question, work->question) != 0)
 		return reused(err);
-	if (!store_message_get(work->service->store, NULL, work->turn.thread_id, answer->parent_id,
-			       work->arena, &question, err))
-		return err->code == ERROR_NOT_FOUND ? reused(err) : false;
-	work->turn.message_id = question.id;
-	return slice_equal(question.content, work->request->message) || reused(err);
+	if (is_over && answer->unasked)
+		return ask_again(work, answer);
+	if (answer->parent_id)
+		work->turn.message_id = answer->parent_id;
+	if (!answer->run_id) /* edited since */
+		return replay(work, answer);
+	if (!runs_is_ours(work->service, answer->run_id)) {
+		if (is_over)
+			return replay(work, answer);
+		turn_refuse_elsewhere(work->turn.thread_id, err);
+		return LOOK_FAILED;
+	}
+	look = turn_join(work, answer->run_id, &mine);
+	if (is_over && (look == LOOK_AGAIN || look == LOOK_FAILED))
+		return replay(work, answer);
+	if (look == LOOK_AGAIN && !board_find(work->service->board, answer->run_id, &entry))
+		return close_lost(work, answer, err);
+	if (look == LOOK_FREE)
+		ask_again(work, answer);
+	if (look == LOOK_FAILED)
+		*err = mine;
+	return look;
 }
 
-static bool is_ours(const struct service *service, const char *run_id)
+/* A twin that is on its way, so that many at once do not all ask the store. */
+static enum turn_look look_at_board(struct turn_work *work, struct error *err)
 {
-	const char *dash = strrchr(run_id, '-');
+	struct board_entry live[LIVE_MAX];
+	size_t count = board_of_thread(work->service->board, work->turn.thread_id, live, LIVE_MAX);
 
-	return dash && strcmp(dash + 1, service->node) == 0;
+	for (size_t i = 0; i < count && i < LIVE_MAX; i++)
+		if (turn_is_twin(work, &live[i]) && live[i].state != BOARD_ORPHAN)
+			return turn_join(work, live[i].run_id, err);
+	return LOOK_FREE;
 }
 
-/* Its message says `streaming`, but this node has no file of it: nothing of it is left, and nobody
- * writes it. */
-static bool close_lost(struct turn_work *work, struct message *answer, struct error *err)
+static enum turn_look look_in_store(struct turn_work *work, struct error *err)
 {
-	const struct finish finish = { .thread_id = work->turn.thread_id,
-				       .message_id = answer->id,
-				       .run_id = answer->run_id,
-				       .status = STATUS_INTERRUPTED,
-				       .content = SLICE(""),
-				       .usage = USAGE_UNKNOWN,
-				       .if_streaming = true };
+	const struct turn *turn = &work->turn;
+	struct message answer;
 
-	if (!answer->run_id || !is_ours(work->service, answer->run_id))
-		return error_set(err, ERROR_RUN_ACTIVE,
-				 "This answer is being written on another node.");
-	answer->status = STATUS_INTERRUPTED;
-	return store_finish(work->service->store, &finish, NULL, err);
+	if (store_turn_find(work->service->store, owner_of(work->caller), turn->thread_id,
+			    turn->response_id, work->key[0] ? work->key : NULL, work->arena,
+			    &answer, err))
+		return turn_judge(work, &answer, err);
+	return err->code == ERROR_NOT_FOUND ? LOOK_FREE : LOOK_FAILED;
 }
 
 bool turn_known(struct turn_work *work, bool *known, struct error *err)
 {
-	struct turn *turn = &work->turn;
-	struct error mine = { 0 };
-	struct message answer;
-	struct spool *spool;
+	enum turn_look look;
 
-	*known = false;
-	if (!find_answer(work, &answer, &mine)) {
-		if (mine.code != ERROR_NOT_FOUND && err)
-			*err = mine;
-		return mine.code == ERROR_NOT_FOUND;
-	}
-	if (!same_question(work, &answer, &mine)) {
-		if (err)
-			*err = mine;
-		return false;
-	}
-	*known = true;
-	mine = (struct error){ .code = ERROR_NOT_FOUND };
-	spool = answer.run_id ? spool_open(work->service->spools, answer.run_id, &mine) : NULL;
-	if (spool)
-		return turn_rejoin(work, spool, err);
-	if (mine.code != ERROR_NOT_FOUND) {
-		if (err)
-			*err = mine;
-		return false;
-	}
-	if (answer.status == STATUS_STREAMING && !close_lost(work, &answer, err))
-		return false;
-	turn->kind = TURN_REPLAY;
-	turn->response_id = answer.id;
-	turn->run_id = answer.run_id;
-	turn->answer = answer;
-	return true;
+	do {
+		look = look_at_board(work, err);
+		if (look == LOOK_FREE)
+			look = look_in_store(work, err);
+	} while (look == LOOK_AGAIN && turn_may_wait(work));
+	*known = look == LOOK_FOUND;
+	if (look == LOOK_AGAIN)
+		return turn_refuse_again(err);
+	return look != LOOK_FAILED;
 }

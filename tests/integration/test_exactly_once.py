@@ -195,7 +195,7 @@ def test_stopped_answer_is_replayed_as_it_is(site):
 def test_failed_question_is_not_asked_again_under_its_key(site):
     """A replay says what the first one was told; whoever wants another try takes another key."""
     thread, key = name("t"), name("key")
-    prompt = f"fault:status=400 {name('p')}"
+    prompt = f"fault:status=500 {name('p')}"
     first = ask(site, prompt, thread, key=key)
     again = ask(site, prompt, thread, key=key)
     assert first.status == again.status == 502

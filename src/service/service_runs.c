@@ -1,0 +1,250 @@
+/*
+ * service_runs: answers in flight and those that ended lately, as clients see them: read, listed,
+ * followed, stopped. What runs on this node is told by the board and its spool file, so it does not
+ * matter which worker owns it and whether the store is there; the rest the store knows.
+ */
+#include "service/runs.h"
+
+#include "base/clock.h"
+#include "service_room.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define LISTED_MAX   50
+#define ELSEWHERE_MS 200 /* how often the store is asked whether another node has obeyed */
+
+/* --- what a run is --- */
+
+static bool info_of(const struct spool_record *record, struct arena *arena, struct run_info *out,
+		    struct error *err)
+{
+	struct run_info info = {
+		.id = arena_text(arena, record->run_id),
+		.thread_id = arena_text(arena, record->thread_id),
+		.message_id = arena_text(arena, record->message_id),
+		.status = record->status,
+		.bytes = record->length,
+		.created_ms = record->created_ms,
+		.ended_ms = record->ended_ms,
+		.finish_reason =
+			record->finish_reason[0] ? arena_text(arena, record->finish_reason) : NULL,
+		.usage = record->usage,
+		.saved = record->saved,
+	};
+
+	if (arena->failed)
+		return error_set(err, ERROR_OVERLOADED, "No memory for this request.");
+	*out = info;
+	return true;
+}
+
+static struct run_info info_of_message(const struct message *message)
+{
+	bool is_over = message->status != STATUS_STREAMING;
+
+	return (struct run_info){
+		.id = message->run_id,
+		.thread_id = message->thread_id,
+		.message_id = message->id,
+		.status = message->status,
+		.bytes = (int64_t)message->content.len,
+		.created_ms = message->created_ms,
+		.ended_ms = is_over ? message->updated_ms : 0,
+		.finish_reason = message->finish_reason,
+		.usage = message->usage,
+		.saved = is_over,
+	};
+}
+
+static bool may_see(const struct caller *caller, const struct spool_record *record)
+{
+	return !caller->enforced || strcmp(caller->user_id, record->user_id) == 0;
+}
+
+/* --- one --- */
+
+/* Its file, where this node has it. ERROR_NOT_FOUND: it has not. */
+static struct spool *open_file(struct service *service, const struct caller *caller, const char *id,
+			       struct error *err)
+{
+	struct spool *spool = spool_open(service->spools, id, err);
+
+	if (!spool || may_see(caller, spool_record(spool)))
+		return spool;
+	error_set(err, ERROR_ACCESS_DENIED, "This run is somebody else's.");
+	spool_unref(spool);
+	return NULL;
+}
+
+/* The answer that it wrote, as the store has it. */
+static bool find_answer(struct service *service, const struct caller *caller, const char *id,
+			struct arena *arena, struct message *out, struct error *err)
+{
+	if (store_message_by_run(service->store, owner_of(caller), id, arena, out, err))
+		return true;
+	if (err->code == ERROR_NOT_FOUND)
+		error_set(err, ERROR_NOT_FOUND, "There is no such run.");
+	return false;
+}
+
+/* No file: another node has it, or it was kept for its fifteen minutes, or there never was such a
+ * run. */
+static void tell_missing(struct service *service, const struct caller *caller, const char *id,
+			 struct arena *arena, struct error *err)
+{
+	struct message message;
+
+	if (!find_answer(service, caller, id, arena, &message, err))
+		return;
+	if (message.status == STATUS_STREAMING && !runs_is_ours(service, id)) {
+		error_set(err, ERROR_RUN_ELSEWHERE,
+			  "Another node writes this answer, and only there it can be followed; it "
+			  "is a message of its thread when it is done.");
+		err->retry_after_s = 1;
+	} else {
+		error_set(err, ERROR_GONE,
+			  "The stream is no longer kept; the answer is a message of its thread.");
+	}
+	snprintf(err->link, sizeof err->link, "/api/threads/%s/messages", message.thread_id);
+}
+
+struct spool *service_run_open(struct service *service, const struct caller *caller, const char *id,
+			       struct arena *arena, struct run_info *out, struct error *err)
+{
+	struct error mine = { 0 };
+	struct spool *spool = open_file(service, caller, id, &mine);
+
+	if (!spool && mine.code == ERROR_NOT_FOUND)
+		tell_missing(service, caller, id, arena, &mine);
+	if (spool && info_of(spool_record(spool), arena, out, &mine))
+		return spool;
+	spool_unref(spool);
+	*err = mine;
+	return NULL;
+}
+
+bool service_run_get(struct service *service, const struct caller *caller, const char *id,
+		     struct arena *arena, struct run_info *out, struct error *err)
+{
+	struct spool *spool = open_file(service, caller, id, err);
+	struct message message;
+	bool ok;
+
+	if (!spool) {
+		ok = err->code == ERROR_NOT_FOUND &&
+		     find_answer(service, caller, id, arena, &message, err);
+		if (ok)
+			*out = info_of_message(&message);
+		return ok;
+	}
+	ok = info_of(spool_record(spool), arena, out, err);
+	spool_unref(spool);
+	return ok;
+}
+
+/* --- of a thread --- */
+
+/* Those on the board, newest first. */
+static size_t list_live(struct service *service, const struct caller *caller, const char *thread_id,
+			bool active, struct arena *arena, struct run_info *out)
+{
+	struct board_entry *live = arena_alloc(arena, LIVE_MAX * sizeof *live);
+	size_t found, count = 0;
+
+	if (!live)
+		return 0;
+	found = board_of_thread(service->board, thread_id, live, LIVE_MAX);
+	for (size_t i = 0; i < found && i < LIVE_MAX; i++) {
+		struct spool *spool = spool_open(service->spools, live[i].run_id, NULL);
+		const struct spool_record *record = spool ? spool_record(spool) : NULL;
+
+		if (record && may_see(caller, record) &&
+		    (!active || record->status == STATUS_STREAMING) &&
+		    info_of(record, arena, &out[count], NULL))
+			count++;
+		spool_unref(spool);
+	}
+	return count;
+}
+
+static bool is_listed(const struct run_list *list, const char *id)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(list->items[i].id, id) == 0)
+			return true;
+	return false;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	return strcmp(((const struct run_info *)b)->id, ((const struct run_info *)a)->id);
+}
+
+bool service_run_list(struct service *service, const struct caller *caller, const char *thread_id,
+		      bool active, struct arena *arena, struct run_list *out, struct error *err)
+{
+	struct run_list list = { .items = arena_alloc(arena, (LIVE_MAX + LISTED_MAX) *
+								     sizeof *list.items) };
+	struct message_list answers = { 0 };
+
+	if (list.items)
+		list.count = list_live(service, caller, thread_id, active, arena, list.items);
+	if (!active && !store_runs_of(service->store, owner_of(caller), thread_id, LISTED_MAX,
+				      arena, &answers, err))
+		return false;
+	if (arena->failed)
+		return error_set(err, ERROR_OVERLOADED, "No memory for this request.");
+	for (size_t i = 0; i < answers.count && i < LISTED_MAX; i++)
+		if (!is_listed(&list, answers.items[i].run_id))
+			list.items[list.count++] = info_of_message(&answers.items[i]);
+	qsort(list.items, list.count, sizeof *list.items, newest_first);
+	*out = list;
+	return true;
+}
+
+/* --- stopping --- */
+
+/* The wish is kept with the thread's claim; the run's node looks for wishes. */
+static bool stop_elsewhere(struct service *service, const struct caller *caller, const char *id,
+			   struct arena *arena, struct run_info *out, struct error *err)
+{
+	const struct timespec look = { .tv_nsec = ELSEWHERE_MS * 1000000 };
+	int64_t until_ms = clock_mono_ms() + STOP_WAIT_MS;
+	struct message message;
+
+	if (!find_answer(service, caller, id, arena, &message, err))
+		return false;
+	if (message.status == STATUS_STREAMING &&
+	    !store_stop_ask(service->store, owner_of(caller), id, err) &&
+	    err->code != ERROR_NOT_FOUND) /* it has just ended */
+		return false;
+	while (message.status == STATUS_STREAMING) {
+		if (clock_mono_ms() >= until_ms) {
+			error_set(err, ERROR_RUN_ELSEWHERE,
+				  "The node that writes it was asked to stop; look again.");
+			err->retry_after_s = 1;
+			return false;
+		}
+		nanosleep(&look, NULL);
+		if (!find_answer(service, caller, id, arena, &message, err))
+			return false;
+	}
+	*out = info_of_message(&message);
+	return true;
+}
+
+bool service_run_stop(struct service *service, const struct caller *caller, const char *id,
+		      struct arena *arena, struct run_info *out, struct error *err)
+{
+	struct spool *spool = open_file(service, caller, id, err);
+	bool ok;
+
+	if (!spool)
+		return err->code == ERROR_NOT_FOUND &&
+		       stop_elsewhere(service, caller, id, arena, out, err);
+	ok = runs_stop_and_wait(service, spool, err) &&
+	     info_of(spool_record(spool), arena, out, err);
+	spool_unref(spool);
+	return ok;
+}

@@ -1,0 +1,145 @@
+/* What the model is sent of a conversation. */
+#include "../../src/service/service_room.h"
+
+#include <stdio.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static char model[] = "c1/test", models[] = "c1/other, c1/third", system_prompt[] = "be brief";
+static const struct config config = { .model = model, .models = models };
+static struct message items[16];
+static size_t count;
+static int64_t next_seq;
+
+/* One more message; its number is the next, unless something was left out before it. */
+static void say(enum message_role role, const char *content, int64_t left_out)
+{
+	int64_t seq = next_seq + left_out;
+
+	next_seq = seq + 1;
+	items[count++] = (struct message){
+		.seq = seq, .role = role, .status = STATUS_COMPLETE, .content = slice_of(content)
+	};
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	count = 0;
+	next_seq = 1;
+	return 0;
+}
+
+static void assert_sent(const struct config *with, const char *messages)
+{
+	const struct message_list history = { items, count, false };
+	const struct message question = { .seq = next_seq, .content = SLICE("q") };
+	struct error err = { 0 };
+	struct arena arena;
+	struct buffer body;
+	char expected[1024];
+
+	arena_init(&arena, 1u << 20);
+	snprintf(expected, sizeof expected,
+		 "{\"model\":\"c1/test\",\"messages\":[%s{\"role\":\"user\",\"content\":\"q\"}],"
+		 "\"stream\":true}",
+		 messages);
+	assert_true(prompt_build(with, &history, &question, SLICE("c1/test"), &arena, &body, &err));
+	assert_string_equal(body.data, expected);
+	buffer_done(&body);
+	arena_done(&arena);
+}
+
+static void a_conversation_goes_in_order_behind_the_system_prompt(void **state)
+{
+	struct config with = config;
+
+	(void)state;
+	with.system_prompt = system_prompt;
+	say(ROLE_USER, "a \"b\"", 0);
+	say(ROLE_ASSISTANT, "c", 0);
+	say(ROLE_TOOL, "{}", 0);
+	assert_sent(&with, "{\"role\":\"system\",\"content\":\"be brief\"},"
+			   "{\"role\":\"user\",\"content\":\"a \\\"b\\\"\"},"
+			   "{\"role\":\"assistant\",\"content\":\"c\"},");
+}
+
+static void r26_history_never_begins_with_an_answer(void **state)
+{
+	(void)state;
+	say(ROLE_ASSISTANT, "c", 4);
+	say(ROLE_TOOL, "{}", 0);
+	say(ROLE_ASSISTANT, "d", 0);
+	assert_sent(&config, "");
+	say(ROLE_USER, "e", 0);
+	say(ROLE_ASSISTANT, "f", 0);
+	assert_sent(&config, "{\"role\":\"user\",\"content\":\"e\"},"
+			     "{\"role\":\"assistant\",\"content\":\"f\"},");
+}
+
+#define LEFT_OUT "(A message that is too long to repeat is left out here.)"
+
+static void r26_what_the_store_left_out_is_said(void **state)
+{
+	(void)state;
+	say(ROLE_USER, "a", 0);
+	say(ROLE_USER, "b", 1);
+	say(ROLE_ASSISTANT, "c", 0);
+	say(ROLE_ASSISTANT, "d", 1);
+	assert_sent(&config, "{\"role\":\"user\",\"content\":\"a\"},"
+			     "{\"role\":\"assistant\",\"content\":\"" LEFT_OUT "\"},"
+			     "{\"role\":\"user\",\"content\":\"b\"},"
+			     "{\"role\":\"assistant\",\"content\":\"c\"},"
+			     "{\"role\":\"user\",\"content\":\"" LEFT_OUT "\"},"
+			     "{\"role\":\"assistant\",\"content\":\"d\"},");
+}
+
+static void r26_the_answer_right_before_may_be_the_one_left_out(void **state)
+{
+	(void)state;
+	say(ROLE_USER, "a", 0);
+	next_seq++;
+	assert_sent(&config, "{\"role\":\"user\",\"content\":\"a\"},"
+			     "{\"role\":\"assistant\",\"content\":\"" LEFT_OUT "\"},");
+}
+
+static void an_answer_that_failed_is_no_gap(void **state)
+{
+	(void)state;
+	say(ROLE_USER, "a", 0);
+	say(ROLE_ASSISTANT, "", 0);
+	items[1].status = STATUS_ERROR;
+	say(ROLE_USER, "b", 0);
+	assert_sent(&config, "{\"role\":\"user\",\"content\":\"a\"},"
+			     "{\"role\":\"user\",\"content\":\"b\"},");
+}
+
+static void only_models_that_are_offered_are_allowed(void **state)
+{
+	(void)state;
+	assert_true(prompt_model_allowed(&config, SLICE("c1/test")));
+	assert_true(prompt_model_allowed(&config, SLICE("c1/other")));
+	assert_true(prompt_model_allowed(&config, SLICE("c1/third")));
+	assert_false(prompt_model_allowed(&config, SLICE("c1/oth")));
+	assert_false(prompt_model_allowed(&config, SLICE("c1/other,")));
+	assert_false(prompt_model_allowed(&config, SLICE("")));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(a_conversation_goes_in_order_behind_the_system_prompt,
+				       begin),
+		cmocka_unit_test_setup(r26_history_never_begins_with_an_answer, begin),
+		cmocka_unit_test_setup(r26_what_the_store_left_out_is_said, begin),
+		cmocka_unit_test_setup(r26_the_answer_right_before_may_be_the_one_left_out, begin),
+		cmocka_unit_test_setup(an_answer_that_failed_is_no_gap, begin),
+		cmocka_unit_test(only_models_that_are_offered_are_allowed),
+	};
+
+	return cmocka_run_group_tests_name("service_prompt", tests, NULL, NULL);
+}
