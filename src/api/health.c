@@ -70,13 +70,16 @@ bool livez_get(struct call *call, struct error *err)
 /* What is served all the same, but not as somebody meant it. Nothing here is a secret. */
 static void put_warnings(struct json_writer *w, const struct api *api)
 {
+	bool reload_failed = api->shm && atomic_load(&api->shm->pool.reload_failed);
 	char reason[SHM_REASON];
 
+	if (api->config->api_key && !reload_failed)
+		return;
 	json_key(w, "warnings");
 	json_open(w, '[');
 	if (!api->config->api_key)
 		json_string(w, SLICE("THESYS_API_KEY is not set: no question can be answered."));
-	if (api->shm && atomic_load(&api->shm->pool.reload_failed)) {
+	if (reload_failed) {
 		shm_reason(api->shm, reason);
 		json_string(w, SLICE("The last reload failed, what ran before it stays."));
 		json_string(w, slice_of(reason));
