@@ -17,9 +17,8 @@ struct run_ref {
 struct thread {
 	const char *id, *user_id, *title;
 	int64_t created_ms, updated_ms; /* wall */
-	int64_t seq;                    /* the last sequence number handed out to a message */
 	int64_t rev;                    /* grows with every change; the ETag */
-	bool archived, deleted;
+	bool archived;
 	struct run_ref run;
 	const char *metadata; /* NULL or a JSON object's text */
 };

@@ -244,29 +244,4 @@ bool store_stop_ask(struct store *store, const char *owner, const char *run_id, 
 bool store_stops_of(struct store *store, const char *node, struct arena *arena,
 		    struct claim_list *out, struct error *err);
 
-/* --- to go, with the last caller --- */
-struct claim {
-	const char *thread_id, *user_id;
-	struct run_ref run;
-	int64_t now_ms;
-};
-
-struct claim_result {
-	bool won;
-	int64_t first_seq;
-	bool found;
-	struct thread thread;
-};
-
-bool store_claim(struct store *store, const struct claim *claim, struct arena *arena,
-		 struct claim_result *out, struct error *err);
-bool store_claim_release(struct store *store, const char *thread_id, const char *run_id,
-			 struct error *err);
-bool store_message_insert(struct store *store, const struct message *messages, size_t count,
-			  struct error *err);
-bool store_next_seq(struct store *store, const char *thread_id, int64_t now_ms, int64_t *out,
-		    struct error *err);
-bool store_message_by_key(struct store *store, const char *thread_id, const char *key,
-			  struct arena *arena, struct message *out, struct error *err);
-
 #endif

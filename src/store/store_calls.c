@@ -246,33 +246,3 @@ bool store_stops_of(struct store *store, const char *node, struct arena *arena,
 {
 	ASK(RUN, stops_of, node, arena, out);
 }
-
-bool store_claim(struct store *store, const struct claim *claim, struct arena *arena,
-		 struct claim_result *out, struct error *err)
-{
-	TELL(THREAD, claim, claim, arena, out);
-}
-
-bool store_claim_release(struct store *store, const char *thread_id, const char *run_id,
-			 struct error *err)
-{
-	TELL(THREAD, claim_release, thread_id, run_id);
-}
-
-bool store_next_seq(struct store *store, const char *thread_id, int64_t now_ms, int64_t *out,
-		    struct error *err)
-{
-	TELL(THREAD, next_seq, thread_id, now_ms, out);
-}
-
-bool store_message_insert(struct store *store, const struct message *messages, size_t count,
-			  struct error *err)
-{
-	TELL(THREAD, message_insert, messages, count);
-}
-
-bool store_message_by_key(struct store *store, const char *thread_id, const char *key,
-			  struct arena *arena, struct message *out, struct error *err)
-{
-	ASK(MESSAGE, message_by_key, thread_id, key, arena, out);
-}

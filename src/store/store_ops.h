@@ -45,13 +45,7 @@
 	  struct claim_list *out)                                                                  \
 	X(sweep, int64_t silent_ms, int64_t deleted_ms, size_t limit, bool *more)                  \
 	X(stop_ask, const char *owner, const char *run_id)                                         \
-	X(stops_of, const char *node, struct arena *arena, struct claim_list *out)                 \
-	X(claim, const struct claim *claim, struct arena *arena, struct claim_result *out)         \
-	X(claim_release, const char *thread_id, const char *run_id)                                \
-	X(next_seq, const char *thread_id, int64_t now_ms, int64_t *out)                           \
-	X(message_insert, const struct message *messages, size_t count)                            \
-	X(message_by_key, const char *thread_id, const char *key, struct arena *arena,             \
-	  struct message *out)
+	X(stops_of, const char *node, struct arena *arena, struct claim_list *out)
 
 #define RUNS_KEPT_MS    (20LL * 60 * 1000) /* of ended runs that a deletion names */
 #define RUNS_NAMED_MAX  256

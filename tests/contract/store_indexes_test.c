@@ -277,7 +277,7 @@ static void every_filter_and_order_is_that_of_an_index(void **state)
 	TRIPS(1, stops_of, open.run.node, &arena, &claims);
 	TRIPS(1, node_beat, open.run.node, NULL);
 	DONE(claims_of_dead, -1000, 100, &arena, &claims);
-	TRIPS(2, thread_delete, "ada", thread.id, &arena, &deleted);
+	TRIPS(3, thread_delete, "ada", thread.id, &arena, &deleted);
 	TRIPS(4, thread_purge, thread.id, 100, &more);
 	DONE(sweep, 1000LL * 86400000, -1000, 1000, &more);
 }

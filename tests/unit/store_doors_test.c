@@ -64,9 +64,16 @@ static enum error_code look(struct store *door, const char *id, struct error *er
 
 /* --- R13: a slow store --- */
 
-static void *put_one(void *id)
+struct putter {
+	const char *id;
+	enum error_code code;
+};
+
+static void *put_one(void *arg)
 {
-	assert_int_equal(put(id), ERROR_NONE);
+	struct putter *putter = arg;
+
+	putter->code = put(putter->id);
 	return NULL;
 }
 
@@ -74,7 +81,7 @@ static void *put_one(void *id)
  * whoever saves has a door of his own. */
 static void r13_a_slow_store_never_holds_all_threads(void **state)
 {
-	static char ids[3][2] = { "a", "b", "c" };
+	struct putter putters[3] = { { .id = "a" }, { .id = "b" }, { .id = "c" } };
 	pthread_t threads[3];
 	sqlite3 *other = NULL;
 	struct error err;
@@ -83,7 +90,7 @@ static void r13_a_slow_store_never_holds_all_threads(void **state)
 	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, put_one, ids[i]), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, put_one, &putters[i]), 0);
 	while (look(store, "x", &err) == ERROR_NOT_FOUND)
 		; /* not all three are inside yet */
 	assert_int_equal(err.code, ERROR_OVERLOADED);
@@ -92,8 +99,10 @@ static void r13_a_slow_store_never_holds_all_threads(void **state)
 	assert_int_equal(look(store_for_savers(store), "x", &err), ERROR_NOT_FOUND);
 	assert_false(store_is_down(store));
 	assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 3; i++) {
 		pthread_join(threads[i], NULL);
+		assert_int_equal(putters[i].code, ERROR_NONE);
+	}
 	assert_int_equal(look(store, "a", &err), ERROR_NONE);
 	sqlite3_close(other);
 }

@@ -111,7 +111,6 @@ void mongo_put_thread(bson_t *document, const struct thread *thread)
 	BSON_APPEND_UTF8(document, "title", thread->title);
 	BSON_APPEND_DATE_TIME(document, "created_at", thread->created_ms);
 	BSON_APPEND_DATE_TIME(document, "updated_at", thread->updated_ms);
-	BSON_APPEND_INT64(document, "seq", thread->seq);
 	BSON_APPEND_INT64(document, "rev", thread->rev);
 	BSON_APPEND_BOOL(document, "archived", thread->archived);
 	BSON_APPEND_NULL(document, "deleted_at");
@@ -155,10 +154,8 @@ enum error_code mongo_take_thread(const bson_t *document, struct arena *arena, s
 		.title = take_text(&t, "title", true),
 		.created_ms = take_time(&t, "created_at", true),
 		.updated_ms = take_time(&t, "updated_at", true),
-		.seq = mongo_int(document, "seq"),
 		.rev = take_int(&t, "rev"),
 		.archived = take_bool(&t, "archived"),
-		.deleted = take_time(&t, "deleted_at", false) != 0,
 		.run = take_run(&t),
 		.metadata = take_text(&t, "metadata", false),
 	};

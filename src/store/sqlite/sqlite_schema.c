@@ -34,6 +34,7 @@ static const char version_1[] =
 /* purge, of a mark: 1 while messages may be left, 0 when none is. Numbers of messages are unique;
  * content moves behind its size, so that a row is read without it; usage becomes numbers. */
 static const char version_2[] =
+	"ALTER TABLE threads DROP COLUMN seq;"
 	"ALTER TABLE threads ADD COLUMN run_stop INTEGER;"
 	"ALTER TABLE threads ADD COLUMN purge INTEGER;"
 	"UPDATE threads SET purge = 1 WHERE deleted_ms IS NOT NULL;"

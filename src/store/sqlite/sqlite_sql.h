@@ -10,7 +10,7 @@
 
 #define SQL_THREAD                                                                                 \
 	"SELECT id, user_id, title, created_ms, updated_ms, rev, archived, run_id,"                \
-	" run_message_id, run_node, metadata, seq FROM threads"
+	" run_message_id, run_node, metadata FROM threads"
 #define SQL_MESSAGE_COLUMNS                                                                        \
 	"thread_id, id, seq, role, status, size, run_id, parent_id, key, question, model,"         \
 	" finish_reason, input_tokens, output_tokens, total_tokens, unasked, feedback, metadata,"  \
@@ -27,7 +27,7 @@
 	X(COMMIT, "COMMIT") \
 	\
 	X(THREAD_INSERT, "INSERT INTO threads (id, user_id, title, created_ms, updated_ms, rev, archived, run_id," \
-	  " run_message_id, run_node, metadata, seq) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)") \
+	  " run_message_id, run_node, metadata) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)") \
 	X(THREAD_GET, SQL_THREAD " WHERE id = ?1 AND deleted_ms IS NULL") \
 	X(THREAD_USER, "SELECT user_id FROM threads WHERE id = ?1 AND deleted_ms IS NULL") \
 	X(THREADS_OF_USER, SQL_THREAD " WHERE deleted_ms IS NULL AND user_id = ?1" SQL_LIST) \
@@ -89,14 +89,7 @@
 	\
 	X(NODE_BEAT, "INSERT INTO nodes (node, seen_ms) VALUES (?1, ?2) ON CONFLICT (node) DO UPDATE SET seen_ms = ?2") \
 	X(NODES_FORGET, "DELETE FROM nodes WHERE rowid IN (SELECT n.rowid FROM nodes n WHERE n.seen_ms < ?1 AND NOT EXISTS" \
-	  " (SELECT 1 FROM threads t WHERE t.run_node = n.node) LIMIT ?2)") \
-	\
-	X(OLD_CLAIM, "UPDATE threads SET run_id = ?3, run_message_id = ?4, run_node = ?5," \
-	  " seq = seq + 2, updated_ms = ?6, rev = rev + 1" \
-	  " WHERE id = ?1 AND deleted_ms IS NULL AND run_id IS NULL" \
-	  " AND (?2 IS NULL OR user_id = ?2) RETURNING seq - 1") \
-	X(OLD_NEXT_SEQ, "UPDATE threads SET seq = seq + 1, updated_ms = ?2, rev = rev + 1" \
-	  " WHERE id = ?1 AND deleted_ms IS NULL RETURNING seq")
+	  " (SELECT 1 FROM threads t WHERE t.run_node = n.node) LIMIT ?2)")
 /* clang-format on */
 
 enum sql_id {

@@ -17,7 +17,6 @@ static void take(sqlite3_stmt *row, struct arena *arena, struct thread *out)
 			 .message_id = sql_column_text(row, 8, arena),
 			 .node = sql_column_text(row, 9, arena) },
 		.metadata = sql_column_text(row, 10, arena),
-		.seq = sqlite3_column_int64(row, 11),
 	};
 }
 
@@ -31,7 +30,7 @@ enum error_code sqlite_thread_put(struct sqlite_conn *conn, const struct thread 
 				  sql_int(thread->updated_ms), sql_int(thread->rev),
 				  sql_int(thread->archived), sql_text(thread->run.id),
 				  sql_text(thread->run.message_id), sql_text(thread->run.node),
-				  sql_text(thread->metadata), sql_int(thread->seq)),
+				  sql_text(thread->metadata)),
 		       NULL);
 }
 
