@@ -356,6 +356,21 @@ static void r24_a_key_is_known_in_every_thread(void **state)
 	FAILS(ERROR_NOT_FOUND, store_thread_get(store, NULL, make.id, &arena, &out, &error));
 }
 
+static void a_key_of_a_deleted_thread_is_free_again(void **state)
+{
+	const char *id = new_thread("ada"), *other = new_thread("ada"), *key = fresh("key");
+	struct turn_open first = turn_of(id), again = turn_of(other);
+	struct message out;
+
+	(void)state;
+	first.answer.key = again.answer.key = key;
+	open_turn(&first);
+	delete_thread(id); /* its messages are not removed yet */
+	assert_int_equal(open_turn(&again).kind, TURN_OPENED);
+	OK(store_turn_find(store, NULL, other, "x", key, &arena, &out, &error));
+	assert_string_equal(out.thread_id, other);
+}
+
 static void another_question_under_a_used_id_is_told_apart(void **state)
 {
 	const char *id = new_thread("ada");
@@ -476,6 +491,7 @@ int main(void)
 		TEST(a_turn_is_found_by_its_key_and_by_its_answer),
 		TEST(a_question_that_was_answered_is_not_asked_again),
 		TEST(r24_a_key_is_known_in_every_thread),
+		TEST(a_key_of_a_deleted_thread_is_free_again),
 		TEST(another_question_under_a_used_id_is_told_apart),
 		TEST(r26_a_question_without_an_answer_is_taken_over),
 		TEST(r9_what_was_never_asked_is_asked_again),

@@ -422,11 +422,32 @@ static enum error_code meet_key(struct opening *o, bool *met)
 	return code == ERROR_NONE ? meet_answer(o, &answer) : code;
 }
 
+/* A deleted thread keeps its messages for a while; what was asked there may be asked again. */
+static enum error_code free_key(const struct opening *o)
+{
+	char id[MONGO_KEY_SIZE];
+	struct message stale;
+	enum error_code code = mongo_message_find(
+		o->call, BCON_NEW("key", BCON_UTF8(o->open->answer.key)), NULL, o->arena, &stale);
+
+	if (code == ERROR_NONE)
+		code = mongo_thread_check(o->call, NULL, stale.thread_id);
+	else
+		return code == ERROR_NOT_FOUND ? ERROR_NONE : code;
+	if (code != ERROR_NOT_FOUND)
+		return code;
+	mongo_message_key(stale.thread_id, stale.id, id);
+	return mongo_update(o->call, MESSAGES, BCON_NEW("_id", BCON_UTF8(id)),
+			    BCON_NEW("$unset", "{", "key", BCON_UTF8(""), "}"), NULL);
+}
+
 /* The index on keys is unique: a twin on another thread may have come in between. */
 static enum error_code meet_twin(struct opening *o, bool *met, bool *again)
 {
 	enum error_code code = o->open->answer.key ? meet_key(o, met) : ERROR_NONE;
 
+	if (code == ERROR_NONE && o->open->answer.key && !*met)
+		code = free_key(o);
 	return code == ERROR_NONE && !*met ? find_out(o, again) : code;
 }
 
