@@ -20,7 +20,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define ARENAS         2 /* of malloc: one a thread would keep what each once needed */
+#define ARENAS         2            /* of malloc: one a thread would keep what each once needed */
+#define LARGE          (256 * 1024) /* a block that goes back to the system when it is freed */
 #define BEAT_MS        1000
 #define ENGINE_HUNG_MS 5000
 #define REQUEST_HUNG_MS                                                                            \
@@ -248,6 +249,8 @@ int worker_main(const struct worker_place *place)
 	log_identity(name);
 	signal(SIGPIPE, SIG_IGN);
 	mallopt(M_ARENA_MAX, ARENAS);
+	mallopt(M_MMAP_THRESHOLD,
+		LARGE); /* fixed: it would grow, and a burst's memory would stay */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	prctl(PR_SET_NAME, "c1d-worker");
 	offer_to_the_oom_killer();
