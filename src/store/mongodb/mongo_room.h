@@ -7,7 +7,8 @@
  *   mongo_uri.c       the URI: checked, and our defaults set where it is silent
  *   mongo_try.c       can it be written? for `c1d check`
  *   mongo_document.c  documents <-> struct thread, struct message
- *   mongo_thread.c, mongo_message.c, mongo_turn.c, mongo_claim.c, mongo_node.c   the operations
+ *   mongo_thread.c, mongo_deletion.c, mongo_message.c, mongo_page.c, mongo_turn.c, mongo_asked.c,
+ *   mongo_claim.c, mongo_node.c   the operations
  *
  * Every step is one change of one document, or an insert: there is no transaction. Every read and
  * every findAndModify has a time limit on the server too, so what nobody waits for any more ends.
@@ -121,6 +122,8 @@ int64_t mongo_int(const bson_t *document, const char *key);      /* 0 when it is
 enum error_code mongo_thread_check(struct mongo_call *call, const char *owner, const char *id);
 enum error_code mongo_thread_read(struct mongo_call *call, const char *owner, const char *id,
 				  struct arena *arena, struct thread *out);
+/* A filter with this owner matched none: there is none, it is another's, or ERROR_PRECONDITION. */
+enum error_code mongo_thread_why_not(struct mongo_call *call, const char *owner, const char *id);
 /* A filter of a thread that is there, and is owner's. */
 bson_t *mongo_thread_alive(const char *owner, const char *id);
 /* Removes up to limit messages of a marked thread; *removed: how many. */

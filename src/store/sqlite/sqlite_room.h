@@ -9,7 +9,8 @@
  *   sqlite_query.c   statements with their values, columns, errors
  *   sqlite_fold.c    fold(text) for SQL
  *   sqlite_try.c     could it be written? for `c1d check`
- *   sqlite_thread.c, sqlite_message.c, sqlite_turn.c, sqlite_claim.c, sqlite_node.c   the functions
+ *   sqlite_thread.c, sqlite_message.c, sqlite_page.c, sqlite_turn.c, sqlite_claim.c, sqlite_node.c
+ *   the functions
  *
  * Every function of STORE_OPS is one transaction, so what it read is true until it has written.
  */

@@ -1,0 +1,122 @@
+/* mongo_page: messages listed: a page of a thread, and its runs. */
+#include "mongo_room.h"
+
+static enum error_code take_list(mongoc_cursor_t *cursor, size_t limit, size_t bytes_max,
+				 bool content, struct arena *arena, struct message_list *out)
+{
+	enum error_code code = ERROR_NONE;
+	const bson_t *document;
+	size_t bytes = 0;
+
+	while (code == ERROR_NONE && mongoc_cursor_next(cursor, &document)) {
+		bytes += (size_t)mongo_int(document, "size");
+		out->more = out->count == limit || (out->count > 0 && bytes > bytes_max);
+		if (out->more)
+			break;
+		out->items = store_grow(arena, out->items, out->count, sizeof *out->items);
+		code = out->items ? mongo_take_message(document, content, arena,
+						       &out->items[out->count++])
+				  : ERROR_OVERLOADED;
+	}
+	return code;
+}
+
+/* The number of a page's border. ERROR_VALIDATION: there is no such message. */
+static enum error_code border(struct mongo_call *call, const char *thread_id, const char *id,
+			      int64_t *seq)
+{
+	bson_t *options;
+	char key[MONGO_KEY_SIZE];
+	mongoc_cursor_t *cursor;
+	const bson_t *found;
+	enum error_code code;
+
+	if (!id)
+		return ERROR_NONE;
+	mongo_message_key(thread_id, id, key);
+	options = mongo_options(call, 1);
+	BCON_APPEND(options, "projection", "{", "seq", BCON_INT32(1), "}");
+	code = mongo_find_one(call, MESSAGES, BCON_NEW("_id", BCON_UTF8(key)), options, &cursor,
+			      &found);
+	if (code == ERROR_NONE)
+		*seq = mongo_int(found, "seq");
+	mongoc_cursor_destroy(cursor);
+	return code == ERROR_NOT_FOUND ? ERROR_VALIDATION : code;
+}
+
+static enum error_code read_page(struct mongo_call *call, const struct message_filter *filter,
+				 int64_t after, int64_t before, struct arena *arena,
+				 struct message_list *out)
+{
+	size_t bytes_max = filter->bytes_max ? filter->bytes_max : SIZE_MAX;
+	bson_t *options = mongo_options(call, filter->limit + 1);
+	mongoc_cursor_t *cursor;
+	enum error_code code, end;
+
+	BCON_APPEND(options, "sort", "{", "seq", BCON_INT32(filter->after ? 1 : -1), "}");
+	cursor = mongo_find(call, MESSAGES,
+			    BCON_NEW("thread_id", BCON_UTF8(filter->thread_id), "seq", "{", "$gt",
+				     BCON_INT64(after), "$lt", BCON_INT64(before), "}"),
+			    options);
+	code = take_list(cursor, filter->limit, bytes_max, true, arena, out);
+	end = mongo_found_all(call, cursor);
+	return code == ERROR_NONE ? end : code;
+}
+
+enum error_code mongo_message_list(void *self, const struct message_filter *filter,
+				   struct arena *arena, struct message_list *out)
+{
+	int64_t after = 0, before = INT64_MAX;
+	struct message_list list = { 0 };
+	struct mongo_call call;
+	enum error_code code = mongo_begin(self, &call);
+
+	if (code != ERROR_NONE)
+		return code;
+	code = mongo_thread_check(&call, filter->owner, filter->thread_id);
+	if (code == ERROR_NONE)
+		code = border(&call, filter->thread_id, filter->after, &after);
+	if (code == ERROR_NONE)
+		code = border(&call, filter->thread_id, filter->before, &before);
+	if (code == ERROR_NONE)
+		code = read_page(&call, filter, after, before, arena, &list);
+	mongo_end(&call);
+	if (code != ERROR_NONE)
+		return code;
+	if (!filter->after)
+		store_reverse(&list);
+	*out = list;
+	return ERROR_NONE;
+}
+
+enum error_code mongo_runs_of(void *self, const char *owner, const char *thread_id, size_t limit,
+			      struct arena *arena, struct message_list *out)
+{
+	struct message_list list = { 0 };
+	struct mongo_call call;
+	mongoc_cursor_t *cursor;
+	bson_t *options;
+	enum error_code code = mongo_begin(self, &call), end = ERROR_NONE;
+
+	if (code != ERROR_NONE)
+		return code;
+	code = mongo_thread_check(&call, owner, thread_id);
+	if (code == ERROR_NONE) {
+		options = mongo_options(&call, limit + 1);
+		BCON_APPEND(options, "sort", "{", "seq", BCON_INT32(-1), "}", "projection", "{",
+			    "content", BCON_INT32(0), "}");
+		cursor = mongo_find(&call, MESSAGES,
+				    BCON_NEW("thread_id", BCON_UTF8(thread_id), "role",
+					     BCON_UTF8("assistant"), "run_id", "{", "$ne",
+					     BCON_NULL, "}"),
+				    options);
+		code = take_list(cursor, limit, SIZE_MAX, false, arena, &list);
+		end = mongo_found_all(&call, cursor);
+	}
+	mongo_end(&call);
+	if (code == ERROR_NONE)
+		code = end;
+	if (code == ERROR_NONE)
+		*out = list;
+	return code;
+}
