@@ -3,7 +3,8 @@
 
 #include "base/clock.h"
 
-#define WAIT_MS 250
+#define WAIT_MS  1000 /* while others come out */
+#define STILL_MS 250  /* nobody came out for so long: waiting holds threads for nothing */
 
 void gate_init(struct gate *gate, size_t places)
 {
@@ -23,18 +24,32 @@ void gate_done(struct gate *gate)
 	pthread_mutex_destroy(&gate->lock);
 }
 
-bool gate_enter(struct gate *gate)
+static void wait_for_one(struct gate *gate, int64_t until_ms)
 {
-	int64_t until_ms = clock_mono_ms() + WAIT_MS;
 	const struct timespec until = { .tv_sec = until_ms / 1000,
 					.tv_nsec = until_ms % 1000 * 1000000 };
+
+	pthread_cond_timedwait(&gate->left, &gate->lock, &until);
+}
+
+bool gate_enter(struct gate *gate)
+{
+	int64_t now_ms = clock_mono_ms(), end_ms = now_ms + WAIT_MS;
 	bool ok;
 
 	pthread_mutex_lock(&gate->lock);
-	while (!(ok = gate->inside < gate->places) &&
-	       pthread_cond_timedwait(&gate->left, &gate->lock, &until) == 0)
-		;
-	gate->inside += ok;
+	while (!(ok = gate->inside < gate->places)) {
+		int64_t still_ms = gate->moved_ms + STILL_MS;
+
+		if (now_ms >= still_ms || now_ms >= end_ms)
+			break;
+		wait_for_one(gate, still_ms < end_ms ? still_ms : end_ms);
+		now_ms = clock_mono_ms();
+	}
+	if (ok) {
+		gate->inside++;
+		gate->moved_ms = now_ms;
+	}
 	pthread_mutex_unlock(&gate->lock);
 	return ok;
 }
@@ -43,6 +58,7 @@ void gate_leave(struct gate *gate)
 {
 	pthread_mutex_lock(&gate->lock);
 	gate->inside--;
+	gate->moved_ms = clock_mono_ms();
 	pthread_cond_signal(&gate->left);
 	pthread_mutex_unlock(&gate->lock);
 }

@@ -1,7 +1,7 @@
 /*
- * store_gate: how many threads may be inside the store at once. What waits for a place longer than
- * a moment is told to come back, so a store that has become slow holds some request threads and
- * never all of them.
+ * store_gate: how many threads may be inside the store at once. A burst waits for its turn while
+ * others come out; when nobody does for a moment all are told to come back, at once, so a store
+ * that has become slow holds some request threads and never all of them.
  */
 #ifndef STORE_GATE_H
 #define STORE_GATE_H
@@ -9,11 +9,13 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct gate {
-	pthread_mutex_t lock; /* guards inside */
+	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t left;
 	size_t inside, places;
+	int64_t moved_ms; /* monotonic: when one last came in or out */
 };
 
 void gate_init(struct gate *gate, size_t places);
