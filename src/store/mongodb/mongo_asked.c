@@ -9,40 +9,44 @@
 
 /* --- by a look --- */
 
-/* The key has its user in it. What a deleted thread keeps for a while is not there. */
-static enum error_code find(struct mongo_call *call, const char *owner, const char *thread_id,
-			    const char *answer_id, const char *key, struct arena *arena,
-			    struct message *out)
+/* What a deleted thread keeps for a while is not there. */
+static enum error_code find(struct mongo_call *call, const char *owner, bson_t *filter,
+			    struct arena *arena, struct message *out)
 {
 	struct message answer;
-	char id[MONGO_KEY_SIZE];
-	bson_t *filter;
-	enum error_code code;
+	enum error_code code = mongo_message_find(call, filter, NULL, arena, &answer);
 
-	if (key) {
-		filter = BCON_NEW("key", BCON_UTF8(key), "role", BCON_UTF8("assistant"));
-	} else {
-		mongo_message_key(thread_id, answer_id, id);
-		filter = BCON_NEW("_id", BCON_UTF8(id));
-	}
-	code = mongo_message_find(call, filter, NULL, arena, &answer);
 	if (code == ERROR_NONE)
-		code = mongo_thread_check(call, key ? NULL : owner, answer.thread_id);
+		code = mongo_thread_check(call, owner, answer.thread_id);
 	if (code == ERROR_NONE)
 		*out = answer;
 	return code;
+}
+
+/* The key has its user in it, so whose the thread is need not be asked. */
+static enum error_code find_key(struct mongo_call *call, const char *key, struct arena *arena,
+				struct message *out)
+{
+	return find(call, NULL, BCON_NEW("key", BCON_UTF8(key), "role", BCON_UTF8("assistant")),
+		    arena, out);
 }
 
 enum error_code mongo_turn_find(void *self, const char *owner, const char *thread_id,
 				const char *answer_id, const char *key, struct arena *arena,
 				struct message *out)
 {
+	char id[MONGO_KEY_SIZE];
 	struct mongo_call call;
 	enum error_code code = mongo_begin(self, &call);
 
 	if (code != ERROR_NONE)
 		return code;
-	code = find(&call, owner, thread_id, answer_id, key, arena, out);
+	if (key) {
+		code = find_key(&call, key, arena, out);
+	} else {
+		mongo_message_key(thread_id, answer_id, id);
+		code = find(&call, owner, BCON_NEW("_id", BCON_UTF8(id)), arena, out);
+	}
 	mongo_end(&call);
 	return code;
 }
@@ -217,8 +221,7 @@ static enum error_code find_out(struct opening *o, bool *again)
 enum error_code mongo_meet_key(struct opening *o, bool *met)
 {
 	struct message answer;
-	enum error_code code =
-		find(o->call, NULL, NULL, NULL, o->open->answer.key, o->arena, &answer);
+	enum error_code code = find_key(o->call, o->open->answer.key, o->arena, &answer);
 
 	*met = code == ERROR_NONE;
 	if (code == ERROR_NOT_FOUND)

@@ -49,7 +49,7 @@ enum error_code mongo_thread_delete(void *self, const char *owner, const char *i
 {
 	struct thread_deleted deleted = { 0 };
 	struct mongo_call call;
-	struct thread before;
+	struct thread before = { 0 };
 	bson_t reply, document;
 	enum error_code code = mongo_begin(self, &call);
 

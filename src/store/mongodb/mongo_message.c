@@ -61,7 +61,7 @@ static enum error_code exists(struct mongo_call *call, const struct message *mes
 static enum error_code add_behind(struct mongo_call *call, struct message *messages, size_t count,
 				  size_t *done)
 {
-	bson_t **documents = calloc(count, sizeof *documents);
+	bson_t **documents = calloc(count, sizeof(void *));
 	char last[ID_MAX + 1];
 	int64_t seq;
 	enum error_code code = documents

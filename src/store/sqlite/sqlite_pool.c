@@ -113,10 +113,10 @@ enum error_code sqlite_end(struct sqlite_call *call, enum error_code code)
 
 enum error_code sqlite_try_open(struct sqlite_pool *pool, struct error *err)
 {
-	struct sqlite_call call;
+	struct sqlite_call call = { 0 };
 	enum error_code code = begin(pool, false, &call, err);
 
-	return code == ERROR_NONE ? sqlite_end(&call, code) : code;
+	return code == ERROR_NONE && call.conn ? sqlite_end(&call, code) : code;
 }
 
 /* --- life --- */

@@ -89,7 +89,11 @@ static inline struct sql_value sql_int(int64_t number)
 /* NULL for what is unknown (negative). */
 static inline struct sql_value sql_count(int64_t number)
 {
-	return number < 0 ? (struct sql_value){ .kind = SQL_NULL } : sql_int(number);
+	struct sql_value value = sql_int(number);
+
+	if (number < 0)
+		value.kind = SQL_NULL;
+	return value;
 }
 
 #define SQL_VALUES(...)                                                                            \

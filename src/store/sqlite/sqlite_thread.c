@@ -47,7 +47,7 @@ enum error_code sqlite_thread_read(struct sqlite_conn *conn, const char *owner, 
 {
 	sqlite3_stmt *query;
 	enum error_code code = sql_start(conn, SQL_THREAD_GET, SQL_VALUES(sql_text(id)), &query);
-	struct thread thread;
+	struct thread thread = { 0 };
 
 	if (code == ERROR_NONE && (code = sql_step(query)) == ERROR_NONE) {
 		take(query, arena, &thread);
