@@ -39,9 +39,6 @@ int engine_board_slot(const struct engine *engine);
  * ticket over uses the place; a turn that fails before gives it back. */
 bool engine_take_room(struct engine *engine, struct error *err);
 void engine_give_room(struct engine *engine);
-/* May one more client follow a run that exists? ERROR_OVERLOADED: this worker has as many followers
- * as it carries besides each run's first. Whether the run itself has too many its engine tells. */
-bool engine_may_follow(const struct engine *engine, struct error *err);
 /* Takes both, always. sink NULL: none could be made; the ticket is dropped, and its room given
  * back. */
 void engine_hand_over(struct engine *engine, struct stream_ticket *ticket, struct sink *sink);

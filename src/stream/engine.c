@@ -151,6 +151,16 @@ static void refuse_ticket(struct engine *engine, struct stream_ticket *ticket, s
 	stream_ticket_drop(ticket, &engine->hooks);
 }
 
+/* As many as there are runs, for each has its first, and so many besides. */
+static bool has_room_for_follower(const struct engine *engine)
+{
+	long besides = engine->config->runs_max / 2;
+
+	if (besides < FOLLOWERS_LEAST)
+		besides = FOLLOWERS_LEAST;
+	return atomic_load(&engine->followers.count) < atomic_load(&engine->run_count) + besides;
+}
+
 static const struct error *why_not_follow(const struct engine *engine, const struct run *run)
 {
 	static const struct error many = {
@@ -165,7 +175,7 @@ static const struct error *why_not_follow(const struct engine *engine, const str
 
 	if (run_readers(run) >= FOLLOWERS_A_RUN)
 		return &many;
-	return engine_may_follow(engine, NULL) ? NULL : &busy;
+	return has_room_for_follower(engine) ? NULL : &busy;
 }
 
 static void do_ticket(struct engine *engine, struct stream_ticket *ticket, struct sink *sink)
@@ -405,20 +415,6 @@ bool engine_take_room(struct engine *engine, struct error *err)
 void engine_give_room(struct engine *engine)
 {
 	atomic_fetch_sub(&engine->run_count, 1);
-}
-
-bool engine_may_follow(const struct engine *engine, struct error *err)
-{
-	long besides = engine->config->runs_max / 2;
-
-	if (besides < FOLLOWERS_LEAST)
-		besides = FOLLOWERS_LEAST;
-	if (atomic_load(&engine->followers.count) < atomic_load(&engine->run_count) + besides)
-		return true;
-	error_set(err, ERROR_OVERLOADED, "Too many answers are being read; try again in a moment.");
-	if (err)
-		err->retry_after_s = 1;
-	return false;
 }
 
 void engine_hand_over(struct engine *engine, struct stream_ticket *ticket, struct sink *sink)

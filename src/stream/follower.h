@@ -21,8 +21,8 @@ struct follower;
 struct followers {
 	struct loop *loop;
 	const struct config *config;
-	struct shm_slot *slot;      /* its gauge; NULL: nothing is counted */
-	_Atomic long count;         /* any thread may read it */
+	struct shm_slot *slot; /* its gauge; NULL: nothing is counted */
+	_Atomic long count;
 	bool is_cut;                /* the worker ends: whoever takes nothing is given up soon */
 	struct follower *gone;      /* their own */
 	int64_t budget;             /* of this round, for catching up */

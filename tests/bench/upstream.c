@@ -8,6 +8,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -152,9 +153,11 @@ static bool tick(int fd, int64_t at_ns)
 static void accept_all(int listener, int epoll)
 {
 	struct epoll_event event = { .events = EPOLLIN };
+	const int one = 1;
 	int fd;
 
 	while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 		if (fd >= CLIENTS_MAX || !(clients[fd] = calloc(1, sizeof *clients[fd]))) {
 			close(fd);
 			continue;
