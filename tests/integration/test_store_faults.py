@@ -2,6 +2,7 @@
 and before anybody hears of it. The request may fail, as 503 or 504; sent again it does what it should have done, once, and
 nothing is left half done. Each operation is first counted, then cut at each of its commands in turn."""
 import json
+import threading
 import uuid
 
 import pytest
@@ -211,6 +212,29 @@ def test_C6_connection_that_ends_at_any_command(site, proxy, operation, action):
         if first.status in FAILED:
             again_until_done(site, one, statuses)
         one.check(statuses)
+
+
+def test_r18_deletion_against_a_question_at_each_of_its_commands(site, proxy):
+    """The question is held before one of its commands, its thread is deleted, and it goes on: the thread stays away, and the
+    model is not left writing for nobody."""
+    for at in range(commands_of(site, proxy, Ask) - 2):  # the last two save the answer
+        one = Ask(site)
+        one.prompt = f"fault:gate={name('g')}@20 {name('p')}"  # ends by itself never
+        held = proxy.rule("hold", skip=at)
+        asked_for = []
+        asking = threading.Thread(target=lambda one=one, told=asked_for: told.append(one.act()), daemon=True)
+        asking.start()
+        proxy.wait_rule(held)
+        deleted = [site.delete(f"/api/threads/{one.thread}").status]
+        proxy.heal()
+        while deleted[-1] in FAILED:
+            deleted.append(site.delete(f"/api/threads/{one.thread}").status)
+        asking.join(60)
+        assert not asking.is_alive() and asked_for[0].status in (200, 404, 409, 503), (at, asked_for)
+        assert deleted[-1] in (200, 404), (at, deleted)
+        assert site.get(f"/api/threads/{one.thread}").status == 404
+        seen = site.upstream.stats()["prompts"].get(one.prompt, {})
+        assert seen.get("requests", 0) == seen.get("early_closes", 0), (at, seen)
 
 
 def test_r39_answer_told_to_fail_three_times_by_a_store_that_went_for_a_moment(site, proxy):

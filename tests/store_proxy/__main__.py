@@ -75,6 +75,8 @@ class Proxy:
         """True: it is answered already."""
         if rule.action == "delay":
             await asyncio.sleep(rule.ms / 1000)
+        elif rule.action == "hold":
+            await self.rules.healed.wait()
         elif rule.action == "cut_before":
             raise Cut
         elif rule.action == "stall_before":

@@ -5,6 +5,7 @@ from typing import Any, Callable
 
 ACTIONS = {
     "delay": "the command goes on `ms` milliseconds late",
+    "hold": "the command is held until the proxy is healed, then it goes on",
     "cut_before": "the connection ends, the command never reaches the store",
     "cut_after": "the store carries the command out, then the connection ends without a reply",
     "half": "as cut_after, with half of the reply",
