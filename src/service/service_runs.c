@@ -188,8 +188,9 @@ bool service_run_list(struct service *service, const struct caller *caller, cons
 								     sizeof *list.items) };
 	struct message_list answers = { 0 };
 
-	if (list.items)
-		list.count = list_live(service, caller, thread_id, active, arena, list.items);
+	if (!list.items)
+		return budget_refused(err);
+	list.count = list_live(service, caller, thread_id, active, arena, list.items);
 	if (!active && !store_runs_of(service->store, owner_of(caller), thread_id, LISTED_MAX,
 				      arena, &answers, err))
 		return false;
