@@ -118,7 +118,7 @@ static void write_identity(struct cell *cell, const struct board_entry *entry)
 
 static void read_identity(const struct cell *cell, struct board_entry *out)
 {
-	uint64_t words[WORDS];
+	uint64_t words[WORDS] = { 0 };
 
 	for (size_t i = 0; i < WORDS; i++)
 		words[i] = atomic_load_explicit(&cell->identity[i], memory_order_acquire);
