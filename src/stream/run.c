@@ -324,8 +324,11 @@ void run_take(struct run *run, struct source *source)
 	}
 	source->events = &events;
 	source->ctx = run;
-	if (run->is_ours && !run_record(run)->asked)
-		spool_mark_asked(run->spool, NULL);
+	/* Before the model is: a death behind it must not let the question be asked again. */
+	if (run->is_ours && !run_record(run)->asked && !spool_mark_asked(run->spool, &run->error)) {
+		break_off(run, STATUS_ERROR);
+		return;
+	}
 	source->ops->begin(source);
 }
 

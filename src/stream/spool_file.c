@@ -275,8 +275,10 @@ bool spool_append(struct spool *spool, struct slice bytes, struct error *err)
 
 bool spool_mark_asked(struct spool *spool, struct error *err)
 {
+	if (!write_word(spool, offsetof(struct spool_disk, asked), 1))
+		return write_failed(err);
 	spool->record.asked = true;
-	return write_word(spool, offsetof(struct spool_disk, asked), 1) || write_failed(err);
+	return true;
 }
 
 bool spool_end(struct spool *spool, const struct spool_ending *how, struct error *err)
