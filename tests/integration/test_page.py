@@ -147,10 +147,10 @@ def test_t3_the_stop_button_stops_the_model(visit, page, upstream):
     assert page.messages(thread)[-1]["status"] == "stopped"
 
 
-def test_t3_who_only_goes_away_may_come_back(visit):
-    """on_disconnect is set by the address, since the client's body cannot."""
+def test_t3_who_only_goes_away_finds_the_answer_finished(visit):
+    """The page's own button stops the model, so going away need not."""
     chats = {request["path"] for request in visit["requests"] if request["path"].startswith("/api/chat")}
-    assert chats == {"/api/chat?errors=card&keepalive=15&on_disconnect=grace:20"}
+    assert chats == {"/api/chat?errors=card&keepalive=15"}
 
 
 def test_t1_the_dev_servers_proxy_leads_to_c1d(tools, page, scratch):
