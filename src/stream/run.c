@@ -213,12 +213,10 @@ static void finish(struct run *run, const struct source_end *how)
 	run->state = run_next(run->state, RUN_END);
 	run->ended_ms = loop_now_ms(runs->loop);
 	unattended_end(&run->alone);
-	if (run->is_ours) {
+	if (run->is_ours)
 		write_end(run, how);
-		/* If the store is slow, the spool is the promise. */
-		loop_set_timer(runs->loop, &run->deadline,
-			       run->ended_ms + runs->config->save_wait_ms);
-	}
+	/* If the store is slow, the spool is the promise, whoever reads it. */
+	loop_set_timer(runs->loop, &run->deadline, run->ended_ms + runs->config->save_wait_ms);
 	name_empty_end(run);
 	set_fresh(run); /* the last text is still to be sent */
 }

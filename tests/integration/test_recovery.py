@@ -105,6 +105,20 @@ def test_C3_store_down_when_an_answer_ends(new_site, own_mongod):
     assert message["content"].encode() == stream.body
 
 
+def test_r22_readers_on_another_worker_wait_no_longer_for_a_store_that_is_away(new_site, own_mongod):
+    """One who reads along, and one who comes when the answer has ended and is not saved yet."""
+    site = new_site({"C1D_STORE": own_mongod.uri + "c3"}, workers=2)
+    stream, gate = hold(site, "t1")
+    tab = follow_elsewhere(site, stream.headers["X-Run-Id"])
+    own_mongod.stop(signal.SIGKILL)
+    site.upstream.open_gate(gate)
+    assert stream.read_all() == tab.read_all()
+    late = follow_elsewhere(site, stream.headers["X-Run-Id"])
+    assert late.read_all() == stream.body
+    own_mongod.start()
+    site.wait_status("t1", stream.headers["X-Response-Id"], "complete")
+
+
 def test_C3_store_down_when_an_answer_ends_and_still_after_a_restart(new_site, own_mongod):
     site = new_site({"C1D_STORE": own_mongod.uri + "c3"}, workers=1)
     stream, gate = hold(site, "t1")
