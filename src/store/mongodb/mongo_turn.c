@@ -8,6 +8,7 @@
 #include "mongo_turn.h"
 
 #include "base/clock.h"
+#include "base/crashpoint.h"
 #include <stdio.h>
 
 #define HISTORY_BATCH 64
@@ -222,8 +223,10 @@ enum error_code mongo_turn_open(void *self, const struct turn_open *open, struct
 		return code;
 	o.call = &call;
 	code = claim_or_tell(&o, &held);
-	if (code == ERROR_NONE && !held)
+	if (code == ERROR_NONE && !held) {
+		CRASHPOINT("turn_claimed");
 		code = open_claimed(&o);
+	}
 	mongo_end(&call);
 	if (code == ERROR_NONE)
 		*out = opened;
