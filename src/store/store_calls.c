@@ -71,7 +71,7 @@ struct visit {
 
 static bool enter(struct visit *visit, struct error *err)
 {
-	if (store_is_down(visit->store))
+	if (mark_is_down(&visit->store->core->mark))
 		return store_say(err, ERROR_STORE_DOWN, THREAD);
 	if (gate_enter(&visit->store->gate)) {
 		visit->began_ms = clock_mono_ms();
