@@ -23,7 +23,4 @@ void api_init(void);
 /* Any request thread. Always fills the response; never fails. */
 void api_handle(struct api *api, struct request *request, struct response *response);
 
-/* The OpenAPI 3.1 document, from the route table. */
-bool api_openapi(struct buffer *out);
-
 #endif

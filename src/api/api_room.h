@@ -4,13 +4,13 @@
  *
  *   api.c        the walk: route, body, caller, handler, problem
  *   cors.c       pages elsewhere: refused, or told what they may
- *   routes.c     the table
+ *   routes.c     the table, and the route that tells of it
  *   shape.h      what requests may say, as tables: shape.c query.c shapes.c
  *   fields.c     what the body said
  *   render.c     threads, messages and runs as JSON
  *   pages.c      messages on their way out, never a whole page at once
  *   threads.c messages.c chat.c runs.c health.c   a resource each
- *   openapi.c    the document of all this; schema.c, answers.c: its schemas
+ *   openapi.c    the document of a table; schema.c, answers.c: its schemas
  */
 #ifndef API_ROOM_H
 #define API_ROOM_H
@@ -126,8 +126,12 @@ void cors_answer_options(struct call *call, const char *methods);
 /* same_as: it is the other spelling of that name; NULL: it is the row's own. */
 void schema_field(struct json_writer *w, const struct field *field, const char *same_as);
 /* One for each body that a route takes, by its name. */
-void schema_bodies(struct json_writer *w);
+void schema_bodies(struct json_writer *w, const struct route *table, size_t count);
 void schema_answers(struct json_writer *w); /* answers.c */
+
+/* --- openapi.c --- */
+/* The OpenAPI 3.1 document of these routes; out->failed tells whether it fitted. */
+void openapi_write(struct buffer *out, const struct route *table, size_t count);
 
 /* errors=card: what went wrong is shown in the chat, since the stock client shows nothing of a
  * status. */
@@ -137,7 +141,7 @@ void chat_card(struct call *call, const struct error *problem);
 /* --- handlers --- */
 api_handler chat_post, threads_list, threads_create, thread_get, thread_update, thread_delete,
 	messages_list, message_add, message_update, thread_runs, run_get, run_stream, run_stop,
-	health_get, livez_get, readyz_get, metrics_get, openapi_get;
+	health_get, livez_get, readyz_get, metrics_get;
 
 /* --- chat.c, also for runs.c: what a stream's query says --- */
 struct stream_options;

@@ -1,5 +1,7 @@
-/* routes: every route there is. Dispatch, metrics' labels, `Allow` and the OpenAPI document come
- * from this table. */
+/*
+ * routes: every route there is. Dispatch, metrics' labels, `Allow` and the OpenAPI document come
+ * from this table. Handlers stand below it: the one that tells of the table itself is here.
+ */
 #include "api_room.h"
 
 #define KIB 1024u
@@ -11,6 +13,10 @@
 
 #define CALLER ROUTE_CALLER
 #define TAGGED ROUTE_TAGGED
+
+#define DOCUMENT_MAX (256u * KIB)
+
+static api_handler openapi_get;
 
 /* clang-format off */
 const struct route routes[] = {
@@ -60,3 +66,11 @@ const struct route routes[] = {
 /* clang-format on */
 
 const size_t route_count = sizeof routes / sizeof routes[0];
+
+static bool openapi_get(struct call *call, struct error *err)
+{
+	response_json(call->response, 200);
+	call->response->body.max = DOCUMENT_MAX;
+	openapi_write(&call->response->body, routes, route_count);
+	return answer_done(call, err);
+}

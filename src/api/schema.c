@@ -103,22 +103,22 @@ void schema_field(struct json_writer *w, const struct field *field, const char *
 	json_close(w, '}');
 }
 
-static bool is_told(size_t index)
+static bool is_told(const struct route *table, size_t index)
 {
 	for (size_t i = 0; i < index; i++)
-		if (routes[i].takes == routes[index].takes)
+		if (table[i].takes == table[index].takes)
 			return true;
 	return false;
 }
 
-void schema_bodies(struct json_writer *w)
+void schema_bodies(struct json_writer *w, const struct route *table, size_t count)
 {
-	for (size_t i = 0; i < route_count; i++) {
-		if (!routes[i].takes || is_told(i))
+	for (size_t i = 0; i < count; i++) {
+		if (!table[i].takes || is_told(table, i))
 			continue;
-		json_key(w, routes[i].takes->name);
+		json_key(w, table[i].takes->name);
 		json_open(w, '{');
-		put_members(w, routes[i].takes);
+		put_members(w, table[i].takes);
 		json_close(w, '}');
 	}
 }
