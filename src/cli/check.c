@@ -4,26 +4,11 @@
  */
 #include "check.h"
 
-#include "base/log.h"
 #include "server/server.h"
 #include "store/store.h"
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-void check_say(enum verdict verdict, const char *what, const char *format, ...)
-{
-	static const char *const words[] = { "OK", "WARN", "FAIL" };
-	va_list ap;
-
-	printf("%-4s %s: ", words[verdict], what);
-	va_start(ap, format);
-	vprintf(format, ap);
-	va_end(ap);
-	putchar('\n');
-	fflush(stdout); /* before what a library may say on stderr */
-}
 
 /* It was read before check became the service's user. */
 static int check_settings_file(const struct config *config)

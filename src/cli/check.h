@@ -7,6 +7,7 @@
  *   check_folders.c state folder, spool
  *   check_socket.c  the socket and who may connect to it
  *   check_model.c   the C1 API: its certificates, its address, our key
+ *   check_say.c     the line
  */
 #ifndef CLI_CHECK_H
 #define CLI_CHECK_H

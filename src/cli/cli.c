@@ -1,11 +1,12 @@
-/* cli: the table of sub-commands, and what all of them share. */
+/* cli: the table of sub-commands, `help`, which tells of it, and the words that each one knows. */
 #include "cli/cli.h"
 
-#include "base/log.h"
 #include "base/version.h"
 #include "commands.h"
 #include <stdio.h>
 #include <string.h>
+
+static int help(int argc, char **argv);
 
 static const struct command {
 	const char *name;
@@ -18,13 +19,13 @@ static const struct command {
 	{ "check", command_check, "--config= --user= -t", "[-t] [--user NAME]",
 	  "try all that the service needs, as root as its user; -t: the settings only" },
 	{ "version", command_version, "", "", "this program and its libraries" },
-	{ "help", command_help, "settings --markdown", "[settings [--markdown]]",
+	{ "help", help, "settings --markdown", "[settings [--markdown]]",
 	  "this text; or every setting with its default" },
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
-void command_list(void)
+static void list_commands(void)
 {
 	printf("c1d " C1D_VERSION
 	       ": the Thesys C1 backend behind nginx\n\nusage: c1d COMMAND [--config FILE]\n\n");
@@ -35,74 +36,25 @@ void command_list(void)
 	       "environment, which wins.\n");
 }
 
-bool command_has(int argc, char **argv, const char *option)
+static int list_settings(bool as_markdown)
 {
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], option) == 0)
-			return true;
-	return false;
-}
-
-const char *command_option(int argc, char **argv, const char *option)
-{
-	for (int i = 1; i + 1 < argc; i++)
-		if (strcmp(argv[i], option) == 0)
-			return argv[i + 1];
-	return NULL;
-}
-
-static const struct {
-	const char *word;
-	int value;
-} levels[] = { { "error", LOG_ERROR },
-	       { "warn", LOG_WARN },
-	       { "notice", LOG_NOTICE },
-	       { "info", LOG_INFO },
-	       { "debug", LOG_DEBUG } },
-  formats[] = { { "auto", LOG_AUTO },
-		{ "json", LOG_JSON },
-		{ "text", LOG_TEXT },
-		{ "journal", LOG_JOURNAL } };
-
-void command_set_log_up(const struct config *config)
-{
-	int level = LOG_INFO, format = LOG_AUTO;
-
-	for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
-		if (strcmp(config->log_level, levels[i].word) == 0)
-			level = levels[i].value;
-	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
-		if (strcmp(config->log_format, formats[i].word) == 0)
-			format = formats[i].value;
-	log_setup((enum log_level)level, (enum log_format)format, config_host().journal);
-	config_each_secret(config, log_redact);
-}
-
-bool command_load(int argc, char **argv, struct config *out, struct buffer *report,
-		  struct error *err)
-{
-	if (!config_load(command_option(argc, argv, "--config"), out, report, err))
-		return false;
-	command_set_log_up(out);
-	return true;
-}
-
-bool command_settings(int argc, char **argv, struct config *out, int *exit_code)
-{
-	struct buffer report;
-	struct error err = { 0 };
+	struct buffer text;
 	bool ok;
 
-	buffer_init(&report, 1u << 20);
-	ok = command_load(argc, argv, out, &report, &err);
-	if (report.len > 0)
-		fprintf(stderr, "%s", report.data);
-	else if (!ok)
-		fprintf(stderr, "c1d: %s\n", err.detail);
-	buffer_done(&report);
-	if (!ok)
-		*exit_code = EXIT_CONFIG;
-	return ok;
+	buffer_init(&text, 1u << 20);
+	ok = config_help(as_markdown, &text);
+	if (ok)
+		fwrite(text.data, 1, text.len, stdout);
+	buffer_done(&text);
+	return ok ? EXIT_OK : EXIT_FAILED;
+}
+
+static int help(int argc, char **argv)
+{
+	if (command_has(argc, argv, "settings"))
+		return list_settings(command_has(argc, argv, "--markdown"));
+	list_commands();
+	return EXIT_OK;
 }
 
 static bool knows(const struct command *command, const char *word, bool *has_value)

@@ -1,5 +1,7 @@
-/* commands: what cli.c's table names. Each returns the exit code; argv[0] is the command's own
- * name. */
+/*
+ * commands: what cli.c's table names, a file each, and what these share (command.c). Each returns
+ * the exit code; argv[0] is the command's own name.
+ */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
@@ -10,8 +12,8 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNAVAILABLE = 69, EXIT
 int command_serve(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_version(int argc, char **argv);
-int command_help(int argc, char **argv);
 
+/* --- command.c --- */
 /* Every command takes --config FILE. Reads the settings and sets the log up; on failure says why
  * and gives false. */
 bool command_settings(int argc, char **argv, struct config *out, int *exit_code);
@@ -25,8 +27,5 @@ void command_set_log_up(const struct config *config);
 bool command_has(int argc, char **argv, const char *option);
 /* The word behind it, NULL when it is not there. */
 const char *command_option(int argc, char **argv, const char *option);
-
-/* The commands with one line each: for `c1d help`. */
-void command_list(void);
 
 #endif
