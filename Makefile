@@ -5,7 +5,7 @@
 ## make test            everything that is promised, checked, under sanitizers; T=NAME narrows
 ## make test-unit       the part of it that needs no web server: unit tests, and the contract on each store
 ## make test-debian13   test-unit in a Debian 13 of its own, which debootstrap makes in .cache/ (as root)
-## make check           what CI refuses: layers, format, warnings (gcc and clang), clang-tidy, cppcheck, shellcheck
+## make check           what CI refuses: layers, format, warnings (gcc and clang), circles, clang-tidy, cppcheck, shellcheck
 ## make torture          2,000 trials with faults at random moments; TRIALS=N, SEED=N
 ## make bench           the figures of the README, measured on this machine
 ## make bench-kept      what 20,000 kept answers cost a chat's first byte and a delete
@@ -38,7 +38,7 @@ CONTRACT = $(sort $(wildcard tests/contract/*_test.c))
 TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%)
 BENCH    = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c)))
 C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] src/*/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/bench/*.c))
-SCRIPTS  = $(sort $(wildcard tests/deps tests/debian13 tests/mongod/start tests/mongod_java/start .ci/run))
+SCRIPTS  = $(sort $(wildcard tests/deps tests/circles tests/debian13 tests/mongod/start tests/mongod_java/start .ci/run))
 
 all:
 	@sh tests/deps build
@@ -104,7 +104,7 @@ bench-kept:
 	@$(MAKE) --no-print-directory -s all $(BENCH)
 	@BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/kept
 
-check: check-needs check-layers check-format check-warnings check-tidy check-cppcheck check-scripts
+check: check-needs check-layers check-format check-warnings check-circles check-tidy check-cppcheck check-scripts
 	@echo "check: all good"
 
 check-needs:
@@ -119,6 +119,10 @@ check-format:
 check-warnings:
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/gcc CC=gcc test-programs $(BENCH:$(BUILD)/%=$(BUILD)/gcc/%) $(BUILD)/gcc/c1d
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=$(CLANG) HARDEN="-fstack-protector-strong -fPIE" test-programs $(BENCH:$(BUILD)/%=$(BUILD)/clang/%) $(BUILD)/clang/c1d
+
+# Of the objects that check-warnings makes anyway.
+check-circles: check-warnings
+	@tests/circles $(SRC:%.c=$(BUILD)/gcc/%.o)
 
 check-tidy:
 	@printf '%s\n' $(SRC) src/main.c | xargs -P 2 -n 8 sh -c 'clang-tidy-14 --quiet "$$@" -- $(CPPFLAGS) -std=c17 2>/dev/null' tidy
@@ -181,7 +185,7 @@ uninstall:
 clean:
 	@rm -rf $(BUILD)
 
-.PHONY: all help test test-unit test-debian13 test-programs demo torture bench bench-kept check check-needs check-layers check-format check-warnings check-tidy \
+.PHONY: all help test test-unit test-debian13 test-programs demo torture bench bench-kept check check-needs check-layers check-format check-warnings check-circles check-tidy \
 	check-cppcheck check-scripts format install uninstall clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d)
