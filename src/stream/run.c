@@ -163,10 +163,17 @@ static void hand_on(struct run *run)
 /* Cut before its first byte, by a death or a stop: nobody shall take that for an empty answer. */
 static void name_empty_end(struct run *run)
 {
-	if (run->error.code == ERROR_NONE && run->status == STATUS_INTERRUPTED &&
-	    run_record(run)->length == 0)
+	const struct spool_record *record = run_record(run);
+
+	if (run->error.code != ERROR_NONE || run->status != STATUS_INTERRUPTED ||
+	    record->length > 0)
+		return;
+	if (run->is_ours || !record->asked)
 		error_set(&run->error, ERROR_OVERLOADED,
 			  "The answer was interrupted before it began; ask again.");
+	else /* the same ids would only lead back to this run */
+		error_set(&run->error, ERROR_UPSTREAM,
+			  "This question was asked before and could not be answered; ask anew.");
 }
 
 static void count_end(const struct run *run)

@@ -4,8 +4,10 @@ import shutil
 import signal
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from api import wait_at_gate
 from house import Mongod, MongodMissing, in_parallel, wait_for
 from workers import follow, follow_elsewhere, frozen, owner_of, spool_file
 
@@ -89,6 +91,21 @@ def test_D1_service_that_was_killed_whole_recovers_at_its_start(new_site):
     message = site.wait_status("t1", stream.headers["X-Response-Id"], "interrupted")
     assert message["content"].encode().startswith(stream.body) and stream.body
     assert follow(site, stream.headers["X-Run-Id"]).read_all() == message["content"].encode()
+    assert site.chat("and on", "t1").status == 200
+
+
+def test_r9_question_whose_worker_died_behind_the_call_is_not_told_to_ask_again_for_ever(new_site):
+    """The model has it, and nobody knows what it would have said: that is an end, and the client is told to ask anew."""
+    site = new_site(workers=1)
+    gate, question = name("g"), {"threadId": "t1", "responseId": "a1"}
+    question["prompt"] = {"id": "q1", "role": "user", "content": f"fault:gate_head={gate} {gate}"}
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(site.post, "/api/chat", question)
+        wait_at_gate(site, gate)
+        os.kill(site.worker_pids()[0], signal.SIGKILL)
+        asking.exception()  # whatever the web server makes of it
+    wait_for(lambda: b"ask anew" in site.post("/api/chat", question).body, "it is told that this question has failed")
+    assert site.post("/api/chat", question).status == 502
     assert site.chat("and on", "t1").status == 200
 
 
