@@ -325,6 +325,8 @@ void run_take(struct run *run, struct source *source)
 	if (!source) {
 		error_set(&run->error, ERROR_OVERLOADED, "No memory for another answer.");
 		break_off(run, STATUS_ERROR);
+		if (!run->is_ours) /* nobody else would say so */
+			run_saved(run);
 		return;
 	}
 	source->events = &events;
