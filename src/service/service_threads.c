@@ -102,27 +102,32 @@ bool service_thread_update(struct service *service, const struct caller *caller,
 
 /* Its file goes at once: who holds it open reads it to its end, nobody opens it again. Its late
  * save changes nothing, since its message is gone. */
-static void stop_and_forget(struct service *service, const struct caller *caller,
-			    const char *run_id)
+static void stop_and_forget(struct service *service, const char *run_id)
 {
-	struct spool *spool = spool_open(service->spools, run_id, NULL);
-	bool is_theirs = !caller->enforced || !spool ||
-			 strcmp(spool_record(spool)->user_id, caller->user_id) == 0;
-
-	spool_unref(spool);
-	if (!is_theirs)
-		return;
 	spool_ask_stop(service->spools, run_id, NULL);
 	spool_remove(service->spools, run_id);
 }
 
-static void stop_live(struct service *service, const struct caller *caller, const char *id)
+/* A run without a file has no claim yet, and where the thread is gone it gets none. */
+static bool is_theirs(struct service *service, const struct caller *caller, const char *run_id)
+{
+	struct spool *spool = spool_open(service->spools, run_id, NULL);
+	bool yes = spool && strcmp(spool_record(spool)->user_id, caller->user_id) == 0;
+
+	spool_unref(spool);
+	return yes;
+}
+
+/* is_sure: the store has said that the thread is the caller's. */
+static void stop_live(struct service *service, const struct caller *caller, bool is_sure,
+		      const char *id)
 {
 	struct board_entry live[LIVE_MAX];
 	size_t count = board_of_thread(service->board, id, live, LIVE_MAX);
 
 	for (size_t i = 0; i < count && i < LIVE_MAX; i++)
-		stop_and_forget(service, caller, live[i].run_id);
+		if (is_sure || !caller->enforced || is_theirs(service, caller, live[i].run_id))
+			stop_and_forget(service, live[i].run_id);
 }
 
 /* As far as a request has time; whatever fails here, the sweep goes on with it. */
@@ -151,7 +156,7 @@ bool service_thread_delete(struct service *service, const struct caller *caller,
 	bool ok = store_thread_delete(service->store, owner_of(caller), id, arena, &gone, &mine);
 
 	if (ok || mine.code == ERROR_NOT_FOUND)
-		stop_live(service, caller, id);
+		stop_live(service, caller, ok, id);
 	if (!ok) {
 		if (err)
 			*err = mine;

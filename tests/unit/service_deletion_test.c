@@ -1,0 +1,107 @@
+/* Whose runs a deletion stops, with a board, a spool and a store of its own. */
+#include "../../src/service/service_room.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define RUN "01990000-0000-7000-8000-000000000000-0badcafe"
+
+static char folder[64], spool[128], uri[128];
+static struct config config;
+static struct shm *shm;
+static struct engine *engine;
+static struct service *service;
+static struct arena arena;
+
+static int set_up(void **state)
+{
+	(void)state;
+	snprintf(folder, sizeof folder, "/tmp/c1d-deletion-XXXXXX");
+	if (!mkdtemp(folder) || !(shm = shm_map(NULL, NULL)))
+		return -1;
+	snprintf(spool, sizeof spool, "%s/spool", folder);
+	snprintf(uri, sizeof uri, "sqlite:%s/c1d.db", folder);
+	config = (struct config){ .state_dir = folder,
+				  .spool_path = spool,
+				  .store_uri = uri,
+				  .spool_max = 1 << 20,
+				  .runs_max = 10 };
+	engine = engine_open(&config, shm, &shm->slots[0], NULL);
+	service = engine ? service_open(&config, shm, engine, NULL) : NULL;
+	arena_init(&arena, 1 << 20);
+	return service ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	char command[128];
+
+	(void)state;
+	arena_done(&arena);
+	service_close(service);
+	engine_free(engine);
+	shm_unmap(shm);
+	snprintf(command, sizeof command, "rm -rf %s", folder);
+	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+}
+
+/* A question on this thread has come so far that its run is on the board, and no further. */
+static void begin_a_turn(const char *thread_id)
+{
+	struct board_entry entry = { .state = BOARD_STARTING, .run_id = RUN };
+
+	snprintf(entry.thread_id, sizeof entry.thread_id, "%s", thread_id);
+	assert_true(board_add(service->board, service->slot, &entry, NULL));
+}
+
+static bool is_asked_to_stop(void)
+{
+	char path[256];
+
+	snprintf(path, sizeof path, "%s/stop/" RUN, spool);
+	return access(path, F_OK) == 0;
+}
+
+static void who_deletes_a_thread_that_is_not_there_stops_nobodys_turn(void **state)
+{
+	const struct caller other = { .user_id = "other", .enforced = true };
+	struct error err = { 0 };
+
+	(void)state;
+	begin_a_turn("to-be-made");
+	assert_false(service_thread_delete(service, &other, "to-be-made", &arena, &err));
+	assert_int_equal(err.code, ERROR_NOT_FOUND);
+	assert_false(is_asked_to_stop());
+}
+
+static void who_deletes_a_thread_stops_the_turn_that_begins_on_it(void **state)
+{
+	const struct caller owner = { .user_id = "owner", .enforced = true };
+	const struct thread_draft draft = { .title = SLICE("t") };
+	struct error err = { 0 };
+	struct thread thread;
+
+	(void)state;
+	assert_true(service_thread_create(service, &owner, &draft, &arena, &thread, &err));
+	begin_a_turn(thread.id);
+	assert_true(service_thread_delete(service, &owner, thread.id, &arena, &err));
+	assert_true(is_asked_to_stop());
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(who_deletes_a_thread_that_is_not_there_stops_nobodys_turn),
+		T(who_deletes_a_thread_stops_the_turn_that_begins_on_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
