@@ -47,6 +47,8 @@ static int wait_signal(const sigset_t *set, int64_t ms)
 
 static bool open_memory(struct pool *pool, struct error *err)
 {
+	if (pool->shm) /* what failed came behind it */
+		return true;
 	pool->shm_fd = pool->host.inherited_shm;
 	if (pool->shm_fd >= 0 && !(pool->shm = shm_adopt(pool->shm_fd))) {
 		log_notice("shared memory of another version: figures start anew");
