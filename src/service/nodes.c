@@ -65,9 +65,8 @@ static bool sweep(struct service *service, struct error *err)
 void nodes_beat(struct service *service)
 {
 	struct error err = { 0 };
-	int64_t now_ms;
 
-	if (!store_node_beat(service->savers_store, service->node, &now_ms, &err))
+	if (!store_node_beat(service->savers_store, service->node, NULL, &err))
 		tell(service, "beat", &err);
 	else if (may_judge(service) && !end_claims_of_dead(service, &err))
 		tell(service, "recovery", &err);

@@ -145,7 +145,7 @@ bool service_run_get(struct service *service, const struct caller *caller, const
 
 /* --- of a thread --- */
 
-/* Those on the board, newest first. */
+/* Those on the board, in any order. */
 static size_t list_live(struct service *service, const struct caller *caller, const char *thread_id,
 			bool active, struct arena *arena, struct run_info *out)
 {
