@@ -237,6 +237,20 @@ def test_r18_deletion_against_a_question_at_each_of_its_commands(site, proxy):
         assert seen.get("requests", 0) == seen.get("early_closes", 0), (at, seen)
 
 
+def test_c6_thread_that_is_made_while_its_deletion_looks_for_it_was_not_there(site, proxy):
+    """404, as at that moment: no version was named, so none can have changed."""
+    thread, answers = name("t"), []
+    held = proxy.rule("hold", "find")
+    asking = threading.Thread(target=lambda: answers.append(site.delete(f"/api/threads/{thread}")), daemon=True)
+    asking.start()
+    proxy.wait_rule(held)
+    made = site.chat("fault:pace=0 hello", thread)
+    proxy.heal()
+    asking.join(60)
+    assert made.status == 200 and answers[0].status == 404, answers
+    assert site.get(f"/api/threads/{thread}").status == 200
+
+
 def test_r39_answer_told_to_fail_three_times_by_a_store_that_went_for_a_moment(site, proxy):
     """What it looked like: 503 three times within a moment, and then an answer that is `streaming` for ever. The store went
     when the claim was held, and it was never given back."""

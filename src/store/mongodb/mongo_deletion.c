@@ -60,7 +60,7 @@ enum error_code mongo_thread_delete(void *self, const char *owner, const char *i
 	if (code == ERROR_NONE)
 		code = mongo_take_thread(&document, arena, &before);
 	else if (code == ERROR_NOT_FOUND)
-		code = mongo_thread_why_not(&call, owner, id);
+		code = mongo_thread_why_not(&call, owner, id, true);
 	bson_destroy(&reply);
 	if (code == ERROR_NONE) {
 		deleted.run = before.run;

@@ -122,8 +122,10 @@ int64_t mongo_int(const bson_t *document, const char *key);      /* 0 when it is
 enum error_code mongo_thread_check(struct mongo_call *call, const char *owner, const char *id);
 enum error_code mongo_thread_read(struct mongo_call *call, const char *owner, const char *id,
 				  struct arena *arena, struct thread *out);
-/* A filter with this owner matched none: there is none, it is another's, or ERROR_PRECONDITION. */
-enum error_code mongo_thread_why_not(struct mongo_call *call, const char *owner, const char *id);
+/* A filter with this owner matched none: there is none, it is another's, or, unless any version
+ * would have done, ERROR_PRECONDITION. */
+enum error_code mongo_thread_why_not(struct mongo_call *call, const char *owner, const char *id,
+				     bool any_version);
 /* A filter of a thread that is there, and is owner's. */
 bson_t *mongo_thread_alive(const char *owner, const char *id);
 /* Removes up to limit messages of a marked thread; *removed: how many. */

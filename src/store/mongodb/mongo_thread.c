@@ -184,12 +184,14 @@ static bson_t *patch_of(const struct thread_patch *patch)
 	return update;
 }
 
-/* No match: there is none, it is another's, or it is of another version. */
-enum error_code mongo_thread_why_not(struct mongo_call *call, const char *owner, const char *id)
+enum error_code mongo_thread_why_not(struct mongo_call *call, const char *owner, const char *id,
+				     bool any_version)
 {
 	enum error_code code = mongo_thread_check(call, owner, id);
 
-	return code == ERROR_NONE ? ERROR_PRECONDITION : code;
+	if (code == ERROR_NONE) /* made since: there was none when it was asked for */
+		return any_version ? ERROR_NOT_FOUND : ERROR_PRECONDITION;
+	return code;
 }
 
 enum error_code mongo_thread_update(void *self, const char *owner, const char *id,
@@ -209,7 +211,7 @@ enum error_code mongo_thread_update(void *self, const char *owner, const char *i
 	if (code == ERROR_NONE)
 		code = mongo_take_thread(&document, arena, out);
 	else if (code == ERROR_NOT_FOUND)
-		code = mongo_thread_why_not(&call, owner, id);
+		code = mongo_thread_why_not(&call, owner, id, patch->if_rev < 0);
 	bson_destroy(&reply);
 	mongo_end(&call);
 	return code;
