@@ -7,7 +7,6 @@ import pytest
 from house import PYTHON, ROOT
 
 
-@pytest.mark.xfail(reason="R8, R9, R18, R24, R26, R27, R36: it finds what is still there of them")
 @pytest.mark.parametrize("store", ["sqlite", "mongodb"])
 def test_nothing_is_lost_doubled_or_untrue(store):
     done = subprocess.run([PYTHON, "tests/torture/run", "--trials", "50", "--houses", "2", "--stores", store], cwd=ROOT,
