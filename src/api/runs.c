@@ -18,13 +18,6 @@ bool thread_runs(struct call *call, struct error *err)
 	return answer_done(call, err);
 }
 
-/* The store looks for a run's message, and says so. */
-static bool no_run(struct error *err)
-{
-	return err->code == ERROR_NOT_FOUND ? error_set(err, err->code, "There is no such run.")
-					    : false;
-}
-
 bool run_get(struct call *call, struct error *err)
 {
 	struct run_info run;
@@ -32,7 +25,7 @@ bool run_get(struct call *call, struct error *err)
 
 	if (!service_run_get(call->api->service, &call->caller, call->ids[0], call->arena, &run,
 			     err))
-		return no_run(err);
+		return false;
 	w = answer_json(call, 200);
 	render_run(&w, &run);
 	return answer_done(call, err);
@@ -45,7 +38,7 @@ bool run_stop(struct call *call, struct error *err)
 
 	if (!service_run_stop(call->api->service, &call->caller, call->ids[0], call->arena, &run,
 			      err))
-		return no_run(err);
+		return false;
 	w = answer_json(call, 200);
 	json_open(&w, '{');
 	json_put_text(&w, "id", run.id);
@@ -107,8 +100,8 @@ static bool follow(struct call *call, struct spool *spool, const struct run_info
 {
 	if (!check_offset(spool, options->offset, err))
 		return false;
-	/* Seen to its end: raw needs nothing more. SSE is told how it ended, unless its reader
-	 * asked to be told again. */
+	/* Seen to its end: nothing is missing, and an EventSource that gets a 204 does not come
+	 * again. */
 	if (run->status != STATUS_STREAMING && options->offset == run->bytes &&
 	    options->offset > 0) {
 		stream_headers(call->response, options, run->id, run->thread_id, run->message_id);
@@ -137,7 +130,7 @@ bool run_stream(struct call *call, struct error *err)
 	spool = service_run_open(call->api->service, &call->caller, call->ids[0], call->arena, &run,
 				 err);
 	if (!spool)
-		return no_run(err);
+		return false;
 	ok = follow(call, spool, &run, &options, err);
 	if (!call->response->stream)
 		spool_unref(spool);

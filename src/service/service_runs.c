@@ -81,11 +81,7 @@ static struct spool *open_file(struct service *service, const struct caller *cal
 static bool find_answer(struct service *service, const struct caller *caller, const char *id,
 			struct arena *arena, struct message *out, struct error *err)
 {
-	if (store_message_by_run(service->store, owner_of(caller), id, arena, out, err))
-		return true;
-	if (err->code == ERROR_NOT_FOUND)
-		error_set(err, ERROR_NOT_FOUND, "There is no such run.");
-	return false;
+	return store_message_by_run(service->store, owner_of(caller), id, arena, out, err);
 }
 
 /* No file: another node has it, or it was kept for its fifteen minutes, or there never was such a
