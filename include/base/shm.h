@@ -72,12 +72,12 @@ struct shm {
 	_Atomic int64_t store_down_since_ms;
 	_Atomic int64_t store_full_since_ms; /* 0 = the last write found room */
 	_Atomic int64_t store_up_ms;    /* when the last ping began that was answered; monotonic */
-	_Atomic int64_t look_ms;        /* when a saver last looked whether the C1 API is there */
-	_Atomic int64_t beat_ms;        /* when a saver last renewed this node's entry */
-	_Atomic int64_t adopt_ms;       /* when a saver last looked for answers of dead workers */
+	_Atomic int64_t look_ms;        /* when the pool last looked whether the C1 API is there */
+	_Atomic int64_t beat_ms;        /* when it last renewed this node's entry */
+	_Atomic int64_t adopt_ms;       /* when it last looked for answers of dead workers */
 	_Atomic int64_t wishes_ms;      /* when other nodes' wishes to stop were last looked for */
 	_Atomic int64_t sweep_ms;       /* when old spool files were last swept */
-	_Atomic int64_t store_probe_ms; /* when a saver last took the duty of probing */
+	_Atomic int64_t store_probe_ms; /* when the store was last probed */
 	/* What is known of the C1 API (llm/llm_health.h). */
 	_Atomic bool llm_asked;        /* a question has told; until then connections do */
 	_Atomic uint32_t llm_failures; /* in a row */

@@ -1,6 +1,6 @@
 /*
  * server: the pool. The supervisor owns the socket and the workers; a worker owns request threads,
- * an engine and savers.
+ * an engine and the app's own threads.
  */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
@@ -20,7 +20,7 @@ struct server_app {
 	void (*handle)(void *app, struct request *request, struct response *response);
 	/* An ended run, on the engine's thread; must not block. stream/engine.h, engine_hooks. */
 	struct engine_hooks hooks;
-	/* Starts and stops the app's own threads (savers). stop returns when all that can be saved
+	/* Starts and stops the app's own threads. stop returns when all that can be saved
 	 * was, or at deadline. */
 	bool (*start)(void *app, struct error *err);
 	void (*stop)(void *app, int64_t deadline_ms);

@@ -17,7 +17,7 @@ struct service;
 struct service *service_open(const struct config *config, struct shm *shm, struct engine *engine,
 			     struct error *err);
 void service_close(struct service *service);
-bool service_start(struct service *service, struct error *err); /* savers */
+bool service_start(struct service *service, struct error *err); /* savers, duties */
 void service_stop(struct service *service, int64_t deadline_ms);
 /* engine_hooks.ended with ctx = the service. */
 void service_run_ended(void *service, struct spool *spool);

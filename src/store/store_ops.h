@@ -1,6 +1,7 @@
 /*
- * store_ops: what a store implements. store.c is the only caller: it keeps places in the store, the
- * marks of one that is down or full, counts errors, and alone has words for clients.
+ * store_ops: what a store implements. The front is the only caller: store.c opens, and keeps the
+ * marks of one that is down or full; through store_calls.c go all calls, with places in the store,
+ * counts of errors, and the words for clients.
  *
  * An operation gives a code and nothing else; meanings are those of store/store.h. ERROR_NOT_FOUND
  * and ERROR_ACCESS_DENIED are of what the call names. Outputs are untouched on failure. `self` is

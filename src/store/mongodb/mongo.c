@@ -12,8 +12,8 @@
 
 /* --- the driver --- */
 
-/* It tells of each failed probe, twice a second while a server is away; store.c tells of that once.
- */
+/* It tells of each failed probe, twice a second while a server is away; store_mark.c tells of that
+ * once. */
 static void on_log(mongoc_log_level_t level, const char *domain, const char *message, void *ctx)
 {
 	(void)ctx;

@@ -19,7 +19,7 @@ const char *const mongo_collections[COLLECTIONS] = {
 enum error_code mongo_begin(struct mongo *mongo, struct mongo_call *call)
 {
 	*call = (struct mongo_call){ .mongo = mongo, .began_ms = clock_mono_ms() };
-	/* store.c lets in no more callers than there are clients, but the driver would end the
+	/* store_gate.c lets in no more callers than there are clients, but the driver would end the
 	 * process over a NULL. */
 	call->client = mongoc_client_pool_pop(mongo->pool);
 	if (!call->client)
@@ -75,7 +75,7 @@ static enum error_code code_of(const struct mongo_call *call)
 	return is_away(error) ? ERROR_STORE_DOWN : ERROR_STORE;
 }
 
-/* An outage and a full disk are told once, by store.c. */
+/* An outage and a full disk are told once, by store_mark.c. */
 enum error_code mongo_failed(const struct mongo_call *call)
 {
 	enum error_code code = code_of(call);
