@@ -114,7 +114,9 @@ bool runs_end_unlisted(struct service *service, const struct held_claim *claim, 
 	spool_unref(spool);
 	if (is_kept && !is_saved)
 		return runs_end_orphan(service, claim->run.id, err);
-	if (is_kept || mine.code == ERROR_NOT_FOUND)
+	/* A damaged one, after a power loss, is as good as none; should it be read after all, its
+	 * text is still saved. */
+	if (is_kept || mine.code == ERROR_NOT_FOUND || mine.code == ERROR_CORRUPT)
 		return runs_end_lost(service, claim, err);
 	if (err)
 		*err = mine;

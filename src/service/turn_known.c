@@ -126,8 +126,8 @@ enum turn_look turn_join(struct turn_work *work, const char *run_id, struct erro
 		return runs_end_orphan(service, run_id, err) ? LOOK_AGAIN : LOOK_FAILED;
 	if ((spool = spool_open(service->spools, run_id, &mine)))
 		return join_spool(work, spool, err);
-	if (mine.code == ERROR_NOT_FOUND)
-		return LOOK_AGAIN;
+	if (mine.code == ERROR_NOT_FOUND || mine.code == ERROR_CORRUPT)
+		return LOOK_AGAIN; /* nothing of it is left */
 	*err = mine;
 	return LOOK_FAILED;
 }

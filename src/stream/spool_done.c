@@ -133,6 +133,7 @@ struct survey {
 static bool survey_live(struct spool_dir *dir, const char *name, void *ctx)
 {
 	struct survey *survey = ctx;
+	struct error err = { 0 };
 	struct spool *spool;
 	struct stat is;
 
@@ -143,8 +144,13 @@ static bool survey_live(struct spool_dir *dir, const char *name, void *ctx)
 			unlinkat(spool_dir_fd(dir), name, 0);
 		return true;
 	}
-	if (!spool_name_is_run(name) || !(spool = spool_open(dir, name, NULL)))
+	if (!spool_name_is_run(name))
 		return true;
+	if (!(spool = spool_open(dir, name, &err))) {
+		log_error("spool file not taken up", LOG_T("run", name),
+			  LOG_T("reason", err.detail));
+		return true;
+	}
 	survey->bytes += SPOOL_HEADER + spool_record(spool)->length;
 	if (spool_record(spool)->saved)
 		move_to_done(dir, name);

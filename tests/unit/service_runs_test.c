@@ -1,4 +1,5 @@
-/* Whose runs a deletion stops, with a board, a spool and a store of its own. */
+/* Whose runs a deletion stops, and what becomes of one whose file a power loss has damaged: with a
+ * board, a spool and a store of their own. */
 #include "../../src/service/service_room.h"
 
 #include <stdio.h>
@@ -23,7 +24,7 @@ static struct arena arena;
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/c1d-deletion-XXXXXX");
+	snprintf(folder, sizeof folder, "/tmp/c1d-runs-XXXXXX");
 	if (!mkdtemp(folder) || !(shm = shm_map(NULL, NULL)))
 		return -1;
 	snprintf(spool, sizeof spool, "%s/spool", folder);
@@ -95,12 +96,54 @@ static void who_deletes_a_thread_stops_the_turn_that_begins_on_it(void **state)
 	assert_true(is_asked_to_stop());
 }
 
+/* The store has the claim, and of the header on the disk only zeros are left. */
+static void hold_with_a_damaged_file(const struct run_ref *run)
+{
+	static const char zeros[SPOOL_HEADER];
+	struct thread made = { .id = "t", .user_id = "anonymous", .title = "t" };
+	const struct turn_open open = {
+		.thread_id = "t",
+		.make = &made,
+		.run = *run,
+		.question = { .id = "q", .role = ROLE_USER, .status = STATUS_COMPLETE },
+		.answer = { .id = run->message_id, .role = ROLE_ASSISTANT, .run_id = run->id },
+	};
+	struct turn_opened opened;
+	char path[256];
+	FILE *file;
+
+	assert_true(store_turn_open(service->store, &open, &arena, &opened, NULL));
+	assert_int_equal(opened.kind, TURN_OPENED);
+	snprintf(path, sizeof path, "%s/%s", spool, run->id);
+	assert_non_null(file = fopen(path, "w"));
+	assert_int_equal(fwrite(zeros, sizeof zeros, 1, file), 1);
+	fclose(file);
+}
+
+static void a_claim_whose_file_is_damaged_is_ended_as_lost(void **state)
+{
+	const struct run_ref run = { RUN, "a", service->node };
+	const struct held_claim claim = { "t", run };
+	struct error err = { 0 };
+	struct thread thread;
+	struct message answer;
+
+	(void)state;
+	hold_with_a_damaged_file(&run);
+	assert_true(runs_end_unlisted(service, &claim, &err));
+	assert_true(store_message_get(service->store, NULL, "t", "a", &arena, &answer, &err));
+	assert_int_equal(answer.status, STATUS_INTERRUPTED);
+	assert_true(store_thread_get(service->store, NULL, "t", &arena, &thread, &err));
+	assert_null(thread.run.id);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(who_deletes_a_thread_that_is_not_there_stops_nobodys_turn),
 		T(who_deletes_a_thread_stops_the_turn_that_begins_on_it),
+		T(a_claim_whose_file_is_damaged_is_ended_as_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
