@@ -6,6 +6,7 @@
 #define STREAM_STREAM_H
 
 #include "base/buffer.h"
+#include "config/config.h"
 #include "stream/sink.h"
 #include "stream/spool.h"
 
@@ -52,7 +53,7 @@ struct stream_ticket *stream_ticket_follow(const struct stream_options *options,
 /* An answer that is over and no longer kept as a run: what a follower would have got. The text is
  * put into a file without a name, so that neither this thread nor memory waits for a slow reader.
  * ERROR_SPOOL. */
-struct stream_ticket *stream_ticket_replay(const char *spool_path,
+struct stream_ticket *stream_ticket_replay(const struct config *config,
 					   const struct stream_options *options,
 					   const struct spool_record *record, struct slice text,
 					   struct slice headers, struct error *err);

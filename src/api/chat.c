@@ -137,8 +137,8 @@ static bool replay(struct call *call, const struct stream_options *options, cons
 	stream_headers(call->response, options, answer->run_id, turn->thread_id, turn->response_id);
 	response_header(call->response, "Idempotency-Replayed", SLICE("true"));
 	call->response->stream =
-		stream_ticket_replay(call->api->config->spool_path, options, &record,
-				     answer->content, buffer_slice(&call->response->headers), err);
+		stream_ticket_replay(call->api->config, options, &record, answer->content,
+				     buffer_slice(&call->response->headers), err);
 	return call->response->stream != NULL;
 }
 

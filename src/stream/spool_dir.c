@@ -99,12 +99,17 @@ void spool_dir_names(struct spool_dir *dir, const char *folder,
 
 /* --- making --- */
 
-static bool has_room(struct spool_dir *dir, struct error *err)
+bool spool_disk_has_room(int fd, int64_t reserve)
 {
 	struct statvfs disk;
 
-	if (fstatvfs(dir->fd, &disk) != 0 ||
-	    (int64_t)disk.f_bavail * (int64_t)disk.f_frsize < dir->limits.reserve)
+	return fstatvfs(fd, &disk) == 0 &&
+	       (int64_t)disk.f_bavail * (int64_t)disk.f_frsize >= reserve;
+}
+
+static bool has_room(struct spool_dir *dir, struct error *err)
+{
+	if (!spool_disk_has_room(dir->fd, dir->limits.reserve))
 		return error_set(err, ERROR_SPOOL,
 				 "The server's disk is nearly full; no new answers for now.");
 	if (atomic_load(dir->used) > dir->limits.total)

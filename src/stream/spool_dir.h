@@ -6,6 +6,8 @@
 
 int spool_dir_fd(const struct spool_dir *dir);
 _Atomic int64_t *spool_dir_used(struct spool_dir *dir);
+/* Has the disk that this file or folder is on so many bytes left? */
+bool spool_disk_has_room(int fd, int64_t reserve);
 /* Calls `visit` with every name in a folder of it ("." is its own), until it says false. */
 void spool_dir_names(struct spool_dir *dir, const char *folder,
 		     bool (*visit)(struct spool_dir *dir, const char *name, void *ctx), void *ctx);

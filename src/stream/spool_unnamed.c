@@ -3,6 +3,7 @@
  * somebody reads it.
  */
 #include "base/log.h"
+#include "spool_dir.h"
 #include "spool_file.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -39,10 +40,22 @@ static bool fill(struct spool *spool, const struct spool_record *record, struct 
 	       spool_end(spool, &ending, NULL) && spool_file_mark_saved(spool, NULL);
 }
 
-struct spool *spool_unnamed(const char *path, const struct spool_record *record, struct slice text,
-			    struct error *err)
+/* -1 with errno. */
+static int open_with_room(const char *path, int64_t reserve)
 {
 	int fd = open_unnamed(path);
+
+	if (fd < 0 || spool_disk_has_room(fd, reserve))
+		return fd;
+	close(fd);
+	errno = ENOSPC;
+	return -1;
+}
+
+struct spool *spool_unnamed(const char *path, int64_t reserve, const struct spool_record *record,
+			    struct slice text, struct error *err)
+{
+	int fd = open_with_room(path, reserve);
 	struct spool *spool = fd >= 0 ? spool_file_wrap(fd, NULL) : NULL;
 
 	if (spool && fill(spool, record, text))

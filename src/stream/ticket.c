@@ -39,12 +39,13 @@ struct stream_ticket *stream_ticket_follow(const struct stream_options *options,
 	return ticket;
 }
 
-struct stream_ticket *stream_ticket_replay(const char *spool_path,
+struct stream_ticket *stream_ticket_replay(const struct config *config,
 					   const struct stream_options *options,
 					   const struct spool_record *record, struct slice text,
 					   struct slice headers, struct error *err)
 {
-	struct spool *spool = spool_unnamed(spool_path, record, text, err);
+	struct spool *spool =
+		spool_unnamed(config->spool_path, config->spool_reserve, record, text, err);
 	struct stream_ticket *ticket = spool ? ticket_new(options, headers) : NULL;
 
 	if (ticket) {

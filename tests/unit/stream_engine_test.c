@@ -148,11 +148,13 @@ static void r14_a_replay_to_a_reader_that_takes_nothing_holds_up_nobody(void **s
 		buffer_append(&text, SLICE("0123456789abcdefghij"));
 	client_init(&stuck);
 	stuck.takes = 1;
-	hand_over(stream_ticket_replay(folder, &raw, &record, buffer_slice(&text), SLICE(""), NULL),
-		  &stuck);
+	hand_over(
+		stream_ticket_replay(&config, &raw, &record, buffer_slice(&text), SLICE(""), NULL),
+		&stuck);
 	client_init(&quick);
-	hand_over(stream_ticket_replay(folder, &raw, &record, buffer_slice(&text), SLICE(""), NULL),
-		  &quick);
+	hand_over(
+		stream_ticket_replay(&config, &raw, &record, buffer_slice(&text), SLICE(""), NULL),
+		&quick);
 	client_wait(&quick);
 	assert_string_equal(quick.outcome, "complete");
 	assert_int_equal(quick.body.len, text.len);
@@ -176,7 +178,7 @@ static void r14_a_replay_as_events_tells_how_it_ended(void **state)
 
 	(void)state;
 	client_init(&client);
-	hand_over(stream_ticket_replay(folder, &sse, &record, SLICE("hello"), SLICE(""), NULL),
+	hand_over(stream_ticket_replay(&config, &sse, &record, SLICE("hello"), SLICE(""), NULL),
 		  &client);
 	client_wait(&client);
 	assert_non_null(strstr(client.body.data, "data: \"hello\"\n\n"));
@@ -184,6 +186,20 @@ static void r14_a_replay_as_events_tells_how_it_ended(void **state)
 	assert_non_null(strstr(client.body.data, "\"status\":\"stopped\""));
 	assert_int_equal(access(folder, F_OK), 0);
 	client_done(&client);
+}
+
+/* A replay is kept on disk while it is read; the reserve is for answers that cannot be had again.
+ */
+static void a_replay_leaves_the_reserve_to_answers_under_way(void **state)
+{
+	static const struct spool_record record = { .run_id = "run", .status = STATUS_COMPLETE };
+	struct error err = { 0 };
+
+	(void)state;
+	config.spool_reserve = INT64_MAX;
+	assert_null(stream_ticket_replay(&config, &raw, &record, SLICE("hello"), SLICE(""), &err));
+	assert_int_equal(err.code, ERROR_SPOOL);
+	assert_true(err.retry_after_s > 0);
 }
 
 /* So many at once, and no more: the rest is told so, and none of the others notices. */
@@ -261,6 +277,7 @@ int main(void)
 		T(r1_sse_from_the_spool_keeps_characters_whole),
 		T(r14_a_replay_to_a_reader_that_takes_nothing_holds_up_nobody),
 		T(r14_a_replay_as_events_tells_how_it_ended),
+		T(a_replay_leaves_the_reserve_to_answers_under_way),
 		T(r16_followers_of_a_run_are_bounded),
 		T(r22_a_view_ends_with_its_worker),
 		T(c5_catching_up_has_a_share_of_a_round),
