@@ -2,9 +2,9 @@
 #include "base/budget.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define WAIT_MS 1000
 
@@ -20,16 +20,12 @@ struct budget *budget_open(int64_t max, _Atomic int64_t *lent, _Atomic uint64_t 
 			   struct error *err)
 {
 	struct budget *budget = calloc(1, sizeof *budget);
-	pthread_condattr_t attributes;
 
 	if (!budget) {
 		error_set(err, ERROR_INTERNAL, "No memory for the memory's budget.");
 		return NULL;
 	}
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&budget->given, &attributes);
-	pthread_condattr_destroy(&attributes);
+	cond_init(&budget->given);
 	pthread_mutex_init(&budget->lock, NULL);
 	budget->max = (size_t)max;
 	budget->shown = lent;
@@ -63,10 +59,9 @@ static bool wait_for_room(struct loan *loan, size_t n)
 {
 	struct budget *budget = loan->budget;
 	int64_t began_ms = clock_mono_ms(), end_ms = began_ms + loan->wait_left_ms;
-	struct timespec end = { .tv_sec = end_ms / 1000, .tv_nsec = end_ms % 1000 * 1000000 };
 
 	while (n <= budget->max && n > budget->max - budget->lent &&
-	       pthread_cond_timedwait(&budget->given, &budget->lock, &end) == 0)
+	       cond_wait_until(&budget->given, &budget->lock, end_ms))
 		;
 	loan->wait_left_ms -= (int)(clock_mono_ms() - began_ms);
 	if (loan->wait_left_ms < 0)

@@ -9,6 +9,7 @@
 #include "service_room.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include <pthread.h>
 #include <sched.h>
 #include <stddef.h>
@@ -140,12 +141,10 @@ static void *lane_thread(void *arg)
 
 	do {
 		int64_t until_ms = clock_mono_ms() + do_lane(lane);
-		struct timespec until = { .tv_sec = until_ms / 1000,
-					  .tv_nsec = until_ms % 1000 * 1000000 };
 
 		pthread_mutex_lock(&duties->lock);
 		if (!duties->stopping)
-			pthread_cond_timedwait(&duties->changed, &duties->lock, &until);
+			cond_wait_until(&duties->changed, &duties->lock, until_ms);
 		stopping = duties->stopping;
 		pthread_mutex_unlock(&duties->lock);
 	} while (!stopping);
@@ -157,7 +156,6 @@ static void *lane_thread(void *arg)
 struct duties *duties_open(struct service *service, struct error *err)
 {
 	struct duties *duties = calloc(1, sizeof *duties);
-	pthread_condattr_t monotonic;
 
 	if (!duties) {
 		error_set(err, ERROR_INTERNAL, "No memory for the duties.");
@@ -165,10 +163,7 @@ struct duties *duties_open(struct service *service, struct error *err)
 	}
 	duties->service = service;
 	pthread_mutex_init(&duties->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&duties->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	cond_init(&duties->changed);
 	return duties;
 }
 

@@ -9,6 +9,7 @@
 #include "service_room.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -178,13 +179,6 @@ static struct save *take_first(struct queue *queue)
 	return job;
 }
 
-static void wait_until(struct savers *savers, int64_t mono_ms)
-{
-	struct timespec until = { .tv_sec = mono_ms / 1000, .tv_nsec = mono_ms % 1000 * 1000000 };
-
-	pthread_cond_timedwait(&savers->changed, &savers->lock, &until);
-}
-
 /* The next job that is due; NULL after a while without one. Called and left with the lock held. */
 static struct save *take(struct savers *savers, bool store_up, int64_t now_ms)
 {
@@ -194,9 +188,10 @@ static struct save *take(struct savers *savers, bool store_up, int64_t now_ms)
 		savers->busy++;
 		return take_first(queue);
 	}
-	wait_until(savers, queue && queue->first->due_ms < now_ms + IDLE_WAIT_MS
-				   ? queue->first->due_ms
-				   : now_ms + IDLE_WAIT_MS);
+	cond_wait_until(&savers->changed, &savers->lock,
+			queue && queue->first->due_ms < now_ms + IDLE_WAIT_MS
+				? queue->first->due_ms
+				: now_ms + IDLE_WAIT_MS);
 	return NULL;
 }
 
@@ -271,7 +266,6 @@ static void *saver_thread(void *arg)
 struct savers *savers_open(struct service *service, struct error *err)
 {
 	struct savers *savers = calloc(1, sizeof *savers);
-	pthread_condattr_t monotonic;
 
 	if (!savers) {
 		error_set(err, ERROR_INTERNAL, "No memory for the savers.");
@@ -281,10 +275,7 @@ struct savers *savers_open(struct service *service, struct error *err)
 	for (int i = 0; i < DELAYS; i++)
 		savers->queues[i].last = &savers->queues[i].first;
 	pthread_mutex_init(&savers->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&savers->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	cond_init(&savers->changed);
 	return savers;
 }
 

@@ -2,34 +2,22 @@
 #include "store_gate.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 
 #define WAIT_MS  1000 /* while others come out */
 #define STILL_MS 250  /* nobody came out for so long: waiting holds threads for nothing */
 
 void gate_init(struct gate *gate, size_t places)
 {
-	pthread_condattr_t monotonic;
-
 	*gate = (struct gate){ .places = places };
 	pthread_mutex_init(&gate->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&gate->left, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	cond_init(&gate->left);
 }
 
 void gate_done(struct gate *gate)
 {
 	pthread_cond_destroy(&gate->left);
 	pthread_mutex_destroy(&gate->lock);
-}
-
-static void wait_for_one(struct gate *gate, int64_t until_ms)
-{
-	const struct timespec until = { .tv_sec = until_ms / 1000,
-					.tv_nsec = until_ms % 1000 * 1000000 };
-
-	pthread_cond_timedwait(&gate->left, &gate->lock, &until);
 }
 
 bool gate_enter(struct gate *gate)
@@ -43,7 +31,7 @@ bool gate_enter(struct gate *gate)
 
 		if (now_ms >= still_ms || now_ms >= end_ms)
 			break;
-		wait_for_one(gate, still_ms < end_ms ? still_ms : end_ms);
+		cond_wait_until(&gate->left, &gate->lock, still_ms < end_ms ? still_ms : end_ms);
 		now_ms = clock_mono_ms();
 	}
 	if (ok) {

@@ -7,6 +7,7 @@
 #include "sqlite_room.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -32,12 +33,11 @@ static bool is_free(const struct sqlite_pool *pool, bool is_write)
 static bool take_place(struct sqlite_pool *pool, bool is_write, int64_t until_ms,
 		       struct sqlite_conn **conn)
 {
-	struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
 	bool ok;
 
 	pthread_mutex_lock(&pool->lock);
 	while (!(ok = is_free(pool, is_write)) &&
-	       pthread_cond_timedwait(&pool->changed, &pool->lock, &until) == 0)
+	       cond_wait_until(&pool->changed, &pool->lock, until_ms))
 		;
 	if (ok) {
 		*conn = pool->idle_count > 0 ? pool->idle[--pool->idle_count] : NULL;
@@ -124,7 +124,6 @@ enum error_code sqlite_try_open(struct sqlite_pool *pool, struct error *err)
 struct sqlite_pool *sqlite_pool_open(const char *path, int64_t limit_ms, struct error *err)
 {
 	struct sqlite_pool *pool = calloc(1, sizeof *pool);
-	pthread_condattr_t monotonic;
 
 	if (!pool || !(pool->path = strdup(path))) {
 		free(pool);
@@ -133,10 +132,7 @@ struct sqlite_pool *sqlite_pool_open(const char *path, int64_t limit_ms, struct 
 	}
 	pool->limit_ms = limit_ms;
 	pthread_mutex_init(&pool->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&pool->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	cond_init(&pool->changed);
 	return pool;
 }
 
