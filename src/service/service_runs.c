@@ -64,12 +64,15 @@ static bool may_see(const struct caller *caller, const struct spool_record *reco
 
 /* --- one --- */
 
-/* Its file, where this node has it. ERROR_NOT_FOUND: it has not. */
+/* Its file, where this node has it. ERROR_NOT_FOUND: it has not, or not more than its name (a power
+ * loss): then the store tells. */
 static struct spool *open_file(struct service *service, const struct caller *caller, const char *id,
 			       struct error *err)
 {
 	struct spool *spool = spool_open(service->spools, id, err);
 
+	if (!spool && err->code == ERROR_CORRUPT)
+		error_set(err, ERROR_NOT_FOUND, "There is no such run.");
 	if (!spool || may_see(caller, spool_record(spool)))
 		return spool;
 	error_set(err, ERROR_ACCESS_DENIED, "This run is somebody else's.");

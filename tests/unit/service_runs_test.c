@@ -2,6 +2,7 @@
  * board, a spool and a store of their own. */
 #include "../../src/service/service_room.h"
 
+#include "service/runs.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,11 +22,25 @@ static struct engine *engine;
 static struct service *service;
 static struct arena arena;
 
+/* The name that RUN ends with is this node's. */
+static bool name_node(void)
+{
+	char path[128];
+	FILE *file;
+	bool ok;
+
+	snprintf(path, sizeof path, "%s/node", folder);
+	if (!(file = fopen(path, "w")))
+		return false;
+	ok = fputs("0badcafe", file) >= 0;
+	return fclose(file) == 0 && ok;
+}
+
 static int set_up(void **state)
 {
 	(void)state;
 	snprintf(folder, sizeof folder, "/tmp/c1d-runs-XXXXXX");
-	if (!mkdtemp(folder) || !(shm = shm_map(NULL, NULL)))
+	if (!mkdtemp(folder) || !name_node() || !(shm = shm_map(NULL, NULL)))
 		return -1;
 	snprintf(spool, sizeof spool, "%s/spool", folder);
 	snprintf(uri, sizeof uri, "sqlite:%s/c1d.db", folder);
@@ -137,6 +152,22 @@ static void a_claim_whose_file_is_damaged_is_ended_as_lost(void **state)
 	assert_null(thread.run.id);
 }
 
+static void a_run_whose_file_is_damaged_is_told_as_the_store_knows_it(void **state)
+{
+	const struct caller caller = { .user_id = "anonymous" };
+	const struct run_ref run = { RUN, "a", service->node };
+	struct error err = { 0 };
+	struct run_info info;
+
+	(void)state;
+	hold_with_a_damaged_file(&run);
+	assert_true(service_run_get(service, &caller, RUN, &arena, &info, &err));
+	assert_string_equal(info.message_id, "a");
+	assert_null(service_run_open(service, &caller, RUN, &arena, &info, &err));
+	assert_int_equal(err.code, ERROR_GONE);
+	assert_non_null(strstr(err.link, "/api/threads/t/messages"));
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -144,6 +175,7 @@ int main(void)
 		T(who_deletes_a_thread_that_is_not_there_stops_nobodys_turn),
 		T(who_deletes_a_thread_stops_the_turn_that_begins_on_it),
 		T(a_claim_whose_file_is_damaged_is_ended_as_lost),
+		T(a_run_whose_file_is_damaged_is_told_as_the_store_knows_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
