@@ -124,11 +124,10 @@ static bool is_sibling(const struct spread *spread, const struct shm_slot *slot)
 
 static bool may_receive(const struct spread *spread, const struct shm_slot *slot, int64_t now_ms)
 {
-	return is_sibling(spread, slot) && now_ms - atomic_load(&slot->beat_ms) < BEAT_FRESH_MS &&
-	       !is_stuck(spread, slot, now_ms);
+	return is_sibling(spread, slot) && now_ms - atomic_load(&slot->beat_ms) < BEAT_FRESH_MS;
 }
 
-static struct shm_slot *least_loaded(const struct spread *spread, int64_t *load)
+static struct shm_slot *least_loaded(const struct spread *spread, bool even_stuck, int64_t *load)
 {
 	int used = atomic_load(&spread->shm->pool.slots_used);
 	int64_t now_ms = clock_mono_ms();
@@ -138,7 +137,8 @@ static struct shm_slot *least_loaded(const struct spread *spread, int64_t *load)
 		struct shm_slot *slot = &spread->shm->slots[i];
 		int64_t its;
 
-		if (!may_receive(spread, slot, now_ms))
+		if (!may_receive(spread, slot, now_ms) ||
+		    (!even_stuck && is_stuck(spread, slot, now_ms)))
 			continue;
 		its = load_of(spread, slot);
 		if (!least || its < *load) {
@@ -154,7 +154,7 @@ static struct shm_slot *choose(const struct spread *spread)
 {
 	int64_t ours = load_of(spread, spread->slot), theirs = 0;
 	bool is_full = ours > spread->runs_max; /* a worker with room goes before a refusal */
-	struct shm_slot *other = least_loaded(spread, &theirs);
+	struct shm_slot *other = least_loaded(spread, is_full, &theirs);
 
 	if (!other || theirs + (is_full ? 1 : SLACK) >= ours)
 		return NULL;

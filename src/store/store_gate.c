@@ -4,8 +4,8 @@
 #include "base/clock.h"
 #include "base/cond.h"
 
-#define WAIT_MS  1000 /* while others come out */
-#define STILL_MS 250  /* nobody came out for so long: waiting holds threads for nothing */
+#define WAIT_MS  1500 /* while others come out */
+#define STILL_MS 500  /* nobody came out for so long: waiting holds threads for nothing */
 
 void gate_init(struct gate *gate, size_t places)
 {

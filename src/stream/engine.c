@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#define OVER_MAX     16   /* runs beyond C1D_RUNS_MAX while other workers have room */
 #define FILE_LOOK_MS 2000 /* how often a file of another worker is looked at unasked */
 #define FILE_PATIENCE_MS                                                                           \
 	10000 /* with one that nobody owns: the pool adopts it within two seconds */
@@ -26,6 +27,7 @@
 
 struct engine {
 	const struct config *config;
+	const struct shm *shm;
 	struct shm_slot *slot;
 	struct engine_hooks hooks;
 	struct loop *loop;
@@ -271,6 +273,7 @@ static void set_up(struct engine *engine, const struct config *config, struct sh
 	static const struct run_calls calls = { on_run_ended, on_run_gone, on_ask_stop };
 
 	engine->config = config;
+	engine->shm = shm;
 	engine->slot = slot;
 	engine->last = &engine->first;
 	engine->stop = (struct loop_timer){ .fire = on_stop_time, .owner = engine };
@@ -400,9 +403,31 @@ int engine_board_slot(const struct engine *engine)
 	return engine->runs.slot;
 }
 
+/* Connections are spread by counts that run a moment behind, so a worker may be full while another
+ * is not quite: a question is not refused for that. */
+static bool has_room(const struct engine *engine, long runs)
+{
+	const struct shm *shm = engine->shm;
+	int used = shm && engine->slot ? atomic_load(&shm->pool.slots_used) : 0;
+	int64_t room = 0;
+
+	if (runs < engine->config->runs_max)
+		return true;
+	if (runs >= engine->config->runs_max + OVER_MAX)
+		return false;
+	for (int i = 0; i < used; i++) {
+		const struct shm_slot *slot = &shm->slots[i];
+
+		if (slot != engine->slot && atomic_load(&slot->state) == SHM_SLOT_READY &&
+		    atomic_load(&slot->generation) == atomic_load(&engine->slot->generation))
+			room += engine->config->runs_max - atomic_load(&slot->runs);
+	}
+	return room > runs - engine->config->runs_max;
+}
+
 bool engine_take_room(struct engine *engine, struct error *err)
 {
-	if (atomic_fetch_add(&engine->run_count, 1) < engine->config->runs_max)
+	if (has_room(engine, atomic_fetch_add(&engine->run_count, 1)))
 		return true;
 	atomic_fetch_sub(&engine->run_count, 1);
 	error_set(err, ERROR_OVERLOADED,
