@@ -180,6 +180,10 @@ static int accept_one(const struct request_threads *threads)
 	return -1;
 }
 
+/* A connection wakes one thread of one worker, and that worker may die or stand still before it is
+ * accepted. So one thread of each looks unasked. */
+#define LOOK_MS 500
+
 enum { READY_LISTENER = 1, READY_INBOX = 2, READY_STOP = 4 };
 
 static bool watch(int epoll, int fd, uint32_t events, uint32_t what)
@@ -229,13 +233,13 @@ static void *thread_main(void *arg)
 	int fd;
 
 	while (!(ready & READY_STOP)) {
-		int n = epoll_wait(thread->epoll, events, 3, -1);
+		int n = epoll_wait(thread->epoll, events, 3, thread == all->threads ? LOOK_MS : -1);
 
-		ready = 0;
+		ready = n == 0 ? READY_LISTENER | READY_INBOX : 0;
 		for (int i = 0; i < n; i++)
 			ready |= events[i].data.u32;
-		if (!(ready & READY_STOP))
-			serve_one(thread, ready);
+		/* Also when it is to stop: nobody else was woken for what is there. */
+		serve_one(thread, ready);
 	}
 	while ((fd = spread_take(&all->work.spread)) >= 0)
 		serve_counted(thread, fd);

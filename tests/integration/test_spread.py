@@ -88,6 +88,15 @@ def test_r5_what_was_handed_to_a_worker_that_stands_still_is_served_by_another(n
     assert runs_by_worker(site, 12) == {other: 12}
 
 
+def test_r5_connection_that_woke_a_worker_that_stands_still_is_served_by_another(new_site):
+    site = new_site(workers=2)
+    one = site.worker_pids()[0]
+    with frozen(one):
+        for _ in range(6):
+            assert site.get("/livez").status == 200
+            assert one in site.worker_pids()  # not only when it was missed and replaced
+
+
 def test_r5_connections_in_the_inbox_of_a_worker_that_dies_are_answered(new_site):
     site = new_site({"C1D_THREADS": "4"}, workers=2)
     streams, gate = held_runs(site, 20, one_by_one)
