@@ -120,7 +120,6 @@ struct message_patch {
 	bool has_content;
 	struct slice content;
 	const char *metadata; /* NULL: unchanged */
-	const char *feedback; /* NULL: unchanged */
 	int64_t now_ms;
 };
 

@@ -35,6 +35,8 @@ void engine_free(struct engine *engine);
 /* The live runs of this node, and this worker's slot on it. */
 struct board *engine_board(const struct engine *engine);
 int engine_board_slot(const struct engine *engine);
+/* What a worker may carry beyond C1D_RUNS_MAX, as long as others have room for it. */
+#define ENGINE_RUNS_OVER 16
 /* Takes the place of one more run, before anything of it is made; ERROR_OVERLOADED. Handing its
  * ticket over uses the place; a turn that fails before gives it back. */
 bool engine_take_room(struct engine *engine, struct error *err);

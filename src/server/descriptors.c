@@ -6,6 +6,7 @@
 #include "descriptors.h"
 
 #include "base/log.h"
+#include "stream/engine.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -30,7 +31,8 @@ struct server_fit server_fit(const struct config *config)
 	int64_t left = fit.descriptors - FOR_THE_REST - FOR_A_THREAD * config->threads -
 		       FOR_A_PLACE * SERVER_WORKERS_MAX;
 
-	fit.runs = left < FOR_A_RUN ? 1 : left / FOR_A_RUN;
+	left = left / FOR_A_RUN - ENGINE_RUNS_OVER;
+	fit.runs = left < 1 ? 1 : left;
 	fit.is_short = fit.runs < config->runs_max;
 	if (!fit.is_short)
 		fit.runs = config->runs_max;

@@ -18,7 +18,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define OVER_MAX     16   /* runs beyond C1D_RUNS_MAX while other workers have room */
 #define FILE_LOOK_MS 2000 /* how often a file of another worker is looked at unasked */
 #define FILE_PATIENCE_MS                                                                           \
 	10000 /* with one that nobody owns: the pool adopts it within two seconds */
@@ -413,7 +412,7 @@ static bool has_room(const struct engine *engine, long runs)
 
 	if (runs < engine->config->runs_max)
 		return true;
-	if (runs >= engine->config->runs_max + OVER_MAX)
+	if (runs >= engine->config->runs_max + ENGINE_RUNS_OVER)
 		return false;
 	for (int i = 0; i < used; i++) {
 		const struct shm_slot *slot = &shm->slots[i];

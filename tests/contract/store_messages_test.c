@@ -313,17 +313,17 @@ static void a_patch_changes_what_it_names_and_nothing_else(void **state)
 
 	(void)state;
 	in.metadata = "{\"old\":1}";
+	in.feedback = "{\"rating\":\"down\"}";
 	insert(in);
-	patch.feedback = "{\"rating\":\"down\"}";
+	patch.metadata = "{\"new\":2}";
 	OK(store_message_update(store, NULL, id, "m", &patch, &arena, &out, &error));
-	assert_text(out.feedback, patch.feedback);
-	assert_text(out.metadata, in.metadata);
+	assert_text(out.metadata, patch.metadata);
+	assert_text(out.feedback, in.feedback);
 	assert_content(&out, in.content);
 	assert_int_equal(out.updated_ms, 5000);
 	patch = no_change;
 	patch.has_content = true;
 	patch.content = SLICE("");
-	patch.metadata = "{\"new\":2}";
 	OK(store_message_update(store, NULL, id, "m", &patch, &arena, &out, &error));
 	out = get_message(id, "m");
 	assert_content(&out, SLICE(""));
@@ -342,7 +342,7 @@ static void an_edit_of_the_content_takes_the_message_from_its_run(void **state)
 	(void)state;
 	in.status = STATUS_COMPLETE;
 	insert(in);
-	patch.feedback = "{}";
+	patch.metadata = "{}";
 	OK(store_message_update(store, NULL, id, "answer", &patch, &arena, &out, &error));
 	assert_text(out.run_id, run);
 	OK(store_message_by_run(store, NULL, run, &arena, &out, &error));

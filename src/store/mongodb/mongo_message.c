@@ -194,8 +194,6 @@ static bson_t *patch_of(const struct message_patch *patch)
 	}
 	if (patch->metadata)
 		BSON_APPEND_UTF8(&set, "metadata", patch->metadata);
-	if (patch->feedback)
-		BSON_APPEND_UTF8(&set, "feedback", patch->feedback);
 	bson_append_document_end(update, &set);
 	return update;
 }

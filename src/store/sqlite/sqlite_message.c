@@ -232,8 +232,7 @@ static enum error_code update(struct sqlite_conn *conn, const char *owner, const
 			       SQL_VALUES(sql_text(thread_id), sql_text(id),
 					  sql_int(patch->has_content), sql_slice(patch->content),
 					  sql_int((int64_t)patch->content.len),
-					  sql_text(patch->metadata), sql_text(patch->feedback),
-					  sql_int(patch->now_ms)),
+					  sql_text(patch->metadata), sql_int(patch->now_ms)),
 			       NULL);
 	return code == ERROR_NONE
 		       ? sqlite_message_find(conn, SQL_MESSAGE_GET,

@@ -75,7 +75,7 @@
 	  " ORDER BY seq DESC LIMIT ?3") \
 	X(MESSAGE_UPDATE, "UPDATE messages SET content = CASE WHEN ?3 THEN ?4 ELSE content END," \
 	  " size = CASE WHEN ?3 THEN ?5 ELSE size END, run_id = CASE WHEN ?3 THEN NULL ELSE run_id END," \
-	  " metadata = coalesce(?6, metadata), feedback = coalesce(?7, feedback), updated_ms = ?8" \
+	  " metadata = coalesce(?6, metadata), updated_ms = ?7" \
 	  " WHERE thread_id = ?1 AND id = ?2") \
 	X(MESSAGE_TAKE_OVER, "UPDATE messages SET run_id = ?3, key = coalesce(?4, key), status = 'streaming'," \
 	  " content = '', size = 0, unasked = 0, model = NULL, finish_reason = NULL, input_tokens = NULL," \
