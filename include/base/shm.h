@@ -77,6 +77,7 @@ struct shm {
 	_Atomic int64_t adopt_ms;       /* when it last looked for answers of dead workers */
 	_Atomic int64_t wishes_ms;      /* when other nodes' wishes to stop were last looked for */
 	_Atomic int64_t sweep_ms;       /* when old spool files were last swept */
+	_Atomic int64_t relief_ms;      /* when kept answers were last looked at for want of room */
 	_Atomic int64_t store_probe_ms; /* when the store was last probed */
 	/* What is known of the C1 API (llm/llm_health.h). */
 	_Atomic bool llm_asked;        /* a question has told; until then connections do */

@@ -119,6 +119,9 @@ struct spool *spool_adopt(struct spool_dir *dir, const char *run_id, int64_t now
 
 /* Live or kept; one that is not there is fine. */
 void spool_remove(struct spool_dir *dir, const char *run_id);
+/* So little room is left, on the disk or under the cap, that answers which are only kept for
+ * resumes should go before new ones are refused. Any thread. */
+bool spool_is_tight(const struct spool_dir *dir);
 /* Removes kept answers that were saved before the given time (wall), at most `budget` of them, and
  * wishes that nobody took. True: there are more. */
 bool spool_sweep(struct spool_dir *dir, int64_t saved_before_ms, size_t budget);

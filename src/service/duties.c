@@ -17,6 +17,7 @@
 
 #define ORPHANS_AT_ONCE 256
 #define SWEEP_AT_ONCE   256
+#define KEPT_TIGHT_MS   (60 * 1000)      /* where there is little room for new ones */
 #define KEPT_MS         (15 * 60 * 1000) /* a saved answer stays in the spool so long, for resumes */
 
 enum lane_name { LANE_PROBE, LANE_STORE, LANE_SPOOL, LANE_MODEL, LANES };
@@ -66,16 +67,29 @@ static void adopt_orphans(struct service *service)
 		adopt_one(service, run_ids[i]);
 }
 
+static void remove_kept(struct service *service, int64_t kept_ms)
+{
+	while (spool_sweep(service->spools, clock_wall_ms() - kept_ms, SWEEP_AT_ONCE))
+		sched_yield();
+}
+
 static void sweep_spool(struct service *service)
 {
-	while (spool_sweep(service->spools, clock_wall_ms() - KEPT_MS, SWEEP_AT_ONCE))
-		sched_yield();
+	remove_kept(service, KEPT_MS);
+}
+
+/* Before new answers are refused for the sake of old ones. */
+static void relieve_spool(struct service *service)
+{
+	if (spool_is_tight(service->spools))
+		remove_kept(service, KEPT_TIGHT_MS);
 }
 
 static const struct duty table[] = {
 	{ LANE_PROBE, 500, 0, false, probe_store },
 	{ LANE_SPOOL, 2000, offsetof(struct shm, adopt_ms), false, adopt_orphans },
 	{ LANE_SPOOL, 60 * 1000, offsetof(struct shm, sweep_ms), false, sweep_spool },
+	{ LANE_SPOOL, 10 * 1000, offsetof(struct shm, relief_ms), false, relieve_spool },
 	{ LANE_STORE, 5000, offsetof(struct shm, beat_ms), true, nodes_beat },
 	{ LANE_STORE, 1000, offsetof(struct shm, wishes_ms), true, nodes_look_for_wishes },
 	{ LANE_MODEL, 30 * 1000, offsetof(struct shm, look_ms), false, upstream_look },

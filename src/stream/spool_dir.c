@@ -107,6 +107,12 @@ bool spool_disk_has_room(int fd, int64_t reserve)
 	       (int64_t)disk.f_bavail * (int64_t)disk.f_frsize >= reserve;
 }
 
+bool spool_is_tight(const struct spool_dir *dir)
+{
+	return !spool_disk_has_room(dir->fd, 2 * dir->limits.reserve) ||
+	       atomic_load(dir->used) > dir->limits.total / 4 * 3;
+}
+
 static bool has_room(struct spool_dir *dir, struct error *err)
 {
 	if (!spool_disk_has_room(dir->fd, dir->limits.reserve))

@@ -403,6 +403,26 @@ static void a_disk_below_the_reserve_refuses_new_runs(void **state)
 	spool_dir_free(full);
 }
 
+/* What is only kept for resumes then goes earlier, so that nobody is refused for its sake. */
+static void a_folder_is_tight_before_it_refuses(void **state)
+{
+	const struct spool_limits small = { .total = 4 * SPOOL_HEADER };
+	struct spool_dir *tight = spool_dir_open(folder, &small, NULL, NULL);
+	const char *const runs[] = { "run-1", "run-2", "run-3", "run-4" };
+	struct error err = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct spool_record record = record_of(runs[i]);
+		struct spool *made = spool_create(tight, &record, &err);
+
+		assert_non_null(made);
+		spool_unref(made);
+		assert_int_equal(spool_is_tight(tight), i == 3);
+	}
+	spool_dir_free(tight);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -423,6 +443,7 @@ int main(void)
 		T(a_survey_finds_who_is_owned_and_counts_what_is_there),
 		T(an_orphan_is_adopted_once_and_ended_as_it_was),
 		T(a_disk_below_the_reserve_refuses_new_runs),
+		T(a_folder_is_tight_before_it_refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
