@@ -158,7 +158,7 @@ def test_t1_the_dev_servers_proxy_leads_to_c1d(tools, page, scratch):
     folder, port = scratch / "dev", free_port()
     lay_out(folder, page.url)
     server = Process(["node", str(MODULES / "vite/bin/vite.js"), str(folder), "--host", "127.0.0.1", "--port", str(port),
-                      "--strictPort", "--logLevel", "info"], scratch, "vite")
+                      "--strictPort", "--logLevel", "info"], scratch, "vite", env={**os.environ, "NO_COLOR": "1"})
     try:
         wait_for(lambda: "Local:" in server.text() or not server.alive(), "the dev server is ready", DEADLINE_S * 4)
         here = f"http://127.0.0.1:{port}"
