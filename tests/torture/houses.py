@@ -10,7 +10,7 @@ import life
 from house import Mongod, Site, StoreProxy, Upstream, wait_for
 from life import OTHER_MODEL, User, Violation, guarded
 
-DISK_BYTES = 24 << 20
+DISK_BYTES = 96 << 20
 SANITIZERS = ("AddressSanitizer", "runtime error:", "LeakSanitizer", "ThreadSanitizer")
 
 # What an operation may be answered besides what the other columns name. 503 and 504 come with every fault of the store and tell
