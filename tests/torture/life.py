@@ -128,6 +128,8 @@ class User(threading.Thread):
         turn.said = turn.said or said
 
     def ask_once(self, turn, cut_at=None, before_leaving=None):
+        for other in self.conversation.turns:  # one that has no answer yet takes the place of what nobody reads any more
+            other.may_stop = other.may_stop or (other is not turn and not turn.ended and not other.ended)
         node = self.rng.choice(self.house.nodes)
         connection = http.client.HTTPConnection(node.host, node.port, timeout=CLIENT_TIMEOUT_S)
         status = 0
@@ -163,8 +165,6 @@ class User(threading.Thread):
     # --- what a user does ---
     def new_turn(self, is_long=False, named=None):
         self.number += 1
-        for turn in self.conversation.turns:
-            turn.may_stop = turn.may_stop or not turn.ended  # who asks anew gives up what nobody reads any more
         turn = Turn(self.conversation, self.rng, self.number, is_long, named)
         self.conversation.turns.append(turn)
         return turn
