@@ -305,13 +305,18 @@ class User(threading.Thread):
                      f"/api/threads/{self.conversation.thread}/messages"):
             self.house.judge("look", self.send("GET", path), self.conversation)
 
+    def was_there(self):
+        """Surely: one that was never told of may be made by the next question yet."""
+        talk = self.conversation
+        return talk.thread != talk.name or any(turn.told for turn in talk.turns)
+
     def delete(self):
         for _ in range(3):
             known = self.conversation.deleted
             self.conversation.deleted = "maybe" if known == "no" else known
             reply = self.send("DELETE", f"/api/threads/{self.conversation.thread}")
             self.house.judge("delete", reply, self.conversation)
-            if reply.status == 200 or (reply.status == 404 and known == "maybe"):
+            if reply.status == 200 or (reply.status == 404 and known == "maybe" and self.was_there()):
                 self.conversation.deleted = "yes"
             elif reply.status == 404:
                 self.conversation.deleted = known  # there was none
