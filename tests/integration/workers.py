@@ -42,13 +42,28 @@ def spool_file(site, run):
 
 @contextmanager
 def frozen(pid):
-    """The worker does nothing meanwhile, so others have to."""
-    os.kill(pid, signal.SIGSTOP)
+    """The worker does nothing meanwhile, so others have to. Not in the middle of a write to SQLite: that would hold up
+    every other writer too."""
     try:
-        wait_for(lambda: is_stopped(pid), "the worker stands still")
+        wait_for(lambda: stands_still_without_a_lock(pid), "the worker stands still")
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def stands_still_without_a_lock(pid):
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: is_stopped(pid), "every thread of it stands still")
+    if not holds_sqlite_writers(pid):
+        return True
+    os.kill(pid, signal.SIGCONT)
+    return False
+
+
+def holds_sqlite_writers(pid):
+    """The one byte of the -shm file that whoever writes has locked (https://sqlite.org/walformat.html#wal_locks)."""
+    locks = (line.split() for line in Path("/proc/locks").read_text().splitlines())
+    return any(lock[1:5] == ["POSIX", "ADVISORY", "WRITE", str(pid)] and lock[6] == "120" for lock in locks)
 
 
 def is_stopped(pid):
