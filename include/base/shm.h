@@ -6,9 +6,9 @@
  * worker that the supervisor started for it; counters in it only grow over the lives of its
  * workers, `gauges` are zeroed by the supervisor before a slot is used again.
  *
- * Who writes what: the supervisor all of it; a worker its own slot, the marks, the inboxes and the
- * board. Slots and the supervisor's words lie on pages of their own, so that shm_confine can make
- * the kernel see to it: a worker that goes wild spoils no other's figures.
+ * Who writes what: the supervisor all of it; a worker its own slot, the marks, the inboxes, the
+ * board and the limits. Slots and the supervisor's words lie on pages of their own, so that
+ * shm_confine can make the kernel see to it: a worker that goes wild spoils no other's figures.
  */
 #ifndef BASE_SHM_H
 #define BASE_SHM_H
@@ -19,12 +19,13 @@
 
 #define SHM_SLOTS    128 /* workers, all generations together */
 #define SHM_COUNTERS 2048
-#define SHM_VERSION  3 /* of another one nothing is adopted: figures start anew, nothing else */
+#define SHM_VERSION  4 /* of another one nothing is adopted: figures start anew, nothing else */
 #define SHM_PAGE     4096
 #define SHM_REASON   256
 
 /* Pages that were never touched take no memory. */
-#define SHM_BOARD_SIZE (40u << 20)
+#define SHM_BOARD_SIZE  (40u << 20)
+#define SHM_LIMITS_SIZE (4u << 20)
 
 /* A lock inside an atomic would be each process's own. */
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_LONG_LOCK_FREE == 2 &&
@@ -89,6 +90,10 @@ struct shm {
 	struct shm_slot slots[SHM_SLOTS];
 	/* The live runs of this node: stream/board.h. On pages of its own. */
 	_Alignas(4096) unsigned char board[SHM_BOARD_SIZE];
+	/* Who has done what how often: guard/gcra.h. */
+	_Alignas(4096) unsigned char limits[SHM_LIMITS_SIZE];
+	/* Of its hashes: random, from the start on, and nobody else's. */
+	uint64_t limits_key[2];
 };
 
 /* Zeroed. *fd (may be NULL) names it for shm_adopt; it is closed on exec unless somebody sees to

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,10 +21,12 @@ struct shm *shm_map(int *fd, struct error *err)
 {
 	int file = memfd_create("c1d", MFD_CLOEXEC);
 	struct shm *shm = file >= 0 && ftruncate(file, sizeof *shm) == 0 ? map(file) : NULL;
+	size_t key_size = sizeof shm->limits_key;
 
-	if (!shm) {
+	if (!shm || getrandom(shm->limits_key, key_size, 0) != (ssize_t)key_size) {
 		error_set(err, ERROR_INTERNAL, "The shared memory could not be mapped: %s.",
 			  strerror(errno));
+		shm_unmap(shm);
 		if (file >= 0)
 			close(file);
 		return NULL;
