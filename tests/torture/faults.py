@@ -113,10 +113,13 @@ def descriptors(house, rng):
     node, before = rng.choice(house.nodes), {}
     for pid in node.worker_pids():
         try:
-            before[pid] = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
             taken = {int(fd) for fd in os.listdir(f"/proc/{pid}/fd")}
+            if not taken:
+                continue  # it is ending
             free = [fd for fd in range(max(taken) + 10) if fd not in taken]
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (free[rng.randint(0, 5)], before[pid][1]))
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (free[rng.randint(0, 5)], limits[1]))
+            before[pid] = limits
         except OSError:
             pass  # it has just ended
     pause(rng, 1.0)

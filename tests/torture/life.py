@@ -204,7 +204,6 @@ class User(threading.Thread):
             self.conversation.turns.append(other)
             self.ask_once(other)
         reading.join(CLIENT_TIMEOUT_S * 2)
-        turn.may_stop = not turn.ended  # its reader was cut off, so the other may have taken its place
 
     def ask_again(self):
         """What was answered is answered the same, and costs nothing."""
