@@ -7,6 +7,7 @@
 
 #include "base/shm.h"
 #include "config/config.h"
+#include "guard/guard.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "service/service.h"
@@ -14,6 +15,7 @@
 struct api {
 	const struct config *config;
 	struct service *service;
+	struct guard *guard;
 	const struct shm *shm; /* for /metrics */
 };
 

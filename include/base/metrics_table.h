@@ -72,6 +72,11 @@
 	  "Followers that left before the end.", NULL, NULL, 1, NULL, NULL, 1)                     \
 	X(M_LOG_DROPPED, "c1d_log_lines_dropped_total", COUNTER,                                   \
 	  "Log lines that nobody read in time.", NULL, NULL, 1, NULL, NULL, 1)                     \
+	X(M_VISITORS, "c1d_visitors_total", COUNTER, "Visitors made.", NULL, NULL, 1, NULL, NULL,  \
+	  1)                                                                                       \
+	X(M_COOKIES_REFUSED, "c1d_visitor_cookies_refused_total", COUNTER,                         \
+	  "Visitors' cookies that were not taken, by reason.", "reason", metric_cookie_kinds,      \
+	  METRIC_COOKIE_KINDS, NULL, NULL, 1)                                                      \
 	X(M_BAD_PEERS, "c1d_fastcgi_rejected_total", COUNTER,                                      \
 	  "FastCGI connections without a usable request.", NULL, NULL, 1, NULL, NULL, 1)
 
@@ -79,6 +84,15 @@
 	X(connect) X(dns) X(tls) X(status) X(timeout) X(cut) X(protocol)
 #define METRIC_TOKENS_KIND_LIST(X) X(input) X(output)
 #define METRIC_STORE_KIND_LIST(X)  X(down) X(timeout) X(failed) X(full) X(busy)
+
+#define METRIC_COOKIE_KIND_LIST(X) X(form) X(signature) X(expired) X(twice)
+
+enum metric_cookie_kind {
+#define X(name) METRIC_COOKIE_##name,
+	METRIC_COOKIE_KIND_LIST(X)
+#undef X
+		METRIC_COOKIE_KINDS
+};
 
 enum metric_upstream_kind {
 #define X(name) METRIC_UPSTREAM_##name,

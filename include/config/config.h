@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "config/auth.h"
 #include "config/settings.h"
 #include <stdint.h>
 
@@ -23,7 +24,11 @@ struct config {
 	char *store_uri;   /* C1D_STORE, else MONGODB_URI, else sqlite in the state folder */
 	char *spool_path;  /* C1D_SPOOL_DIR, else spool/ in the state folder */
 	char *config_path; /* the file that was read; NULL without one */
-	void *memory;      /* what the strings point to */
+	enum auth_mode auth_modes[AUTH_MODE_COUNT]; /* C1D_AUTH's, each once, as they stand */
+	size_t auth_mode_count;
+	char *visitor_secrets[VISITOR_SECRETS_MAX]; /* C1D_VISITOR_SECRET's, newest first */
+	size_t visitor_secret_count;
+	void *memory; /* what the strings point to */
 };
 
 /* path: NULL = the C1D_CONFIG variable, else /etc/c1d/c1d.conf when that exists. On failure *out is

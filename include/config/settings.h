@@ -35,6 +35,8 @@
 	X(socket, "C1D_SOCKET", TEXT, "/run/c1d-socket/c1d.sock", 0, 0, "socket that nginx connects to, unless systemd passes one") \
 	X(socket_group, "C1D_SOCKET_GROUP", TEXT, NULL, 0, 0, "group of the socket (mode 0660); the web server's") \
 	X(origins, "C1D_ORIGINS", TEXT, NULL, 0, 0, "origins of pages elsewhere that may call this (https://host), separated by spaces") \
+	X(auth, "C1D_AUTH", TEXT, "none", 0, 0, "who is let in: none (everybody, and everybody sees everything) or visitor (each browser sees its own)") \
+	X(visitor_secret, "C1D_VISITOR_SECRET", SECRET, NULL, 0, 0, "what visitors' cookies are signed with, where several nodes share visitors: 32 bytes or more, newer ones first; a file in the state folder unless set") \
 	X(workers, "C1D_WORKERS", COUNT, "0", 0, 64, "worker processes; 0 is one a core") \
 	X(threads, "C1D_THREADS", COUNT, "16", 1, 256, "request threads a worker") \
 	X(runs_max, "C1D_RUNS_MAX", COUNT, "4000", 1, 100000, "runs in flight a worker; more are refused with 503") \

@@ -15,6 +15,8 @@
 #define REQUEST_HEADERS(X)                                                                         \
 	X(HOST, "HTTP_HOST")                                                                       \
 	X(ORIGIN, "HTTP_ORIGIN")                                                                   \
+	X(AUTHORIZATION, "HTTP_AUTHORIZATION")                                                     \
+	X(COOKIE, "HTTP_COOKIE")                                                                   \
 	X(SEC_FETCH_SITE, "HTTP_SEC_FETCH_SITE")                                                   \
 	X(IDEMPOTENCY_KEY, "HTTP_IDEMPOTENCY_KEY")                                                 \
 	X(IF_MATCH, "HTTP_IF_MATCH")                                                               \

@@ -5,16 +5,41 @@
 #define MODEL_CALLER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#define USER_ID_MAX    128 /* characters; four bytes each at most, so a name fits counted_as */
 #define COUNTED_AS_MAX 512 /* bytes of counted_as, without its NUL */
 
+enum caller_kind {
+	CALLER_ANYBODY, /* nobody was asked who it is */
+	CALLER_VISITOR, /* a browser that has our cookie */
+	CALLER_USER,    /* somebody whom a token or the web server names */
+	CALLER_KEY,     /* a server with a key of ours */
+};
+
+enum caller_scope {
+	SCOPE_READ = 1,
+	SCOPE_WRITE = 2,
+	SCOPE_CHAT = 4,
+	SCOPE_ACT = 8,    /* may name another user_id, and is then that user */
+	SCOPE_ADMIN = 16, /* sees everybody's; role `system` */
+	SCOPES_ORDINARY = SCOPE_READ | SCOPE_WRITE | SCOPE_CHAT,
+};
+
 struct caller {
-	const char *user_id; /* never NULL; "anonymous" without a name */
-	/* Whom limits count, never NULL: the name, or, of one without a name, the address, so that
-	 * visitors do not share one cap. It owns nothing. */
+	enum caller_kind kind;
+	const char *user_id; /* never NULL: whose things it makes and, when enforced, sees */
+	/* Whom limits count, never NULL: the user, or, of one without a name, the address, so that
+	 * they do not share one cap. It owns nothing. */
 	const char *counted_as;
-	bool named;    /* the name was given, so lists are filtered by it */
-	bool enforced; /* ownership is enforced: the name was proved */
+	/* Of one that can be somebody else with the next request (anybody, visitor) its address
+	 * besides; NULL: counted once. */
+	const char *also_counted_as;
+	bool named;       /* a user_id was given that is not proved, so lists are filtered by it */
+	bool enforced;    /* ownership is enforced: in every mode but none, except for an admin */
+	unsigned scopes;  /* enum caller_scope */
+	int64_t until_ms; /* wall: when what proved it expires; 0: never */
+	const char *visitor_id; /* of the visitor's cookie that came beside a token; NULL: none */
 };
 
 #endif

@@ -5,7 +5,6 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "guard/who.h"
 #include "http/problem.h"
 #include <stdio.h>
 #include <strings.h>
@@ -171,17 +170,30 @@ static bool read_body(struct call *call, const struct route *route, struct error
 
 /* --- the caller --- */
 
+/* Before a byte of the body is read. What its client is told of it stays, whatever becomes of the
+ * request. */
 static bool find_caller(struct call *call, const struct route *route, struct error *err)
 {
-	struct slice claimed = SLICE("");
+	bool ok = !(route->flags & ROUTE_CALLER) ||
+		  guard_who(call->api->guard, call->request, call->origin, call->response,
+			    &call->caller, err);
+
+	response_keep(call->response);
+	return ok;
+}
+
+/* The user_id that the request says, once it is read. */
+static bool name_caller(struct call *call, const struct route *route, struct error *err)
+{
+	struct slice said = SLICE("");
 
 	if (!(route->flags & ROUTE_CALLER))
 		return true;
 	if (route->takes)
-		claimed = json_text(body_value(call, "user_id"));
-	if (claimed.len == 0)
-		claimed = slice_of(query_text(call, "user_id"));
-	return who_is(call->request, claimed, &call->caller, err);
+		said = json_text(body_value(call, "user_id"));
+	if (said.len == 0)
+		said = slice_of(query_text(call, "user_id"));
+	return guard_act_as(call->arena, said, &call->caller, err);
 }
 
 /* --- the walk --- */
@@ -189,8 +201,9 @@ static bool find_caller(struct call *call, const struct route *route, struct err
 static bool serve(struct call *call, const struct route *route, struct error *err)
 {
 	call->route = route;
-	return query_read(call, err) && read_body(call, route, err) &&
-	       find_caller(call, route, err) && !call->arena->failed && route->handle(call, err);
+	return query_read(call, err) && find_caller(call, route, err) &&
+	       read_body(call, route, err) && name_caller(call, route, err) &&
+	       !call->arena->failed && route->handle(call, err);
 }
 
 static bool walk(struct call *call, struct error *err)

@@ -17,8 +17,6 @@
 
 #include "api/api.h"
 #include "base/json.h"
-#include "guard/origin.h"
-#include "model/caller.h"
 #include "service/runs.h"
 #include "shape.h"
 

@@ -4,7 +4,7 @@
  */
 #include "api_room.h"
 
-#include "guard/who.h"
+#include "model/caller.h"
 
 #define KIB 1024
 #define MIB (1024 * KIB)

@@ -38,6 +38,11 @@ static const char *const metric_store_kinds[] = {
 	METRIC_STORE_KIND_LIST(X)
 #undef X
 };
+static const char *const metric_cookie_kinds[] = {
+#define X(n) #n,
+	METRIC_COOKIE_KIND_LIST(X)
+#undef X
+};
 static const int statuses[] = {
 #define X(n) n,
 	METRIC_STATUSES(X)

@@ -18,6 +18,7 @@
 struct app {
 	struct api api;
 	struct service *service;
+	struct guard *guard;
 };
 
 static void app_close(void *arg)
@@ -27,6 +28,7 @@ static void app_close(void *arg)
 	if (!app)
 		return;
 	service_close(app->service);
+	guard_close(app->guard);
 	free(app);
 }
 
@@ -41,11 +43,14 @@ static void *app_open(const struct config *config, struct shm *shm, struct engin
 		error_set(err, ERROR_INTERNAL, "No memory for a worker.");
 		return NULL;
 	}
-	if (!(app->service = service_open(config, shm, engine, err))) {
+	if (!(app->guard = guard_open(config, shm, err)) ||
+	    !(app->service = service_open(config, shm, engine, err))) {
 		app_close(app);
 		return NULL;
 	}
-	app->api = (struct api){ .config = config, .service = app->service, .shm = shm };
+	app->api = (struct api){
+		.config = config, .service = app->service, .guard = app->guard, .shm = shm
+	};
 	return app;
 }
 
@@ -61,12 +66,14 @@ static void app_run_ended(void *app, struct spool *spool)
 
 static bool app_start(void *app, struct error *err)
 {
-	return service_start(((struct app *)app)->service, err);
+	return guard_start(((struct app *)app)->guard, err) &&
+	       service_start(((struct app *)app)->service, err);
 }
 
 static void app_stop(void *app, int64_t deadline_ms)
 {
 	service_stop(((struct app *)app)->service, deadline_ms);
+	guard_stop(((struct app *)app)->guard);
 }
 
 /* systemd hands credentials over at a start; until version 260 it does not at a reload. Who has

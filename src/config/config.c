@@ -191,6 +191,7 @@ static void check_all(struct load *load)
 	check_word(load, "C1D_LOG_FORMAT", config->log_format, "auto json text journal");
 	check_base_url(load);
 	check_origins(load);
+	config_choose_auth(load);
 	choose_drain(&load->config);
 	if (config->state_dir)
 		choose_store(load);

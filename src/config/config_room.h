@@ -3,6 +3,7 @@
  *
  *   config.c        the way from all sources to one struct config
  *   config_table.c  the table as data, nearest names, values checked and printed
+ *   config_auth.c   who may come in
  *   config_file.c   KEY=value lines
  *   config_help.c   help, markdown, and what is in force
  *   config_host.c   what systemd handed us
@@ -44,6 +45,8 @@ void setting_store(struct load *load, const struct setting *setting, const char 
 /* Reports a problem: what is wrong where, why, and what to do. */
 void config_problem(struct load *load, const char *where, const char *fix, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+/* What C1D_AUTH and C1D_VISITOR_SECRET say, word by word. */
+void config_choose_auth(struct load *load);
 /* false: the file cannot be read. */
 bool config_read_file(struct load *load, const char *path);
 

@@ -135,6 +135,8 @@ void config_each_secret(const struct config *config, void (*each)(const char *se
 		if (settings[i].kind == SECRET && *field)
 			each(*field);
 	}
+	for (size_t i = 0; i < config->visitor_secret_count; i++)
+		each(config->visitor_secrets[i]);
 	if (config->store_uri && strchr(config->store_uri, '@'))
 		each(config->store_uri);
 }

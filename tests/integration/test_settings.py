@@ -102,6 +102,28 @@ def test_secrets_may_come_as_credentials(c1d, tmp_path):
 
 
 # --- what is wrong ---
+@pytest.mark.parametrize("words, said", [("visitors", "did you mean visitor?"), ("non", "did you mean none?"), ("kerberos", "one of: none"),
+                                         ("none,visitor", "none beside others"), ("visitor none", "none beside others"),
+                                         (" , ", "C1D_AUTH is empty"), ("", "C1D_AUTH is empty")])
+def test_who_is_let_in_is_a_word_that_we_know(c1d, words, said):
+    refused(c1d("check", "-t", C1D_AUTH=words), "C1D_AUTH", said)
+    refused(c1d("serve", C1D_AUTH=words), "C1D_AUTH", said)
+
+
+def test_a_word_may_come_twice(c1d):
+    assert c1d("check", "-t", C1D_AUTH=" visitor,visitor ").returncode == OK
+
+
+def test_f19_a_secret_that_can_be_guessed_is_refused(c1d):
+    short, good = "s3cret-of-31-bytes-is-too-short", "a-secret-of-just-thirty-two-byte"
+    assert (len(short), len(good)) == (31, 32)
+    for value in (short, f"{good} {short}", "x"):
+        report = refused(c1d("serve", C1D_VISITOR_SECRET=value), "C1D_VISITOR_SECRET", "31 bytes" if "31" in value else "1 byte", "32")
+        assert short not in report and good not in report
+    refused(c1d("check", "-t", C1D_VISITOR_SECRET=" ".join(f"{good}{i}" for i in range(9))), "more than 8")
+    assert c1d("check", "-t", C1D_VISITOR_SECRET=f"{good} {good}2").returncode == OK
+
+
 @pytest.mark.parametrize("name, nearest", [("C1D_WROKERS", "C1D_WORKERS"), ("C1D_WORKER", "C1D_WORKERS"),
                                            ("c1d_workers", "C1D_WORKERS"), ("C1D_LOGLEVEL", "C1D_LOG_LEVEL"),
                                            ("THESYS_API_KEYS", "THESYS_API_KEY"), ("MONGO_URI", "MONGODB_URI")])
@@ -162,7 +184,7 @@ def test_t7_every_setting_is_read_by_something(c1d):
     """A field of struct config that no room reads is a promise that nobody keeps."""
     fields = dict(re.findall(r'X\((\w+), "([A-Z_0-9]+)"', (ROOT / "include/config/settings.h").read_text()))
     code = "".join(path.read_text() for path in (ROOT / "src").rglob("*.c") if path.parent.name != "config")
-    code += (ROOT / "src/config/config.c").read_text()
+    code += "".join((ROOT / "src/config" / name).read_text() for name in ("config.c", "config_auth.c"))
     assert len(fields) == len(listed(c1d))
     assert [name for field, name in fields.items() if not re.search(rf"(->|\.){field}\b", code)] == []
 

@@ -1,40 +1,20 @@
-/* Who asks, and whom limits count. */
-#include "guard/who.h"
+/* Who asks where nobody signs in, whom limits count, and whose user_id may be said. */
+#include "guard_site.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-static struct arena arena;
-static struct error err;
-static struct caller caller;
-
-static int set_up(void **state)
+static bool say(const char *name)
 {
-	(void)state;
-	arena_init(&arena, 1u << 20);
-	err = (struct error){ 0 };
-	return 0;
+	return guard_act_as(&arena, slice_of(name), &caller, &err);
 }
 
-static int tear_down(void **state)
-{
-	(void)state;
-	arena_done(&arena);
-	return 0;
-}
-
-static void ask(const char *address, const char *name)
+static void ask(struct guard *guard, const char *address)
 {
 	struct request request = { .remote_addr = slice_of(address), .arena = &arena };
 
-	assert_true(who_is(&request, slice_of(name), &caller, &err));
+	assert_true(guard_who(guard, &request, ORIGIN_OURS, &response, &caller, &err));
+	assert_int_equal(response.headers.len, 0);
 }
 
-static void r6_visitors_without_a_name_are_counted_by_their_address(void **state)
+static void r6_those_without_a_name_are_counted_by_their_address(void **state)
 {
 	static const char *const rows[][2] = {
 		{ "192.0.2.7", "anonymous@192.0.2.7" },
@@ -49,49 +29,110 @@ static void r6_visitors_without_a_name_are_counted_by_their_address(void **state
 		{ "1.2.3.4.5", "anonymous" },
 		{ "2001:db8:0000:0000:0000:0000:0000:0000:0000:0000:0000:0001", "anonymous" },
 	};
+	struct guard *guard = site_open(AUTH_none);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		ask(rows[i][0], "");
+		ask(guard, rows[i][0]);
+		assert_true(say(""));
 		assert_string_equal(caller.counted_as, rows[i][1]);
 		assert_string_equal(caller.user_id, "anonymous");
 		assert_false(caller.named);
 	}
+	guard_close(guard);
 }
 
-static void a_name_is_counted_as_itself_wherever_it_comes_from(void **state)
+static void a_name_is_counted_wherever_it_comes_from_and_its_address_besides(void **state)
 {
+	struct guard *guard = site_open(AUTH_none);
+
 	(void)state;
-	ask("192.0.2.7", "Ada L\xC3\xB6velace");
+	ask(guard, "192.0.2.7");
+	assert_null(caller.also_counted_as);
+	assert_true(say("Ada L\xC3\xB6velace"));
 	assert_string_equal(caller.user_id, "Ada L\xC3\xB6velace");
 	assert_string_equal(caller.counted_as, caller.user_id);
+	assert_string_equal(caller.also_counted_as, "anonymous@192.0.2.7");
 	assert_true(caller.named && !caller.enforced);
+	guard_close(guard);
 }
 
 static void what_is_no_name_is_refused(void **state)
 {
 	static const char *const bad[] = { "a\nb", "\x7F", "\x01" };
-	struct request request = { .remote_addr = SLICE("192.0.2.7"), .arena = &arena };
-	char long_name[USER_ID_MAX + 1];
+	char long_name[USER_ID_MAX + 2] = "";
 
 	(void)state;
-	memset(long_name, 'x', sizeof long_name);
+	caller = (struct caller){ .user_id = "anonymous", .counted_as = "anonymous" };
+	memset(long_name, 'x', USER_ID_MAX + 1);
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-		assert_false(who_is(&request, slice_of(bad[i]), &caller, &err));
-	assert_false(
-		who_is(&request, (struct slice){ long_name, sizeof long_name }, &caller, &err));
+		assert_false(say(bad[i]));
+	assert_false(say(long_name));
 	assert_string_equal(err.field, "user_id");
-	assert_true(who_is(&request, (struct slice){ long_name, USER_ID_MAX }, &caller, &err));
+	assert_int_equal(err.code, ERROR_VALIDATION);
+	assert_true(say(long_name + 1));
+}
+
+/* F2: whoever is known says nobody else's name, unless it may. */
+static void f2_only_who_may_says_anothers_name(void **state)
+{
+	const struct caller ada = { .kind = CALLER_USER,
+				    .user_id = "ada",
+				    .counted_as = "ada",
+				    .enforced = true,
+				    .scopes = SCOPES_ORDINARY };
+
+	(void)state;
+	caller = ada;
+	assert_true(say("") && say("ada"));
+	assert_false(say("bob"));
+	assert_int_equal(err.code, ERROR_ACCESS_DENIED);
+	assert_string_equal(err.field, "user_id");
+	assert_string_equal(caller.user_id, "ada");
+
+	caller.scopes |= SCOPE_ACT;
+	assert_true(say("bob"));
+	assert_string_equal(caller.user_id, "bob");
+	assert_string_equal(caller.counted_as, "bob");
+	assert_true(caller.enforced && !caller.named);
+
+	caller = ada;
+	caller.scopes |= SCOPE_ADMIN;
+	caller.enforced = false;
+	assert_true(say("bob"));
+	assert_string_equal(caller.user_id, "bob");
+	assert_true(caller.named);
+}
+
+static void a_tag_is_the_same_for_one_user_and_tells_nothing_of_it(void **state)
+{
+	char ada[GUARD_TAG_SIZE], again[GUARD_TAG_SIZE], bob[GUARD_TAG_SIZE];
+	struct guard *guard = site_open(AUTH_none), *other = site_open(AUTH_none);
+
+	(void)state;
+	guard_tag(guard, "ada", ada);
+	guard_tag(other, "ada", again);
+	guard_tag(guard, "bob", bob);
+	assert_string_equal(ada, again);
+	assert_string_not_equal(ada, bob);
+	assert_int_equal(strlen(ada), GUARD_TAG_SIZE - 1);
+	guard_close(other);
+	guard_close(guard);
+	site_remove("secret");
+	guard = site_open(AUTH_none);
+	guard_tag(guard, "ada", again);
+	assert_string_not_equal(ada, again);
+	guard_close(guard);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			r6_visitors_without_a_name_are_counted_by_their_address, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_name_is_counted_as_itself_wherever_it_comes_from,
-						set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_is_no_name_is_refused, set_up, tear_down),
+		SITE_TEST(r6_those_without_a_name_are_counted_by_their_address),
+		SITE_TEST(a_name_is_counted_wherever_it_comes_from_and_its_address_besides),
+		SITE_TEST(what_is_no_name_is_refused),
+		SITE_TEST(f2_only_who_may_says_anothers_name),
+		SITE_TEST(a_tag_is_the_same_for_one_user_and_tells_nothing_of_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

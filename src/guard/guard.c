@@ -1,0 +1,165 @@
+/* guard: the ways in, asked one after the other, and what a caller may say that it is. */
+#include "guard_room.h"
+
+#include "base/utf8.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct who_mode *const modes[AUTH_MODE_COUNT] = {
+#define X(word) [AUTH_##word] = &who_##word,
+	AUTH_MODES(X)
+#undef X
+};
+
+static const struct who_mode *mode_at(const struct guard *guard, size_t i)
+{
+	return modes[guard->config->auth_modes[i]];
+}
+
+/* --- life --- */
+
+static bool open_modes(struct guard *guard, struct error *err)
+{
+	for (size_t i = 0; i < guard->config->auth_mode_count; i++)
+		if (mode_at(guard, i)->open && !mode_at(guard, i)->open(guard, err))
+			return false;
+	return true;
+}
+
+struct guard *guard_open(const struct config *config, struct shm *shm, struct error *err)
+{
+	struct guard *guard = calloc(1, sizeof *guard);
+
+	if (!guard) {
+		error_set(err, ERROR_INTERNAL, "No memory for the guard.");
+		return NULL;
+	}
+	guard->config = config;
+	guard->shm = shm;
+	if ((guard->secrets = secrets_open(config, err)) && open_modes(guard, err))
+		return guard;
+	guard_close(guard);
+	return NULL;
+}
+
+void guard_close(struct guard *guard)
+{
+	if (!guard)
+		return;
+	for (size_t i = 0; i < guard->config->auth_mode_count; i++)
+		if (mode_at(guard, i)->close)
+			mode_at(guard, i)->close(guard);
+	secrets_close(guard->secrets);
+	free(guard);
+}
+
+bool guard_start(struct guard *guard, struct error *err)
+{
+	for (size_t i = 0; i < guard->config->auth_mode_count; i++)
+		if (mode_at(guard, i)->start && !mode_at(guard, i)->start(guard, err))
+			return false;
+	return true;
+}
+
+void guard_stop(struct guard *guard)
+{
+	for (size_t i = 0; i < guard->config->auth_mode_count; i++)
+		if (mode_at(guard, i)->stop)
+			mode_at(guard, i)->stop(guard);
+}
+
+struct secrets *guard_secrets(struct guard *guard)
+{
+	return guard->secrets;
+}
+
+/* --- who --- */
+
+enum who_found who_no_memory(struct error *err)
+{
+	error_set(err, ERROR_OVERLOADED, "No memory for this request.");
+	return WHO_REFUSED;
+}
+
+enum who_found who_refuse(const struct who_ask *ask, struct error *err)
+{
+	response_header(ask->response, "WWW-Authenticate", SLICE("Bearer"));
+	error_set(err, ERROR_UNAUTHORIZED,
+		  "Sign in: this needs a valid token in the header `Authorization: Bearer`.");
+	return WHO_REFUSED;
+}
+
+/* One who shows a token may have been a visitor until now: `claim` asks for that. */
+static void add_visitor(struct guard *guard, const struct who_ask *ask, struct caller *caller)
+{
+	if (ask->origin != ORIGIN_FOREIGN &&
+	    (caller->kind == CALLER_USER || caller->kind == CALLER_KEY))
+		caller->visitor_id = visitor_of(guard, ask->request);
+}
+
+bool guard_who(struct guard *guard, const struct request *request, enum origin origin,
+	       struct response *response, struct caller *out, struct error *err)
+{
+	const struct who_ask ask = { request, origin, response };
+	enum who_found found = WHO_NOBODY;
+	struct caller caller = { 0 };
+
+	for (size_t i = 0; i < guard->config->auth_mode_count && found == WHO_NOBODY; i++)
+		found = mode_at(guard, i)->who(guard, &ask, &caller, err);
+	if (found == WHO_NOBODY)
+		found = who_refuse(&ask, err);
+	if (found != WHO_FOUND)
+		return false;
+	add_visitor(guard, &ask, &caller);
+	*out = caller;
+	return true;
+}
+
+/* --- whom it says it is --- */
+
+static bool is_name(struct slice name, struct error *err)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if ((unsigned char)name.ptr[i] < 0x20 || name.ptr[i] == 0x7F)
+			return error_field(err, ERROR_VALIDATION, "user_id",
+					   "user_id holds a control character.");
+	return utf8_prefix(name, USER_ID_MAX).len == name.len ||
+	       error_field(err, ERROR_VALIDATION, "user_id", "user_id has more than %d characters.",
+			   USER_ID_MAX);
+}
+
+bool guard_act_as(struct arena *arena, struct slice user_id, struct caller *caller,
+		  struct error *err)
+{
+	const char *name;
+
+	_Static_assert(USER_ID_MAX * 4 <= COUNTED_AS_MAX, "a name is counted as itself");
+	if (user_id.len == 0)
+		return true;
+	if (!is_name(user_id, err))
+		return false;
+	if (caller->kind != CALLER_ANYBODY && !(caller->scopes & (SCOPE_ACT | SCOPE_ADMIN)))
+		return slice_is(user_id, caller->user_id) ||
+		       error_field(err, ERROR_ACCESS_DENIED, "user_id",
+				   "user_id is somebody else's. Leave it out: who asks is known.");
+	if (!(name = arena_copy(arena, user_id)))
+		return error_set(err, ERROR_OVERLOADED, "No memory for this request.");
+	if (caller->kind == CALLER_ANYBODY)
+		caller->also_counted_as = caller->counted_as;
+	caller->user_id = caller->counted_as = name;
+	caller->named = !caller->enforced;
+	return true;
+}
+
+/* --- for logs --- */
+
+void guard_tag(struct guard *guard, const char *user_id, char out[GUARD_TAG_SIZE])
+{
+	unsigned char mac[SECRET_MAC_SIZE];
+
+	out[0] = '\0';
+	if (!secret_mac(guard->secrets, "log", slice_of(user_id), mac))
+		return;
+	for (int i = 0; i < (GUARD_TAG_SIZE - 1) / 2; i++)
+		snprintf(out + 2 * i, 3, "%02x", mac[i]);
+}

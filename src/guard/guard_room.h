@@ -1,0 +1,62 @@
+/*
+ * guard_room: what the ways in share.
+ *
+ *   guard.c        the table of them, asked in C1D_AUTH's order; whose user_id may be said
+ *   who_none.c     nobody is asked
+ *   who_visitor.c  a browser, by its cookie; cookie.c: what it holds
+ *   address.c      the network that a client has to itself
+ *   secret.c       what we sign with; secret_file.c: where it is kept
+ *   origin.c       which page sends it
+ */
+#ifndef GUARD_ROOM_H
+#define GUARD_ROOM_H
+
+#include "guard/guard.h"
+#include "guard/secret.h"
+
+struct guard {
+	const struct config *config;
+	struct shm *shm;
+	struct secrets *secrets;
+	void *states[AUTH_MODE_COUNT]; /* each way's own */
+};
+
+struct who_ask {
+	const struct request *request;
+	enum origin origin;
+	struct response *response; /* for headers */
+};
+
+enum who_found {
+	WHO_FOUND,
+	WHO_NOBODY,  /* the request brings nothing of this kind: the next way is asked */
+	WHO_REFUSED, /* what it brings is no good: err says why, no other way is asked */
+};
+
+/* A way in. open, close, start, stop: NULL where there is nothing to do. */
+struct who_mode {
+	bool (*open)(struct guard *guard, struct error *err);
+	void (*close)(struct guard *guard); /* also behind an open that failed, or none */
+	bool (*start)(struct guard *guard, struct error *err);
+	void (*stop)(struct guard *guard); /* also without a start */
+	enum who_found (*who)(struct guard *guard, const struct who_ask *ask, struct caller *out,
+			      struct error *err);
+};
+
+extern const struct who_mode who_none, who_visitor;
+
+/* The one 401: the same words and headers whatever the reason. */
+enum who_found who_refuse(const struct who_ask *ask, struct error *err);
+enum who_found who_no_memory(struct error *err);
+
+/* --- who_visitor.c --- */
+/* The user_id of the visitor whose good cookie this request brings; NULL: none, or no memory. */
+const char *visitor_of(struct guard *guard, const struct request *request);
+
+/* --- address.c --- */
+/* Whom limits count of those who may be somebody else with the next request: "anonymous@" and the
+ * IPv4 address, or the IPv6 network, a /64. One that is no address (a web server on a socket) makes
+ * all of them one: "anonymous". NULL: no memory. */
+const char *address_counted(struct arena *arena, struct slice address);
+
+#endif

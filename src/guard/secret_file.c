@@ -1,0 +1,346 @@
+/* secret_file: see secret_file.h. */
+#include "secret_file.h"
+
+#include "base/clock.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME      "secret"
+#define NEW_NAME  "secret.new" /* under the lock there is one writer */
+#define LINE_SIZE 96           /* bytes of a line, at most */
+#define FILE_MAX  ((size_t)SECRETS_MAX * LINE_SIZE)
+#define KEPT_S    (400 * 86400) /* behind its successor: a cookie's life */
+#define LOCK_MS   5000
+#define LOOK_MS   10
+
+/* --- reading --- */
+
+static bool cannot(struct error *err, int reason, const char *what)
+{
+	return error_set(err, error_of_errno(reason),
+			 "The %s of the state folder (C1D_STATE_DIR) cannot be used: %s.", what,
+			 strerror(reason));
+}
+
+static bool damaged(struct error *err, size_t line)
+{
+	return error_set(err, ERROR_CONFIG,
+			 "The file `" NAME
+			 "` of the state folder (C1D_STATE_DIR) is damaged in line %zu. Put back a "
+			 "copy; if there is none, remove it: a new one is made, and every visitor "
+			 "is a new one.",
+			 line);
+}
+
+static int digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool read_line(const char *line, size_t len, struct secret *out)
+{
+	const char *at = line + 2 * SECRET_SIZE;
+	size_t digits = len - 2 * SECRET_SIZE - 1;
+
+	if (len < 2 * SECRET_SIZE + 2 || *at++ != ' ' || digits > 12 ||
+	    strspn(at, "0123456789") != digits)
+		return false;
+	for (int i = 0; i < SECRET_SIZE; i++) {
+		int high = digit(line[2 * i]), low = digit(line[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		out->key[i] = (unsigned char)(high << 4 | low);
+	}
+	out->made_s = strtoll(at, NULL, 10);
+	return true;
+}
+
+/* text has a NUL behind it. */
+static bool read_lines(const char *text, size_t len, struct secret_set *out, struct error *err)
+{
+	const char *end = text + len;
+
+	for (out->count = 0; text < end; out->count++) {
+		const char *line_end = memchr(text, '\n', (size_t)(end - text));
+
+		if (!line_end || out->count == SECRETS_MAX ||
+		    !read_line(text, (size_t)(line_end - text), &out->items[out->count]))
+			return damaged(err, out->count + 1);
+		text = line_end + 1;
+	}
+	return out->count > 0 || damaged(err, 1);
+}
+
+/* Who can read it can be any visitor; who can write it, too. */
+static bool is_private(const struct stat *is, struct error *err)
+{
+	if (!S_ISREG(is->st_mode))
+		return error_set(err, ERROR_CONFIG,
+				 "`" NAME "` of the state folder (C1D_STATE_DIR) is no file.");
+	if (is->st_mode & 077)
+		return error_set(
+			err, ERROR_CONFIG,
+			"The file `" NAME
+			"` of the state folder (C1D_STATE_DIR) has mode %04o: others may "
+			"read or write it. chmod 0600; if somebody may have read it remove "
+			"it: then every visitor is a new one.",
+			(unsigned)is->st_mode & 07777);
+	if (is->st_uid != geteuid() && geteuid() != 0)
+		return error_set(err, ERROR_CONFIG,
+				 "The file `" NAME
+				 "` of the state folder (C1D_STATE_DIR) is another user's.");
+	return true;
+}
+
+/* Not its last access, which a backup changes; its mode, too. */
+static struct secret_stamp stamp_of(const struct stat *is)
+{
+	return (struct secret_stamp){ is->st_dev, is->st_ino, is->st_size, is->st_ctim };
+}
+
+static bool read_open(int fd, struct secret_set *out, struct error *err)
+{
+	char text[FILE_MAX + 1];
+	struct stat is;
+	ssize_t n;
+	bool ok;
+
+	if (fstat(fd, &is) != 0)
+		return cannot(err, errno, "file `" NAME "`");
+	if (!is_private(&is, err))
+		return false;
+	out->stamp = stamp_of(&is);
+	n = read(fd, text, FILE_MAX);
+	if (n < 0)
+		return cannot(err, errno, "file `" NAME "`");
+	text[n] = '\0';
+	ok = read_lines(text, (size_t)n, out, err);
+	OPENSSL_cleanse(text, sizeof text);
+	return ok;
+}
+
+static bool read_in(int folder, struct secret_set *out, struct error *err)
+{
+	int fd = openat(folder, NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	bool ok;
+
+	if (fd < 0 && errno == ENOENT)
+		return error_set(err, ERROR_NOT_FOUND,
+				 "There is no file `" NAME
+				 "` in the state folder (C1D_STATE_DIR).");
+	if (fd < 0)
+		return cannot(err, errno, "file `" NAME "`");
+	ok = read_open(fd, out, err);
+	close(fd);
+	return ok;
+}
+
+static int open_folder(const char *state_dir, struct error *err)
+{
+	int folder = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (folder < 0)
+		cannot(err, errno, "place");
+	return folder;
+}
+
+bool secret_file_read(const char *state_dir, struct secret_set *out, struct error *err)
+{
+	int folder = open_folder(state_dir, err);
+	bool ok;
+
+	if (folder < 0)
+		return false;
+	ok = read_in(folder, out, err);
+	close(folder);
+	return ok;
+}
+
+struct secret_stamp secret_file_stamp(const char *state_dir)
+{
+	int folder = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok;
+	struct stat is;
+
+	ok = folder >= 0 && fstatat(folder, NAME, &is, AT_SYMLINK_NOFOLLOW) == 0;
+	if (folder >= 0)
+		close(folder);
+	return ok ? stamp_of(&is) : (struct secret_stamp){ .size = 0 };
+}
+
+bool secret_stamps_equal(const struct secret_stamp *a, const struct secret_stamp *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+/* --- writing, under the lock --- */
+
+/* It goes with the descriptor. A process that stands still with it keeps nobody for ever. */
+static bool lock(int folder, struct error *err)
+{
+	const struct timespec look = { .tv_nsec = LOOK_MS * 1000000 };
+	int64_t until_ms = clock_mono_ms() + LOCK_MS;
+
+	while (flock(folder, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return cannot(err, errno, "lock");
+		if (clock_mono_ms() >= until_ms)
+			return error_set(err, ERROR_INTERNAL,
+					 "Another process holds the lock of the state folder.");
+		nanosleep(&look, NULL);
+	}
+	return true;
+}
+
+static size_t write_lines(const struct secret_set *set, char *text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->count; i++) {
+		for (int k = 0; k < SECRET_SIZE; k++)
+			n += (size_t)sprintf(text + n, "%02x", set->items[i].key[k]);
+		n += (size_t)sprintf(text + n, " %lld\n", (long long)set->items[i].made_s);
+	}
+	return n;
+}
+
+/* The file is the service's, also when root writes it. */
+static bool give_away(int folder, int fd)
+{
+	struct stat is;
+
+	return geteuid() != 0 || (fstat(folder, &is) == 0 && fchown(fd, is.st_uid, is.st_gid) == 0);
+}
+
+/* 0, or the errno. */
+static int write_beside(int folder, const struct secret_set *set)
+{
+	char text[FILE_MAX + 1];
+	size_t len = write_lines(set, text);
+	int fd = openat(folder, NEW_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+			0600);
+	int reason = 0;
+	ssize_t n;
+
+	if (fd < 0) {
+		reason = errno;
+	} else {
+		n = write(fd, text, len);
+		if (n != (ssize_t)len)
+			reason = n < 0 ? errno : ENOSPC;
+		else if (!give_away(folder, fd) || fsync(fd) != 0)
+			reason = errno;
+		close(fd);
+	}
+	OPENSSL_cleanse(text, sizeof text);
+	return reason;
+}
+
+static bool write_in(int folder, const struct secret_set *set, struct error *err)
+{
+	int reason = write_beside(folder, set);
+
+	if (!reason && (renameat(folder, NEW_NAME, folder, NAME) != 0 || fsync(folder) != 0))
+		reason = errno;
+	return !reason || cannot(err, reason, "file `" NAME "`");
+}
+
+/* --- changing --- */
+
+static bool put_in_front(struct secret_set *set, struct error *err)
+{
+	struct secret fresh = { .made_s = clock_wall_ms() / 1000 };
+
+	if (getrandom(fresh.key, SECRET_SIZE, 0) != SECRET_SIZE)
+		return error_set(err, ERROR_INTERNAL, "The system gives no random bytes.");
+	memmove(set->items + 1, set->items, set->count * sizeof set->items[0]);
+	set->items[0] = fresh;
+	set->count++;
+	OPENSSL_cleanse(&fresh, sizeof fresh);
+	return true;
+}
+
+/* One that has had a successor for so long. */
+static void drop_old(struct secret_set *set)
+{
+	int64_t now_s = clock_wall_ms() / 1000;
+
+	while (set->count > 1 && now_s - set->items[set->count - 2].made_s > KEPT_S)
+		set->count--;
+}
+
+static bool rotate_in(int folder, int64_t older_s, struct error *err)
+{
+	struct secret_set set;
+	bool ok = read_in(folder, &set, err);
+
+	if (ok && clock_wall_ms() / 1000 - set.items[0].made_s >= older_s) {
+		drop_old(&set);
+		ok = (set.count < SECRETS_MAX ||
+		      error_set(err, ERROR_CONFLICT,
+				"There are %d secrets already, each of them made or still in use "
+				"within 400 days; a further one would sign visitors out.",
+				SECRETS_MAX)) &&
+		     put_in_front(&set, err) && write_in(folder, &set, err);
+	}
+	OPENSSL_cleanse(&set, sizeof set);
+	return ok;
+}
+
+bool secret_file_rotate(const char *state_dir, int64_t older_s, struct error *err)
+{
+	int folder = open_folder(state_dir, err);
+	bool ok;
+
+	if (folder < 0)
+		return false;
+	ok = lock(folder, err) && rotate_in(folder, older_s, err);
+	close(folder);
+	return ok;
+}
+
+/* Many workers start at once: one of them makes it. */
+static bool make_in(int folder, struct secret_set *out, struct error *err)
+{
+	struct error mine = { 0 };
+
+	if (!lock(folder, err))
+		return false;
+	if (read_in(folder, out, &mine))
+		return true;
+	if (mine.code == ERROR_NOT_FOUND) {
+		out->count = 0;
+		return put_in_front(out, err) && write_in(folder, out, err) &&
+		       read_in(folder, out, err);
+	}
+	*err = mine;
+	return false;
+}
+
+bool secret_file_open(const char *state_dir, struct secret_set *out, struct error *err)
+{
+	struct error mine = { 0 };
+	int folder;
+	bool ok;
+
+	if (mkdir(state_dir, 0750) != 0 && errno != EEXIST)
+		return cannot(err, errno, "place");
+	if ((folder = open_folder(state_dir, err)) < 0)
+		return false;
+	ok = read_in(folder, out, &mine) ||
+	     (mine.code == ERROR_NOT_FOUND && make_in(folder, out, &mine));
+	if (!ok && err)
+		*err = mine;
+	close(folder);
+	return ok;
+}
