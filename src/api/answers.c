@@ -52,7 +52,7 @@ static const struct {
 	{ "EventDone", "{\"type\":\"object\",\"required\":[\"status\",\"bytes\"],\"properties\":{"
 		       "\"status\":" STATUS ",\"finish_reason\":" TEXT0 ",\"bytes\":" NUMBER "}}" },
 	{ "Events",
-	  "{\"type\":\"string\",\"description\":\"Server-sent events: run, delta (a JSON string "
+	  "{\"description\":\"Server-sent events: run, delta (a JSON string "
 	  "each), "
 	  "usage, error (a problem), done. An id is RUN.OFFSET: what a reader has seen; it goes on "
 	  "behind "

@@ -121,8 +121,7 @@ void cors_answer_options(struct call *call, const char *methods);
 /* --- schema.c: rows as JSON Schema --- */
 #define SCHEMA_ID_PATTERN "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$"
 #define SCHEMA_ID         "{\"type\":\"string\",\"pattern\":\"" SCHEMA_ID_PATTERN "\"}"
-/* same_as: it is the other spelling of that name; NULL: it is the row's own. */
-void schema_field(struct json_writer *w, const struct field *field, const char *same_as);
+void schema_word(struct json_writer *w, const struct field *field); /* of a query */
 /* One for each body that a route takes, by its name. */
 void schema_bodies(struct json_writer *w, const struct route *table, size_t count);
 void schema_answers(struct json_writer *w); /* answers.c */

@@ -15,32 +15,38 @@
 struct header {
 	int flag; /* of the routes that have it; 0: all */
 	const char *name, *about;
-	bool always; /* of an answer: it always comes */
+	bool always;        /* of an answer: it always comes */
+	const char *schema; /* NULL: a text */
 };
 
 static const struct header asked[] = {
 	{ ROUTE_KEYED, "Idempotency-Key",
-	  "The same question under the same key is answered once, whenever it is sent again",
-	  false },
-	{ ROUTE_IF_MATCH, "If-Match", "Change it only while it has this version; 412", false },
-	{ ROUTE_IF_NONE_MATCH, "If-None-Match", "A version that need not be sent again; 304",
-	  false },
+	  "The same question under the same key is answered once, whenever it is sent again", false,
+	  "{\"type\":\"string\",\"pattern\":\"^([!-~]([ -~]{0,253}[!-~])?)?$\"}" },
+	{ ROUTE_IF_MATCH, "If-Match", "Change it only while it has this version; 412", false,
+	  NULL },
+	{ ROUTE_IF_NONE_MATCH, "If-None-Match", "A version that need not be sent again; 304", false,
+	  NULL },
 	{ ROUTE_RESUMES, "Last-Event-ID", "Go on behind this event; the answer is then events",
-	  false },
+	  false, NULL },
 };
 static const struct header answered[] = {
-	{ ROUTE_STREAMS, "X-Run-Id", "The run that writes the answer", false },
-	{ ROUTE_STREAMS, "X-Thread-Id", "Its conversation", true },
-	{ ROUTE_STREAMS, "X-Response-Id", "The message that the answer becomes", true },
-	{ ROUTE_KEYED, "Idempotency-Replayed", "true when the question was asked before", false },
-	{ ROUTE_TAGGED, "ETag", "Its version", true },
-	{ ROUTE_PAGED, "Link", "The next page, rel=next; none on the last", false },
-	{ ROUTE_PLACES, "Location", "Where it is now", true },
+	{ ROUTE_STREAMS, "X-Run-Id", "The run that writes the answer", false, NULL },
+	{ ROUTE_STREAMS, "X-Thread-Id", "Its conversation; not on a card", false, NULL },
+	{ ROUTE_STREAMS, "X-Response-Id", "The message that the answer becomes; not on a card",
+	  false, NULL },
+	{ ROUTE_KEYED, "Idempotency-Replayed", "true when the question was asked before", false,
+	  NULL },
+	{ ROUTE_TAGGED, "ETag", "Its version", true, NULL },
+	{ ROUTE_PAGED, "Link", "The next page, rel=next; none on the last", false, NULL },
+	{ ROUTE_PLACES, "Location", "Where it is now", true, NULL },
 };
 static const struct header failed[] = {
-	{ 0, "Retry-After", "Seconds after which to try again", false },
-	{ 0, "Allow", "Of a 405: what this address takes", false },
-	{ 0, "Link", "Of a 409 or 410: what stands in the way, or is left; rel=related", false },
+	{ 0, "WWW-Authenticate", "Of a 401: how to say who you are", false, NULL },
+	{ 0, "Retry-After", "Seconds after which to try again", false, NULL },
+	{ 0, "Allow", "Of a 405: what this address takes", false, NULL },
+	{ 0, "Link", "Of a 409 or 410: what stands in the way, or is left; rel=related", false,
+	  NULL },
 };
 
 static void put_headers(struct json_writer *w, const struct header *list, size_t count, int flags)
@@ -55,7 +61,7 @@ static void put_headers(struct json_writer *w, const struct header *list, size_t
 		json_put_text(w, "description", list[i].about);
 		if (list[i].always)
 			json_put_bool(w, "required", true);
-		json_put_raw(w, "schema", TEXT);
+		json_put_raw(w, "schema", list[i].schema ? list[i].schema : TEXT);
 		json_close(w, '}');
 	}
 	json_close(w, '}');
@@ -77,7 +83,7 @@ static void put_query(struct json_writer *w, const struct shape *shape)
 
 		begin_parameter(w, slice_of(field->name), "query");
 		json_key(w, "schema");
-		schema_field(w, field, NULL);
+		schema_word(w, field);
 		json_close(w, '}');
 	}
 }
@@ -104,7 +110,7 @@ static void put_parameters(struct json_writer *w, const struct route *route)
 			continue;
 		begin_parameter(w, slice_of(asked[i].name), "header");
 		json_put_text(w, "description", asked[i].about);
-		json_put_raw(w, "schema", TEXT);
+		json_put_raw(w, "schema", asked[i].schema ? asked[i].schema : TEXT);
 		json_close(w, '}');
 	}
 	json_close(w, ']');
@@ -112,11 +118,11 @@ static void put_parameters(struct json_writer *w, const struct route *route)
 
 /* --- content --- */
 
-static void put_ref(struct json_writer *w, const char *name)
+static void put_ref(struct json_writer *w, const char *kind, const char *name)
 {
 	json_open(w, '{');
 	json_key(w, "$ref");
-	buffer_appendf(w->out, "\"#/components/schemas/%s\"", name);
+	buffer_appendf(w->out, "\"#/components/%s/%s\"", kind, name);
 	w->need_comma = true;
 	json_close(w, '}');
 }
@@ -132,23 +138,55 @@ static void put_content(struct json_writer *w, const char *type, const char *sch
 	} else if (schema[0] == '*') {
 		json_raw(w, SLICE("{\"type\":\"array\",\"items\":"));
 		w->need_comma = false;
-		put_ref(w, schema + 1);
+		put_ref(w, "schemas", schema + 1);
 		buffer_append_char(w->out, '}');
 	} else {
-		put_ref(w, schema);
+		put_ref(w, "schemas", schema);
 	}
 	json_close(w, '}');
 }
 
 static void begin_response(struct json_writer *w, int status, const char *description)
 {
-	if (status)
-		buffer_appendf(w->out, "%s\"%d\":", w->need_comma ? "," : "", status);
-	else
-		json_key(w, "default");
+	buffer_appendf(w->out, "%s\"%d\":", w->need_comma ? "," : "", status);
 	w->need_comma = false;
 	json_open(w, '{');
 	json_put_text(w, "description", description);
+}
+
+/* What a route may refuse with, besides what any may. */
+enum refusal_cause { BY_CALLER, BY_ID, BY_CONFLICT, BY_VERSION, BY_BODY };
+
+static const struct refusal {
+	int status;
+	enum refusal_cause cause;
+} refusals[] = {
+	{ 401, BY_CALLER },  { 403, BY_CALLER }, { 404, BY_ID },   { 409, BY_CONFLICT },
+	{ 412, BY_VERSION }, { 413, BY_BODY },   { 415, BY_BODY }, { 429, BY_CALLER },
+};
+
+static bool may_refuse(const struct route *route, enum refusal_cause cause)
+{
+	switch (cause) {
+	case BY_CALLER: return route->flags & ROUTE_CALLER;
+	case BY_ID: return strchr(route->template, ':') != NULL;
+	case BY_CONFLICT: return route->takes && strchr(route->template, ':');
+	case BY_VERSION: return route->flags & ROUTE_IF_MATCH;
+	default: return route->takes != NULL;
+	}
+}
+
+static void put_failures(struct json_writer *w, const struct route *route)
+{
+	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+		if (!may_refuse(route, refusals[i].cause))
+			continue;
+		buffer_appendf(w->out, ",\"%d\":", refusals[i].status);
+		w->need_comma = false;
+		put_ref(w, "responses", "Problem");
+	}
+	json_key(w, "default");
+	put_ref(w, "responses", "Problem");
 }
 
 #define PUT_HEADERS(w, list, flags) put_headers(w, list, sizeof(list) / sizeof((list)[0]), flags)
@@ -176,13 +214,7 @@ static void put_responses(struct json_writer *w, const struct route *route)
 		PUT_HEADERS(w, answered, route->flags);
 		json_close(w, '}');
 	}
-	begin_response(w, 0, "Any failure");
-	PUT_HEADERS(w, failed, 0);
-	json_key(w, "content");
-	json_open(w, '{');
-	put_content(w, "application/problem+json", "Problem");
-	json_close(w, '}');
-	json_close(w, '}');
+	put_failures(w, route);
 	json_close(w, '}');
 }
 
@@ -253,10 +285,31 @@ static void put_paths(struct json_writer *w, const struct route *table, size_t c
 	json_close(w, '}');
 }
 
-static void put_schemas(struct json_writer *w, const struct route *table, size_t count)
+/* Which of them a site asks for is in its settings, so each of them, or none, may do. */
+#define SECURITY "[{},{\"bearer\":[]},{\"visitor\":[]}]"
+#define SCHEMES                                                                                    \
+	"{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":"                    \
+	"\"A token of the site's sign-in, or an API key\"},"                                       \
+	"\"visitor\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"c1d_visitor\","             \
+	"\"description\":\"Set by the first answer; __Host-c1d_visitor behind TLS\"}}"
+
+static void put_components(struct json_writer *w, const struct route *table, size_t count)
 {
 	json_key(w, "components");
 	json_open(w, '{');
+	json_put_raw(w, "securitySchemes", SCHEMES);
+	json_key(w, "responses");
+	json_open(w, '{');
+	json_key(w, "Problem");
+	json_open(w, '{');
+	json_put_text(w, "description", "Any failure");
+	PUT_HEADERS(w, failed, 0);
+	json_key(w, "content");
+	json_open(w, '{');
+	put_content(w, "application/problem+json", "Problem");
+	json_close(w, '}');
+	json_close(w, '}');
+	json_close(w, '}');
 	json_key(w, "schemas");
 	json_open(w, '{');
 	schema_bodies(w, table, count);
@@ -278,6 +331,7 @@ void openapi_write(struct buffer *out, const struct route *table, size_t count)
 	json_put_text(&w, "version", C1D_VERSION);
 	json_close(&w, '}');
 	put_paths(&w, table, count);
-	put_schemas(&w, table, count);
+	json_put_raw(&w, "security", SECURITY);
+	put_components(&w, table, count);
 	json_close(&w, '}');
 }

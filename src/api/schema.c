@@ -1,7 +1,32 @@
-/* schema: the rows of shape.h as JSON Schema, for the OpenAPI document. */
+/*
+ * schema: the rows of shape.h as JSON Schema, for the OpenAPI document. A member that may be absent
+ * may be null; a word of a query may not.
+ */
 #include "api_room.h"
 
-static void put_words(struct json_writer *w, const char *words)
+/* grace: up to GRACE_MAX_S */
+#define LEAVE_PATTERN "^(continue|cancel|grace:([0-9]{1,3}|[12][0-9]{3}|3[0-5][0-9]{2}|3600))$"
+
+static void schema_member(struct json_writer *w, const struct field *field, const char *same_as);
+
+static void put_type(struct json_writer *w, const char *type, bool nullable)
+{
+	if (nullable) {
+		json_key(w, "type");
+		buffer_appendf(w->out, "[\"%s\",\"null\"]", type);
+		w->need_comma = true;
+	} else {
+		json_put_text(w, "type", type);
+	}
+}
+
+static void put_pattern(struct json_writer *w, const char *pattern, bool nullable)
+{
+	put_type(w, "string", nullable);
+	json_put_text(w, "pattern", pattern);
+}
+
+static void put_words(struct json_writer *w, const char *words, bool nullable)
 {
 	json_key(w, "enum");
 	json_open(w, '[');
@@ -11,21 +36,53 @@ static void put_words(struct json_writer *w, const char *words)
 		json_string(w, (struct slice){ at, len });
 		at += len;
 	}
+	if (nullable)
+		json_raw(w, SLICE("null"));
 	json_close(w, ']');
 }
 
-static void put_text(struct json_writer *w, const struct field *field)
+static void put_text(struct json_writer *w, const struct field *field, bool nullable)
 {
-	json_put_text(w, "type", "string");
+	put_type(w, "string", nullable);
 	if (field->min)
 		json_put_int(w, "minLength", field->min);
 	if (field->max)
 		json_put_int(w, "maxLength", field->max);
+	if (field->kind == FIELD_LINE)
+		json_put_text(w, "pattern", "^[^\\x00-\\x1f\\x7f]*$");
 }
 
-static void put_members(struct json_writer *w, const struct shape *shape)
+/* One spelling of each row; of one that is required, just one. */
+static void put_spellings(struct json_writer *w, const struct shape *shape)
 {
-	json_put_text(w, "type", "object");
+	json_key(w, "allOf");
+	json_open(w, '[');
+	for (size_t i = 0; i < shape->count; i++) {
+		const struct field *row = &shape->fields[i];
+
+		if (!row->alias || row->kind == FIELD_ECHO)
+			continue;
+		buffer_appendf(w->out,
+			       row->is_required ? "%s{\"oneOf\":[{\"required\":[\"%s\"]},"
+						  "{\"required\":[\"%s\"]}]}"
+						: "%s{\"not\":{\"required\":[\"%s\",\"%s\"]}}",
+			       w->need_comma ? "," : "", row->name, row->alias);
+		w->need_comma = true;
+	}
+	json_close(w, ']');
+}
+
+static bool has_spellings(const struct shape *shape)
+{
+	for (size_t i = 0; i < shape->count; i++)
+		if (shape->fields[i].alias && shape->fields[i].kind != FIELD_ECHO)
+			return true;
+	return false;
+}
+
+static void put_members(struct json_writer *w, const struct shape *shape, bool nullable)
+{
+	put_type(w, "object", nullable);
 	if (!shape)
 		return;
 	json_put_bool(w, "additionalProperties", false);
@@ -41,13 +98,17 @@ static void put_members(struct json_writer *w, const struct shape *shape)
 		const struct field *field = &shape->fields[i];
 
 		json_key(w, field->name);
-		schema_field(w, field, NULL);
+		schema_member(w, field, NULL);
 		if (!field->alias)
 			continue;
 		json_key(w, field->alias);
-		schema_field(w, field, field->name);
+		schema_member(w, field, field->name);
 	}
 	json_close(w, '}');
+	if (has_spellings(shape))
+		put_spellings(w, shape);
+	if (shape->rule)
+		buffer_appendf(w->out, ",%s", shape->rule);
 }
 
 static void put_number(struct json_writer *w, const struct field *field)
@@ -60,39 +121,38 @@ static void put_number(struct json_writer *w, const struct field *field)
 		json_put_int(w, "default", field->fallback);
 }
 
-static void put_either(struct json_writer *w, const struct field *field)
+static void put_either(struct json_writer *w, const struct field *field, bool nullable)
 {
 	json_key(w, "oneOf");
 	json_open(w, '[');
 	json_open(w, '{');
-	put_text(w, field);
+	put_text(w, field, nullable);
 	json_close(w, '}');
 	json_open(w, '{');
-	put_members(w, field->members);
+	put_members(w, field->members, false);
 	json_close(w, '}');
 	json_close(w, ']');
 }
 
-void schema_field(struct json_writer *w, const struct field *field, const char *same_as)
+static void put_field(struct json_writer *w, const struct field *field, bool nullable)
+{
+	switch (field->kind) {
+	case FIELD_ID: put_pattern(w, SCHEMA_ID_PATTERN, nullable); break;
+	case FIELD_WORD: put_words(w, field->words, nullable); break;
+	case FIELD_LEAVE: put_pattern(w, LEAVE_PATTERN, nullable); break;
+	case FIELD_NUMBER: put_number(w, field); break;
+	case FIELD_FLAG: put_type(w, "boolean", nullable); break;
+	case FIELD_OBJECT: put_members(w, field->members, nullable); break;
+	case FIELD_EITHER: put_either(w, field, nullable); break;
+	case FIELD_ECHO: break;
+	default: put_text(w, field, nullable);
+	}
+}
+
+static void schema_member(struct json_writer *w, const struct field *field, const char *same_as)
 {
 	json_open(w, '{');
-	switch (field->kind) {
-	case FIELD_ID:
-		json_put_text(w, "type", "string");
-		json_put_text(w, "pattern", SCHEMA_ID_PATTERN);
-		break;
-	case FIELD_WORD: put_words(w, field->words); break;
-	case FIELD_LEAVE:
-		json_put_text(w, "type", "string");
-		json_put_text(w, "pattern", "^(continue|cancel|grace:[0-9]+)$");
-		break;
-	case FIELD_NUMBER: put_number(w, field); break;
-	case FIELD_FLAG: json_put_text(w, "type", "boolean"); break;
-	case FIELD_OBJECT: put_members(w, field->members); break;
-	case FIELD_EITHER: put_either(w, field); break;
-	case FIELD_ECHO: break;
-	default: put_text(w, field);
-	}
+	put_field(w, field, !field->is_required);
 	if (same_as) {
 		json_key(w, "description");
 		buffer_appendf(w->out, "\"The same as %s\"", same_as);
@@ -100,6 +160,15 @@ void schema_field(struct json_writer *w, const struct field *field, const char *
 	} else if (field->about) {
 		json_put_text(w, "description", field->about);
 	}
+	json_close(w, '}');
+}
+
+void schema_word(struct json_writer *w, const struct field *field)
+{
+	json_open(w, '{');
+	put_field(w, field, false);
+	if (field->about)
+		json_put_text(w, "description", field->about);
 	json_close(w, '}');
 }
 
@@ -118,7 +187,7 @@ void schema_bodies(struct json_writer *w, const struct route *table, size_t coun
 			continue;
 		json_key(w, table[i].takes->name);
 		json_open(w, '{');
-		put_members(w, table[i].takes);
+		put_members(w, table[i].takes, false);
 		json_close(w, '}');
 	}
 }

@@ -3,6 +3,7 @@
 
 #include "base/id.h"
 #include "base/nearest.h"
+#include "base/utf8.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -73,14 +74,27 @@ bool field_missing(const char *shown, struct error *err)
 
 /* --- single values --- */
 
-static bool check_length(const struct field *field, const char *shown, size_t len,
+static bool check_length(const struct field *field, const char *shown, struct slice text,
 			 struct error *err)
 {
-	if (len < (size_t)field->min)
+	bool is_bytes = field->kind == FIELD_BYTES || field->kind == FIELD_EITHER;
+	size_t max = (size_t)field->max;
+
+	if (text.len < (size_t)field->min)
 		return error_field(err, ERROR_VALIDATION, shown, "%s cannot be empty.", shown);
-	return len <= (size_t)field->max ||
-	       error_field(err, ERROR_VALIDATION, shown, "%s is longer than %lld bytes.", shown,
-			   (long long)field->max);
+	return text.len <= max || (!is_bytes && utf8_prefix(text, max).len == text.len) ||
+	       error_field(err, ERROR_VALIDATION, shown, "%s is longer than %lld %s.", shown,
+			   (long long)field->max, is_bytes ? "bytes" : "characters");
+}
+
+static bool check_line(const struct field *field, const char *shown, struct slice text,
+		       struct error *err)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F)
+			return error_field(err, ERROR_VALIDATION, shown,
+					   "%s holds a control character.", shown);
+	return check_length(field, shown, text, err);
 }
 
 static bool check_number(const struct field *field, const char *shown, struct slice text,
@@ -167,7 +181,8 @@ bool field_check_text(const struct field *field, const char *shown, struct slice
 				   "%s has to be continue, cancel or grace:SECONDS (up to %d).",
 				   shown, GRACE_MAX_S);
 	case FIELD_NUMBER: return check_number(field, shown, text, err);
-	default: return check_length(field, shown, text.len, err);
+	case FIELD_LINE: return check_line(field, shown, text, err);
+	default: return check_length(field, shown, text, err);
 	}
 }
 
@@ -201,7 +216,7 @@ static bool check_value(const struct field *field, const struct json *value, con
 	case FIELD_FLAG: return has_type(type, JSON_BOOL, "true or false", shown, err);
 	case FIELD_EITHER:
 		if (type == JSON_STRING)
-			return check_length(field, shown, json_text(value).len, err);
+			return check_length(field, shown, json_text(value), err);
 		return has_type(type, JSON_OBJECT, "a string or an object", shown, err) &&
 		       check_members(field, value, shown, err);
 	case FIELD_OBJECT:

@@ -18,7 +18,9 @@
 #include "stream/engine.h"
 
 enum field_kind {
-	FIELD_TEXT,   /* a string of min to max bytes */
+	FIELD_TEXT,   /* a string of min to max characters */
+	FIELD_LINE,   /* the same without control characters */
+	FIELD_BYTES,  /* a string of min to max bytes: what may be large */
 	FIELD_ID,     /* an id */
 	FIELD_WORD,   /* one of `words` */
 	FIELD_LEAVE,  /* continue, cancel or grace:SECONDS */
@@ -46,6 +48,8 @@ struct shape {
 	const char *name; /* of its schema */
 	const struct field *fields;
 	size_t count;
+	const char *rule; /* what no row says and the handler checks, as members of a JSON Schema;
+			     NULL: nothing */
 };
 
 /* The row that has this name or alias; NULL: none. */

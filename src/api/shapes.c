@@ -14,12 +14,17 @@
 #define METADATA_MAX (16 * KIB)
 #define KEEP_MAX_S   300
 
-#define SHAPE(id, schema)                                                                          \
-	const struct shape id = { schema, id##_fields, sizeof id##_fields / sizeof id##_fields[0] }
+#define SHAPE(id, schema, rule)                                                                    \
+	const struct shape id = { schema, id##_fields, sizeof id##_fields / sizeof id##_fields[0], \
+				  rule }
+
+/* In a rule: this member is there, and not null. */
+#define NEEDS(name, type)                                                                          \
+	"{\"required\":[\"" name "\"],\"properties\":{\"" name "\":{\"type\":\"" type "\"}}}"
 
 /* clang-format off */
 #define OWNER \
-	{ "user_id", "userId", FIELD_TEXT, .max = USER_ID_MAX * 4, .about = "Whose it is, where nobody signs in" }
+	{ "user_id", "userId", FIELD_LINE, .max = USER_ID_MAX, .about = "Whose it is, where nobody signs in" }
 #define METADATA \
 	{ "metadata", .kind = FIELD_OBJECT, .max = METADATA_MAX, .about = "Kept as it is, at most 16 KiB; replaces what was there" }
 #define ECHO(name, alias) \
@@ -31,35 +36,35 @@
 static const struct field prompt_fields[] = {
 	{ "id", .kind = FIELD_ID, .about = "Id of the question; one is made unless given" },
 	{ "role", .kind = FIELD_WORD, .words = "user", .about = "A question is the user's" },
-	{ "content", .kind = FIELD_TEXT, .min = 1, .max = QUESTION_MAX, .is_required = true, .about = "The question, as text or in C1 form" },
+	{ "content", .kind = FIELD_BYTES, .min = 1, .max = QUESTION_MAX, .is_required = true, .about = "The question, as text or in C1 form" },
 };
-static SHAPE(prompt, NULL);
+static SHAPE(prompt, NULL, NULL);
 
 static const struct field shape_chat_fields[] = {
 	{ "thread_id", "threadId", FIELD_ID, .about = "The conversation; a new one unless given" },
 	{ "response_id", "responseId", FIELD_ID, .about = "Id of the answer; one is made unless given" },
-	{ "message", .kind = FIELD_TEXT, .min = 1, .max = QUESTION_MAX, .about = "The question; this or prompt" },
+	{ "message", .kind = FIELD_BYTES, .min = 1, .max = QUESTION_MAX, .about = "The question; this or prompt" },
 	{ "prompt", .kind = FIELD_OBJECT, .members = &prompt, .about = "The question as the C1 client sends it" },
 	{ "model", .kind = FIELD_TEXT, .max = 256, .about = "One of those that are offered" },
 	{ "on_disconnect", "onDisconnect", FIELD_LEAVE, .about = "What becomes of the answer when nobody follows it; wins over the query's" },
 	METADATA,
 	OWNER,
 };
-SHAPE(shape_chat, "Chat");
+SHAPE(shape_chat, "Chat", "\"oneOf\":[" NEEDS("message", "string") "," NEEDS("prompt", "object") "]");
 
 static const struct field first_message_fields[] = {
-	{ "message", "content", FIELD_TEXT, .max = 64 * KIB, .about = "Its text" },
+	{ "message", "content", FIELD_BYTES, .max = 64 * KIB, .about = "Its text" },
 	ECHO("id", NULL), ECHO("type", NULL), ECHO("role", NULL), ECHO("context", NULL),
 };
-static SHAPE(first_message, NULL);
+static SHAPE(first_message, NULL, NULL);
 
 static const struct field shape_thread_draft_fields[] = {
-	{ "title", "name", FIELD_TEXT, .max = 64 * KIB, .about = "Cut to 80 characters" },
+	{ "title", "name", FIELD_BYTES, .max = 64 * KIB, .about = "Cut to 80 characters" },
 	{ "firstMessage", "first_message", FIELD_EITHER, .max = 64 * KIB, .members = &first_message, .about = "What a title is made of when there is none" },
 	METADATA,
 	OWNER,
 };
-SHAPE(shape_thread_draft, "ThreadDraft");
+SHAPE(shape_thread_draft, "ThreadDraft", NULL);
 
 static const struct field shape_thread_patch_fields[] = {
 	{ "title", "name", FIELD_TEXT, .min = 1, .max = 1000 },
@@ -68,7 +73,7 @@ static const struct field shape_thread_patch_fields[] = {
 	OWNER,
 	ECHO("id", "threadId"), ECHO_TIMES, ECHO("isRunning", "is_running"),
 };
-SHAPE(shape_thread_patch, "ThreadPatch");
+SHAPE(shape_thread_patch, "ThreadPatch", NULL);
 
 #define ECHO_MESSAGE \
 	ECHO("thread_id", "threadId"), ECHO_TIMES, ECHO("status", NULL), ECHO("run_id", "runId"), \
@@ -77,21 +82,22 @@ SHAPE(shape_thread_patch, "ThreadPatch");
 static const struct field shape_message_draft_fields[] = {
 	{ "id", .kind = FIELD_ID, .about = "One is made unless given" },
 	{ "role", .kind = FIELD_WORD, .words = "user assistant tool system", .is_required = true, .about = "system: only an administrator's" },
-	{ "content", "message", FIELD_TEXT, .max = CONTENT_MAX, .is_required = true },
+	{ "content", "message", FIELD_BYTES, .max = CONTENT_MAX, .is_required = true },
 	METADATA,
 	OWNER,
 	ECHO_MESSAGE,
 };
-SHAPE(shape_message_draft, "MessageDraft");
+SHAPE(shape_message_draft, "MessageDraft", NULL);
 
 static const struct field shape_message_patch_fields[] = {
-	{ "content", "message", FIELD_TEXT, .max = CONTENT_MAX, .about = "All of it, as after a form was filled in" },
+	{ "content", "message", FIELD_BYTES, .max = CONTENT_MAX, .about = "All of it, as after a form was filled in" },
 	METADATA,
 	OWNER,
 	ECHO("id", NULL), ECHO("role", NULL),
 	ECHO_MESSAGE,
 };
-SHAPE(shape_message_patch, "MessagePatch");
+SHAPE(shape_message_patch, "MessagePatch",
+      "\"anyOf\":[" NEEDS("content", "string") "," NEEDS("message", "string") "," NEEDS("metadata", "object") "]");
 
 /* --- queries --- */
 
@@ -104,20 +110,20 @@ SHAPE(shape_message_patch, "MessagePatch");
 	{ "limit", .kind = FIELD_NUMBER, .min = 1, .max = most, .fallback = usual, .about = "The page's length at most" }
 
 static const struct field query_owner_fields[] = { OWNER };
-SHAPE(query_owner, NULL);
+SHAPE(query_owner, NULL, NULL);
 
 static const struct field query_chat_fields[] = {
 	STREAM,
 	{ "on_disconnect", "onDisconnect", FIELD_LEAVE, .about = "As in the body, for clients that can only set the address" },
 };
-SHAPE(query_chat, NULL);
+SHAPE(query_chat, NULL, NULL);
 
 static const struct field query_stream_fields[] = {
 	{ "offset", .kind = FIELD_NUMBER, .max = INT64_MAX, .fallback = -1, .about = "Go on from this byte of the answer" },
 	{ "last_event_id", "lastEventId", FIELD_TEXT, .max = 256, .about = "Go on behind this event, where the header cannot be set" },
 	STREAM,
 };
-SHAPE(query_stream, NULL);
+SHAPE(query_stream, NULL, NULL);
 
 static const struct field query_threads_fields[] = {
 	LIMIT(100, 50),
@@ -125,7 +131,7 @@ static const struct field query_threads_fields[] = {
 	{ "q", .kind = FIELD_TEXT, .max = 200, .about = "Part of a title, any case" },
 	{ "archived", .kind = FIELD_WORD, .words = YES_NO, .about = "Only such; both unless given" },
 };
-SHAPE(query_threads, NULL);
+SHAPE(query_threads, NULL, NULL);
 
 static const struct field query_messages_fields[] = {
 	LIMIT(1000, 200),
@@ -133,12 +139,12 @@ static const struct field query_messages_fields[] = {
 	{ "after", .kind = FIELD_ID, .about = "The oldest behind this message" },
 	{ "as", .kind = FIELD_WORD, .words = "stored c1", .about = "c1: as the C1 client loads them" },
 };
-SHAPE(query_messages, NULL);
+SHAPE(query_messages, NULL, NULL);
 
 static const struct field query_runs_fields[] = {
 	{ "active", .kind = FIELD_WORD, .words = YES_NO, .about = "Only those that run" },
 };
-SHAPE(query_runs, NULL);
+SHAPE(query_runs, NULL, NULL);
 
-const struct shape query_none = { NULL, NULL, 0 };
+const struct shape query_none = { NULL, NULL, 0, NULL };
 /* clang-format on */

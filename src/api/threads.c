@@ -62,6 +62,8 @@ bool threads_list(struct call *call, struct error *err)
 
 	if (filter.q && !*filter.q)
 		filter.q = NULL;
+	if (filter.cursor && !*filter.cursor)
+		filter.cursor = NULL;
 	if (!service_thread_list(call->api->service, &call->caller, &filter, call->arena, &list,
 				 err))
 		return false;

@@ -6,6 +6,7 @@
 #include "json_scan.h"
 
 #include "base/utf8.h"
+#include <math.h>
 #include <stdlib.h>
 
 struct key {
@@ -255,7 +256,7 @@ static bool number(struct scan *s)
 	memcpy(text, begin, (size_t)(s->at - begin));
 	text[s->at - begin] = '\0';
 	read = strtod(text, NULL);
-	return (read > -1e308 && read < 1e308) || bad(s, "a number that is too large");
+	return isfinite(read) || bad(s, "a number that is too large");
 }
 
 static bool word(struct scan *s, struct slice text)

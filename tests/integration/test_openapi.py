@@ -61,7 +61,7 @@ def schema_of(content):
 def check(value, schema, document, where="body"):
     """JSON Schema, as much of it as the document uses; no field may come that is not told of."""
     known = {"$ref", "type", "enum", "const", "pattern", "format", "properties", "required", "items", "description",
-             "minLength", "maxLength", "minimum", "maximum", "default", "oneOf", "additionalProperties"}
+             "minLength", "maxLength", "minimum", "maximum", "default", "oneOf", "additionalProperties", "allOf", "anyOf"}
     assert set(schema) <= known, schema
     if "$ref" in schema:
         return check(value, resolve(schema["$ref"], document), document, where)

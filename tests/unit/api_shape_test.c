@@ -78,7 +78,7 @@ static void t11_unknown_names_are_refused_at_any_depth(void **state)
 	assert_null(strstr(err.detail, "createdAt")); /* what is only echoed is offered to nobody */
 }
 
-static void lengths_are_bytes_and_have_bounds(void **state)
+static void lengths_have_bounds(void **state)
 {
 	char text[1100];
 
@@ -88,6 +88,33 @@ static void lengths_are_bytes_and_have_bounds(void **state)
 	assert_true(check(&shape_thread_patch, text));
 	snprintf(text, sizeof text, "{\"title\":\"%01001d\"}", 0);
 	refused(&shape_thread_patch, text, "title");
+}
+
+static void a16_short_texts_are_counted_in_characters_and_long_ones_in_bytes(void **state)
+{
+	static const struct field text = { "t", .kind = FIELD_TEXT, .max = 3 };
+	static const struct field bytes = { "b", .kind = FIELD_BYTES, .max = 3 };
+
+	(void)state;
+	assert_true(field_check_text(&text, "t", SLICE("äöü"), &err));
+	assert_false(field_check_text(&text, "t", SLICE("äöüx"), &err));
+	assert_string_equal(err.detail, "t is longer than 3 characters.");
+	assert_true(field_check_text(&bytes, "b", SLICE("äx"), &err));
+	assert_false(field_check_text(&bytes, "b", SLICE("äö"), &err));
+	assert_string_equal(err.detail, "b is longer than 3 bytes.");
+	assert_string_equal(err.field, "b");
+}
+
+static void a16_a_name_holds_no_control_character(void **state)
+{
+	static const char *const bad[] = { "a\nb", "\x1b[31m", "\x7f", "\t" };
+	static const struct field line = { "user_id", .kind = FIELD_LINE, .max = 10 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_false(field_check_text(&line, "user_id", slice_of(bad[i]), &err));
+	assert_true(field_check_text(&line, "user_id", SLICE("Zoë"), &err));
+	refused(&shape_thread_draft, "{\"userId\":\"a\\r\\nb\"}", "userId");
 }
 
 static void numbers_keep_to_their_bounds(void **state)
@@ -129,7 +156,9 @@ int main(void)
 		cmocka_unit_test(t11_both_spellings_are_taken_and_have_to_agree),
 		cmocka_unit_test(t11_an_error_bears_the_name_that_came),
 		cmocka_unit_test(t11_unknown_names_are_refused_at_any_depth),
-		cmocka_unit_test(lengths_are_bytes_and_have_bounds),
+		cmocka_unit_test(lengths_have_bounds),
+		cmocka_unit_test(a16_short_texts_are_counted_in_characters_and_long_ones_in_bytes),
+		cmocka_unit_test(a16_a_name_holds_no_control_character),
 		cmocka_unit_test(numbers_keep_to_their_bounds),
 		cmocka_unit_test(t3_words_for_leaving_are_read_strictly),
 	};
