@@ -77,6 +77,12 @@
 	X(M_COOKIES_REFUSED, "c1d_visitor_cookies_refused_total", COUNTER,                         \
 	  "Visitors' cookies that were not taken, by reason.", "reason", metric_cookie_kinds,      \
 	  METRIC_COOKIE_KINDS, NULL, NULL, 1)                                                      \
+	X(M_AUTH_REFUSED, "c1d_auth_refused_total", COUNTER,                                       \
+	  "Requests whose token was refused, by the reason that its sender is not told.",          \
+	  "reason", metric_refusals, METRIC_REFUSALS, NULL, NULL, 1)                               \
+	X(M_KEY_FETCHES, "c1d_token_key_fetches_total", COUNTER,                                   \
+	  "Times the keys of tokens were asked for at their address, by how that went.", "result", \
+	  metric_fetches, METRIC_FETCHES, NULL, NULL, 1)                                           \
 	X(M_BAD_PEERS, "c1d_fastcgi_rejected_total", COUNTER,                                      \
 	  "FastCGI connections without a usable request.", NULL, NULL, 1, NULL, NULL, 1)
 
@@ -84,6 +90,30 @@
 	X(connect) X(dns) X(tls) X(status) X(timeout) X(cut) X(protocol)
 #define METRIC_TOKENS_KIND_LIST(X) X(input) X(output)
 #define METRIC_STORE_KIND_LIST(X)  X(down) X(timeout) X(failed) X(full) X(busy)
+/* Why a token is refused: its form, its header, another algorithm or key than its issuer's, a bad
+ * signature, a claim that is missing or malformed, its times, whom it is from and for, the name in
+ * it, or nobody knows since the issuer's keys are not to be had. */
+/* clang-format off */
+#define METRIC_REFUSAL_LIST(X) \
+	X(form) X(header) X(algorithm) X(key) X(signature) X(claims) X(expired) X(early) X(issuer) \
+	X(audience) X(user) X(no_keys)
+/* clang-format on */
+#define METRIC_FETCH_LIST(X) X(ok) X(failed) X(refused)
+
+enum metric_refusal {
+#define X(name) METRIC_REFUSAL_##name,
+	METRIC_REFUSAL_LIST(X)
+#undef X
+		METRIC_REFUSALS
+};
+
+/* How a question for the issuer's keys ended: with keys, with nothing, or with what is none. */
+enum metric_fetch {
+#define X(name) METRIC_FETCH_##name,
+	METRIC_FETCH_LIST(X)
+#undef X
+		METRIC_FETCHES
+};
 
 #define METRIC_COOKIE_KIND_LIST(X) X(form) X(signature) X(expired) X(twice)
 

@@ -43,6 +43,16 @@ static const char *const metric_cookie_kinds[] = {
 	METRIC_COOKIE_KIND_LIST(X)
 #undef X
 };
+static const char *const metric_refusals[] = {
+#define X(n) #n,
+	METRIC_REFUSAL_LIST(X)
+#undef X
+};
+static const char *const metric_fetches[] = {
+#define X(n) #n,
+	METRIC_FETCH_LIST(X)
+#undef X
+};
 static const int statuses[] = {
 #define X(n) n,
 	METRIC_STATUSES(X)
