@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import pages  # noqa: E402
 from house import Mongod, MongodMissing, Site, StoreProxy, Upstream  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,3 +83,15 @@ def new_site(scratch, upstream):
     yield make
     for house in houses:
         house.stop()
+
+
+@pytest.fixture(scope="session")
+def tools():
+    """What bundles and visits the README's page is installed."""
+    pages.have_tools()
+
+
+@pytest.fixture(scope="session")
+def bundle(tools):
+    """The folder of the README's page, built."""
+    return pages.built()

@@ -1,7 +1,5 @@
 """The README's page, as somebody pastes it: its lines are taken from the README, bundled, and visited in Chromium through
 nginx and c1d. One build, one visit; each test looks at one thing that was seen."""
-import fcntl
-import hashlib
 import json
 import os
 import re
@@ -12,76 +10,10 @@ from pathlib import Path
 import pytest
 
 from house import DEADLINE_S, ROOT, Process, Site, free_port, wait_for
+from pages import BUILT, MODULES, PLACE, lay_out
 
-PLACE = ROOT / "tests/page"
-MODULES = PLACE / "node_modules"
-BUILT = ROOT / "build/page"
-BUILD_S, VISIT_S = 500, 400
-pytestmark = pytest.mark.xdist_group("page")  # one build
-
-
-def lines_of(language, first):
-    """The README's block of this language that begins with `first`."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
-    found = [block for block in blocks if block.startswith(first)]
-    assert len(found) == 1, f"the README has {len(found)} such blocks"
-    return found[0]
-
-
-def modules():
-    """What the page is made of, as the lock file has it; installed once."""
-    wanted = hashlib.sha256((PLACE / "package-lock.json").read_bytes()).hexdigest()
-    mark = MODULES / ".c1d"
-    if mark.exists() and mark.read_text() == wanted:
-        return
-    done = subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=PLACE, capture_output=True, text=True, timeout=BUILD_S,
-                          check=False, stdin=subprocess.DEVNULL)
-    if done.returncode != 0 and re.search(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH", done.stderr):
-        pytest.skip(f"npm's registry cannot be reached: {done.stderr.splitlines()[0]}")
-    assert done.returncode == 0, done.stderr
-    mark.write_text(wanted)
-
-
-def lay_out(folder, backend="http://127.0.0.1:8080"):
-    """A project as `npm create vite` makes it, with the README's lines in it."""
-    (folder / "src").mkdir(parents=True)
-    (folder / "public").mkdir()
-    (folder / "package.json").write_text('{"private":true,"type":"module"}\n')
-    (folder / "public/favicon.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>\n')
-    shutil.copy(PLACE / "index.html", folder)
-    shutil.copy(PLACE / "main.jsx", folder / "src")
-    (folder / "src/App.jsx").write_text(lines_of("jsx", "import { C1Chat"))
-    config = lines_of("js", "import react")
-    assert "http://127.0.0.1:8080" in config
-    (folder / "vite.config.js").write_text(config.replace("http://127.0.0.1:8080", backend))
-    (folder / "node_modules").symlink_to(MODULES)
-
-
-@pytest.fixture(scope="session")
-def tools():
-    for tool in ("node", "npm", "chromium"):
-        if not shutil.which(tool):
-            pytest.skip(f"{tool} is not installed: sh tests/deps test")
-    BUILT.mkdir(parents=True, exist_ok=True)
-    with open(BUILT / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        modules()
-        yield
-
-
-@pytest.fixture(scope="session")
-def bundle(tools):
-    """The folder of the built page. Kept from one run to the next while nothing in it has changed."""
-    parts = [lines_of("jsx", "import { C1Chat").encode(), lines_of("js", "import react").encode()]
-    parts += [(PLACE / name).read_bytes() for name in ("package-lock.json", "index.html", "main.jsx")]
-    folder = BUILT / hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
-    if not (folder / "dist/index.html").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        lay_out(folder)
-        done = subprocess.run(["node", "node_modules/vite/bin/vite.js", "build", "--minify", "false", "--logLevel", "warn"],
-                              cwd=folder, capture_output=True, text=True, timeout=BUILD_S, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "dist"
+VISIT_S = 400
+pytestmark = pytest.mark.xdist_group("page")  # one visit
 
 
 @pytest.fixture(scope="module")
