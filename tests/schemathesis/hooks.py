@@ -29,7 +29,8 @@ def walk(value):
 def before_load_schema(context, raw_schema):
     walk(raw_schema)
     del raw_schema["paths"]["/metrics"]  # nginx keeps it on a port of its own
-    # The same key with another question, or the same id for question and answer, is 422, as it should be.
+    # 422, as they should be: the same key with another question, the same id for question and answer, a model that is not offered.
     chat = raw_schema["paths"]["/api/chat"]["post"]
     chat["parameters"] = [one for one in chat["parameters"] if one["name"] != "Idempotency-Key"]
-    del raw_schema["components"]["schemas"]["Chat"]["properties"]["response_id"]
+    question = raw_schema["components"]["schemas"]["Chat"]["properties"]
+    del question["response_id"], question["model"]
