@@ -4,7 +4,7 @@
 #ifndef MODEL_CALLER_H
 #define MODEL_CALLER_H
 
-#include <stdbool.h>
+#include "base/slice.h"
 #include <stdint.h>
 
 #define USER_ID_MAX    128 /* characters; four bytes each at most, so a name fits counted_as */
@@ -17,14 +17,27 @@ enum caller_kind {
 	CALLER_KEY,     /* a server with a key of ours */
 };
 
+/* What a caller may do, and the word for it in the file of API keys and in claims. */
+#define CALLER_SCOPES(X)                                                                           \
+	X(READ, 1, "read")                                                                         \
+	X(WRITE, 2, "write")                                                                       \
+	X(CHAT, 4, "chat")                                                                         \
+	X(ACT, 8, "act")      /* may name another user_id: acts as that user */                    \
+	X(ADMIN, 16, "admin") /* ownership is not enforced; system messages */
+
 enum caller_scope {
-	SCOPE_READ = 1,
-	SCOPE_WRITE = 2,
-	SCOPE_CHAT = 4,
-	SCOPE_ACT = 8,    /* may name another user_id, and is then that user */
-	SCOPE_ADMIN = 16, /* sees everybody's; role `system` */
-	SCOPES_ORDINARY = SCOPE_READ | SCOPE_WRITE | SCOPE_CHAT,
+#define X(id, bit, word) SCOPE_##id = (bit),
+	CALLER_SCOPES(X)
+#undef X
+		SCOPES_ORDINARY = SCOPE_READ | SCOPE_WRITE | SCOPE_CHAT,
 };
+
+#define CALLER_SCOPES_TEXT 32
+
+/* "read,chat" in any order; false: empty, or one of the words is none. */
+bool caller_scopes_parse(struct slice text, unsigned *out);
+/* The words, a comma between; returns out. */
+const char *caller_scopes_text(unsigned scopes, char out[CALLER_SCOPES_TEXT]);
 
 struct caller {
 	enum caller_kind kind;

@@ -18,6 +18,10 @@ static const struct command {
 	{ "serve", command_serve, "--config= --trial", "", "run the pool until SIGTERM" },
 	{ "check", command_check, "--config= --user= -t", "[-t] [--user NAME]",
 	  "try all that the service needs, as root as its user; -t: the settings only" },
+	{ "keys", command_keys, "--config= add= list revoke= --scopes= --expires=",
+	  "add|list|revoke [NAME]", "API keys for servers that call this; c1d keys tells more" },
+	{ "users", command_users, "--config= revoke= restore= list", "revoke|restore|list [USER]",
+	  "show a user the door, whatever he has signed in with" },
 	{ "version", command_version, "", "", "this program and its libraries" },
 	{ "help", help, "settings --markdown", "[settings [--markdown]]",
 	  "this text; or every setting with its default" },
@@ -30,7 +34,7 @@ static void list_commands(void)
 	printf("c1d " C1D_VERSION
 	       ": the Thesys C1 backend behind nginx\n\nusage: c1d COMMAND [--config FILE]\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		printf("  %-8s %-24s %s\n", commands[i].name, commands[i].options,
+		printf("  %-8s %-26s %s\n", commands[i].name, commands[i].options,
 		       commands[i].help);
 	printf("\nSettings are KEY=value lines in /etc/c1d/c1d.conf (or --config FILE) and the "
 	       "environment, which wins.\n");

@@ -74,3 +74,22 @@ bool command_settings(int argc, char **argv, struct config *out, int *exit_code)
 		*exit_code = EXIT_CONFIG;
 	return ok;
 }
+
+int command_run_verb(const struct command_verb *verbs, const char *usage, int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : "";
+	struct config config;
+	int code;
+
+	while (verbs->word && strcmp(verbs->word, word) != 0)
+		verbs++;
+	if (!verbs->word || argc < (verbs->names ? 3 : 2)) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (!command_settings(argc, argv, &config, &code))
+		return code;
+	code = verbs->run(&config, argc, argv);
+	config_done(&config);
+	return code;
+}

@@ -12,6 +12,8 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNAVAILABLE = 69, EXIT
 int command_serve(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_version(int argc, char **argv);
+int command_keys(int argc, char **argv);
+int command_users(int argc, char **argv);
 
 /* --- command.c --- */
 /* Every command takes --config FILE. Reads the settings and sets the log up; on failure says why
@@ -27,5 +29,15 @@ void command_set_log_up(const struct config *config);
 bool command_has(int argc, char **argv, const char *option);
 /* The word behind it, NULL when it is not there. */
 const char *command_option(int argc, char **argv, const char *option);
+
+/* A command that does several things has a word for each behind its name (argv[1]); some take a
+ * name behind that (argv[2]). A row without a word ends the table. */
+struct command_verb {
+	const char *word;
+	bool names; /* takes a name */
+	int (*run)(const struct config *config, int argc, char **argv);
+};
+/* With the settings. EXIT_USAGE, having said the usage, for a word that is none of these. */
+int command_run_verb(const struct command_verb *verbs, const char *usage, int argc, char **argv);
 
 #endif

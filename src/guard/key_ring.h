@@ -1,0 +1,22 @@
+/*
+ * key_ring: the API keys that a worker knows. What changed in the file counts a second later at the
+ * latest, without a reload; a file that is damaged or cannot be read opens for nobody, and the log
+ * says so. Any thread.
+ */
+#ifndef GUARD_KEY_RING_H
+#define GUARD_KEY_RING_H
+
+#include "guard/keys.h"
+
+struct key_ring;
+
+struct key_ring *key_ring_open(const char *state_dir); /* kept, not copied. NULL: no memory */
+void key_ring_free(struct key_ring *ring);             /* NULL is fine */
+
+enum key_found { KEY_GOOD, KEY_UNKNOWN, KEY_EXPIRED };
+
+/* Whose text is this? *out is set unless it is unknown. The time that it takes tells nothing of the
+ * keys there are. */
+enum key_found key_ring_find(struct key_ring *ring, struct slice text, struct api_key *out);
+
+#endif

@@ -1,0 +1,64 @@
+/* revocations: see revocations.h. */
+#include "revocations.h"
+
+#include "base/log.h"
+#include "list_file.h"
+#include <pthread.h>
+#include <stdlib.h>
+
+struct revocations {
+	const char *state_dir;
+	pthread_mutex_t lock; /* guards what follows */
+	struct list_watch watch;
+	struct revoked_list users;
+};
+
+struct revocations *revocations_open(const char *state_dir)
+{
+	struct revocations *revocations = calloc(1, sizeof *revocations);
+
+	if (!revocations)
+		return NULL;
+	revocations->state_dir = state_dir;
+	pthread_mutex_init(&revocations->lock, NULL);
+	return revocations;
+}
+
+void revocations_free(struct revocations *revocations)
+{
+	if (!revocations)
+		return;
+	revoked_free(&revocations->users);
+	pthread_mutex_destroy(&revocations->lock);
+	free(revocations);
+}
+
+static void read_anew(struct revocations *revocations)
+{
+	struct revoked_list users;
+	struct error err = { 0 };
+
+	if (!revoked_read(revocations->state_dir, &users, &err)) {
+		log_error("revoked users unreadable; those known before stay",
+			  LOG_T("detail", err.detail));
+		return;
+	}
+	log_info("revoked users read", LOG_I("count", (int64_t)users.count));
+	revoked_free(&revocations->users);
+	revocations->users = users;
+}
+
+bool revocations_has(struct revocations *revocations, const char *user_id, int64_t issued_s)
+{
+	const struct list_place place = { revocations->state_dir, REVOKED_FILE };
+	const struct revoked_user *user;
+	bool is_void;
+
+	pthread_mutex_lock(&revocations->lock);
+	if (list_watch_changed(&revocations->watch, &place))
+		read_anew(revocations);
+	user = revoked_find(&revocations->users, user_id);
+	is_void = user && issued_s <= user->at_s;
+	pthread_mutex_unlock(&revocations->lock);
+	return is_void;
+}
