@@ -77,6 +77,10 @@ bool error_set(struct error *err, enum error_code code, const char *format, ...)
 bool error_field(struct error *err, enum error_code code, const char *field, const char *format,
 		 ...) __attribute__((format(printf, 4, 5)));
 
+/* ERROR_ACCESS_DENIED of what is somebody else's: the same words whatever it is, so that they tell
+ * nothing of it. */
+bool error_denied(struct error *err);
+
 /* What a place that the settings name failed with (errno), as a code: ERROR_CONFIG when it cannot
  * be used as it is written (it is not there, is no folder, is not ours), which only the
  * administrator mends; ERROR_INTERNAL for all that may pass by itself (no descriptors, memory, disk

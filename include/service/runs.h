@@ -31,8 +31,9 @@ bool service_run_get(struct service *service, const struct caller *caller, const
  */
 struct spool *service_run_open(struct service *service, const struct caller *caller, const char *id,
 			       struct arena *arena, struct run_info *out, struct error *err);
-/* Of a thread, newest first; active: only those that run on this node, of which the store is not
- * asked, so that an unknown thread has none. */
+/* Of a thread, newest first; active: only those that run on this node. Of those the store is asked
+ * only whose the thread is, and only where ownership is enforced: else an unknown thread has none.
+ */
 bool service_run_list(struct service *service, const struct caller *caller, const char *thread_id,
 		      bool active, struct arena *arena, struct run_list *out, struct error *err);
 /* Ends it as `stopped` and returns when the upstream connection is closed and the partial answer is

@@ -149,8 +149,9 @@ bool store_message_update(struct store *store, const char *owner, const char *th
 
 /* --- turns --- */
 
-/* Was it asked before? By key (over all threads: the user is in it) or, without one, by the
- * answer's id in the thread. ERROR_NOT_FOUND: never. */
+/* Was it asked before? By key (over all threads: the user is in it, but a thread that it was used
+ * on may have become another's: ERROR_ACCESS_DENIED) or, without one, by the answer's id in the
+ * thread. ERROR_NOT_FOUND: never. */
 bool store_turn_find(struct store *store, const char *owner, const char *thread_id,
 		     const char *answer_id, const char *key_or_null, struct arena *arena,
 		     struct message *answer, struct error *err);

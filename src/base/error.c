@@ -54,6 +54,11 @@ bool error_field(struct error *err, enum error_code code, const char *field, con
 	return false;
 }
 
+bool error_denied(struct error *err)
+{
+	return error_set(err, ERROR_ACCESS_DENIED, "This is somebody else's.");
+}
+
 enum error_code error_of_errno(int reason)
 {
 	static const int written_so[] = { EACCES, EPERM,        ENOENT, ENOTDIR,   EISDIR,

@@ -17,6 +17,17 @@ bool runs_is_ours(const struct service *service, const char *run_id)
 	return dash && strcmp(dash + 1, service->node) == 0;
 }
 
+bool runs_check_owner(struct service *service, const struct caller *caller,
+		      const struct spool_record *record, struct arena *arena, struct error *err)
+{
+	struct thread thread;
+
+	return !caller->enforced || strcmp(caller->user_id, record->user_id) == 0 ||
+	       store_thread_get(service->store, caller->user_id, record->thread_id, arena, &thread,
+				NULL) ||
+	       error_denied(err);
+}
+
 bool runs_stop_and_wait(struct service *service, struct spool *spool, struct error *err)
 {
 	const struct timespec look = { .tv_nsec = LOOK_MS * 1000000 };

@@ -83,6 +83,11 @@ void upstream_look(struct service *service);
 
 /* --- runs.c --- */
 bool runs_is_ours(const struct service *service, const char *run_id); /* by its name */
+/* A run is whose its thread is. Its file says who asked, which is the same, and is known without
+ * the store; but threads come along with a visitor who signs in, and an administrator asks on
+ * anybody's: then the store tells. ERROR_ACCESS_DENIED unless it is surely the caller's. */
+bool runs_check_owner(struct service *service, const struct caller *caller,
+		      const struct spool_record *record, struct arena *arena, struct error *err);
 /* Asks the owner to stop it, waits until its text is saved; the spool is refreshed.
  * ERROR_STORE_DOWN when it has stopped but the store cannot take the text yet. */
 bool runs_stop_and_wait(struct service *service, struct spool *spool, struct error *err);

@@ -57,7 +57,7 @@ static struct run_info info_of_message(const struct message *message)
 	};
 }
 
-static bool may_see(const struct caller *caller, const struct spool_record *record)
+static bool asked_it(const struct caller *caller, const struct spool_record *record)
 {
 	return !caller->enforced || strcmp(caller->user_id, record->user_id) == 0;
 }
@@ -67,15 +67,14 @@ static bool may_see(const struct caller *caller, const struct spool_record *reco
 /* Its file, where this node has it. ERROR_NOT_FOUND: it has not, or not more than its name (a power
  * loss): then the store tells. */
 static struct spool *open_file(struct service *service, const struct caller *caller, const char *id,
-			       struct error *err)
+			       struct arena *arena, struct error *err)
 {
 	struct spool *spool = spool_open(service->spools, id, err);
 
 	if (!spool && err->code == ERROR_CORRUPT)
 		error_set(err, ERROR_NOT_FOUND, "There is no such run.");
-	if (!spool || may_see(caller, spool_record(spool)))
+	if (!spool || runs_check_owner(service, caller, spool_record(spool), arena, err))
 		return spool;
-	error_set(err, ERROR_ACCESS_DENIED, "This run is somebody else's.");
 	spool_unref(spool);
 	return NULL;
 }
@@ -112,7 +111,7 @@ struct spool *service_run_open(struct service *service, const struct caller *cal
 			       struct arena *arena, struct run_info *out, struct error *err)
 {
 	struct error mine = { 0 };
-	struct spool *spool = open_file(service, caller, id, &mine);
+	struct spool *spool = open_file(service, caller, id, arena, &mine);
 
 	if (!spool && mine.code == ERROR_NOT_FOUND)
 		tell_missing(service, caller, id, arena, &mine);
@@ -126,7 +125,7 @@ struct spool *service_run_open(struct service *service, const struct caller *cal
 bool service_run_get(struct service *service, const struct caller *caller, const char *id,
 		     struct arena *arena, struct run_info *out, struct error *err)
 {
-	struct spool *spool = open_file(service, caller, id, err);
+	struct spool *spool = open_file(service, caller, id, arena, err);
 	struct message message;
 	bool ok;
 
@@ -144,9 +143,10 @@ bool service_run_get(struct service *service, const struct caller *caller, const
 
 /* --- of a thread --- */
 
-/* Those on the board, in any order. */
+/* Those on the board, in any order. is_sure: the thread is the caller's; then what runs on it is
+ * his, too, and what is only starting may still be refused. */
 static size_t list_live(struct service *service, const struct caller *caller, const char *thread_id,
-			bool active, struct arena *arena, struct run_info *out)
+			bool is_sure, bool active, struct arena *arena, struct run_info *out)
 {
 	struct board_entry *live = arena_alloc(arena, LIVE_MAX * sizeof *live);
 	size_t found, count = 0;
@@ -157,8 +157,9 @@ static size_t list_live(struct service *service, const struct caller *caller, co
 	for (size_t i = 0; i < found && i < LIVE_MAX; i++) {
 		struct spool *spool = spool_open(service->spools, live[i].run_id, NULL);
 		const struct spool_record *record = spool ? spool_record(spool) : NULL;
+		bool is_his = is_sure && live[i].state != BOARD_STARTING;
 
-		if (record && may_see(caller, record) &&
+		if (record && (is_his || asked_it(caller, record)) &&
 		    (!active || record->status == STATUS_STREAMING) &&
 		    info_of(record, arena, &out[count], NULL))
 			count++;
@@ -180,24 +181,62 @@ static int newest_first(const void *a, const void *b)
 	return strcmp(((const struct run_info *)b)->id, ((const struct run_info *)a)->id);
 }
 
+/* Whose is the thread? Only where that is enforced is the store asked; what the caller has just
+ * begun may run before it knows the thread, and also while it is away. *is_sure: it says that the
+ * thread is the caller's. */
+static bool may_list(struct service *service, const struct caller *caller, const char *thread_id,
+		     struct arena *arena, bool *is_sure, struct error *err)
+{
+	struct thread thread;
+
+	*is_sure = !caller->enforced || store_thread_get(service->store, caller->user_id, thread_id,
+							 arena, &thread, err);
+	return *is_sure || err->code != ERROR_ACCESS_DENIED;
+}
+
+static bool list_active(struct service *service, const struct caller *caller, const char *thread_id,
+			struct arena *arena, struct run_list *list, struct error *err)
+{
+	struct error mine = { 0 };
+	bool is_sure;
+
+	if (may_list(service, caller, thread_id, arena, &is_sure, &mine)) {
+		list->count =
+			list_live(service, caller, thread_id, is_sure, true, arena, list->items);
+		if (is_sure || list->count > 0 || mine.code != ERROR_NOT_FOUND)
+			return true;
+	}
+	*err = mine;
+	return false;
+}
+
+static bool list_all(struct service *service, const struct caller *caller, const char *thread_id,
+		     struct arena *arena, struct run_list *list, struct error *err)
+{
+	struct message_list answers = { 0 };
+
+	if (!store_runs_of(service->store, owner_of(caller), thread_id, LISTED_MAX, arena, &answers,
+			   err))
+		return false;
+	list->count = list_live(service, caller, thread_id, true, false, arena, list->items);
+	for (size_t i = 0; i < answers.count && i < LISTED_MAX; i++)
+		if (!is_listed(list, answers.items[i].run_id))
+			list->items[list->count++] = info_of_message(&answers.items[i]);
+	return true;
+}
+
 bool service_run_list(struct service *service, const struct caller *caller, const char *thread_id,
 		      bool active, struct arena *arena, struct run_list *out, struct error *err)
 {
 	struct run_list list = { .items = arena_alloc(arena, (LIVE_MAX + LISTED_MAX) *
 								     sizeof *list.items) };
-	struct message_list answers = { 0 };
 
 	if (!list.items)
 		return budget_refused(err);
-	list.count = list_live(service, caller, thread_id, active, arena, list.items);
-	if (!active && !store_runs_of(service->store, owner_of(caller), thread_id, LISTED_MAX,
-				      arena, &answers, err))
+	if (!(active ? list_active : list_all)(service, caller, thread_id, arena, &list, err))
 		return false;
 	if (arena->failed)
 		return error_set(err, ERROR_OVERLOADED, "No memory for this request.");
-	for (size_t i = 0; i < answers.count && i < LISTED_MAX; i++)
-		if (!is_listed(&list, answers.items[i].run_id))
-			list.items[list.count++] = info_of_message(&answers.items[i]);
 	qsort(list.items, list.count, sizeof *list.items, newest_first);
 	*out = list;
 	return true;
@@ -237,7 +276,7 @@ static bool stop_elsewhere(struct service *service, const struct caller *caller,
 bool service_run_stop(struct service *service, const struct caller *caller, const char *id,
 		      struct arena *arena, struct run_info *out, struct error *err)
 {
-	struct spool *spool = open_file(service, caller, id, err);
+	struct spool *spool = open_file(service, caller, id, arena, err);
 	bool ok;
 
 	if (!spool)

@@ -61,16 +61,14 @@ static void wait_for_start(const struct turn_work *work, const char *run_id)
 
 /* --- a run of this question --- */
 
+/* Threads and answers' ids are chosen by clients, and one may name another's before the store has
+ * refused him: a user is only met by himself. */
 bool turn_is_twin(const struct turn_work *work, const struct board_entry *entry)
 {
+	if (work->caller->enforced && strcmp(entry->user_key, work->user_key) != 0)
+		return false;
 	return strcmp(entry->message_id, work->turn.response_id) == 0 ||
 	       (work->key[0] && strcmp(entry->key, work->key) == 0);
-}
-
-/* Ids are chosen by clients: another's run is none of this turn's. */
-static bool is_anothers(const struct turn_work *work, const struct spool_record *record)
-{
-	return work->caller->enforced && strcmp(record->user_id, work->caller->user_id) != 0;
 }
 
 static bool take_names(struct turn_work *work, const struct spool_record *record)
@@ -93,8 +91,7 @@ static enum turn_look join_spool(struct turn_work *work, struct spool *spool, st
 	const struct spool_record *record = spool_record(spool);
 	enum turn_look look = LOOK_FOUND;
 
-	if (is_anothers(work, record)) {
-		error_set(err, ERROR_ACCESS_DENIED, "This thread is somebody else's.");
+	if (!runs_check_owner(work->service, work->caller, record, work->arena, err)) {
 		look = LOOK_FAILED;
 	} else if (strcmp(record->question, work->question) != 0) {
 		look = reused(err);

@@ -20,7 +20,6 @@ static const struct words {
 	int retry_after_s;
 	const char *text;
 } words[] = {
-	{ ERROR_ACCESS_DENIED, 0, "This thread is somebody else's." },
 	{ ERROR_CONFLICT, 0, "This id exists already." },
 	{ ERROR_PRECONDITION, 0, "The thread has changed meanwhile; read it again." },
 	{ ERROR_NOT_SAVED, 1, "The answer is not saved yet; try again in a moment." },
@@ -38,6 +37,8 @@ bool store_say(struct error *err, enum error_code code, enum store_subject subje
 
 	if (code == ERROR_NOT_FOUND)
 		return error_set(err, code, "%s", not_found[subject]);
+	if (code == ERROR_ACCESS_DENIED)
+		return error_denied(err);
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (words[i].code == code)
 			w = &words[i];

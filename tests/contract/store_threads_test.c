@@ -259,6 +259,29 @@ static void a_thread_of_another_is_denied_in_every_call(void **state)
 	OK(store_stop_ask(store, "ada", held.run.id, &error));
 }
 
+/* A key has its user in it, but a thread may have become another's since it was used. */
+static void f1_a_key_gives_nobody_an_answer_of_anothers_thread(void **state)
+{
+	struct turn_open open = turn_of(new_thread("ada")), again = turn_of(new_thread("bob"));
+	const struct finish end = finish_of(&open);
+	struct turn_opened opened;
+	struct message out;
+
+	(void)state;
+	open.answer.key = again.answer.key = fresh("key");
+	open_turn(&open);
+	finish(&end);
+	FAILS(ERROR_ACCESS_DENIED, store_turn_find(store, "bob", again.thread_id, "no",
+						   open.answer.key, &arena, &out, &error));
+	again.owner = "bob";
+	FAILS(ERROR_ACCESS_DENIED, store_turn_open(store, &again, &arena, &opened, &error));
+	assert_null(get_thread(again.thread_id).run.id); /* a refusal holds no claim */
+	again.owner = NULL;
+	assert_int_equal(open_turn(&again).kind, TURN_ASKED);
+	OK(store_turn_find(store, "ada", open.thread_id, "no", open.answer.key, &arena, &out,
+			   &error));
+}
+
 /* --- deleting it --- */
 
 static void a_deleted_thread_takes_nothing_more(void **state)
@@ -355,6 +378,7 @@ int main(void)
 		TEST(a_patch_of_another_revision_is_refused),
 		TEST(of_8_patches_of_one_revision_one_is_applied),
 		TEST(a_thread_of_another_is_denied_in_every_call),
+		TEST(f1_a_key_gives_nobody_an_answer_of_anothers_thread),
 		TEST(a_deleted_thread_takes_nothing_more),
 		TEST(r18_a_deletion_names_the_claim_and_the_runs_that_ended),
 		TEST(r18_a_marked_thread_is_emptied_in_steps),

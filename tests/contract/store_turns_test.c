@@ -283,7 +283,7 @@ static void a_turn_is_found_by_its_key_and_by_its_answer(void **state)
 	FAILS(ERROR_NOT_FOUND,
 	      store_turn_find(store, "ada", id, open.answer.id, key, &arena, &out, &error));
 	open_turn(&open);
-	OK(store_turn_find(store, "bob", "another thread", "x", key, &arena, &out, &error));
+	OK(store_turn_find(store, "ada", "another thread", "x", key, &arena, &out, &error));
 	assert_string_equal(out.id, open.answer.id);
 	assert_string_equal(out.thread_id, id);
 	assert_text(out.question, "hash of the question");

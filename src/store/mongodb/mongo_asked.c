@@ -23,11 +23,11 @@ static enum error_code find(struct mongo_call *call, const char *owner, bson_t *
 	return code;
 }
 
-/* The key has its user in it, so whose the thread is need not be asked. */
-static enum error_code find_key(struct mongo_call *call, const char *key, struct arena *arena,
-				struct message *out)
+/* The key has its user in it, but the thread that it was used on may be another's by now. */
+static enum error_code find_key(struct mongo_call *call, const char *owner, const char *key,
+				struct arena *arena, struct message *out)
 {
-	return find(call, NULL, BCON_NEW("key", BCON_UTF8(key), "role", BCON_UTF8("assistant")),
+	return find(call, owner, BCON_NEW("key", BCON_UTF8(key), "role", BCON_UTF8("assistant")),
 		    arena, out);
 }
 
@@ -42,7 +42,7 @@ enum error_code mongo_turn_find(void *self, const char *owner, const char *threa
 	if (code != ERROR_NONE)
 		return code;
 	if (key) {
-		code = find_key(&call, key, arena, out);
+		code = find_key(&call, owner, key, arena, out);
 	} else {
 		mongo_message_key(thread_id, answer_id, id);
 		code = find(&call, owner, BCON_NEW("_id", BCON_UTF8(id)), arena, out);
@@ -217,12 +217,16 @@ static enum error_code find_out(struct opening *o, bool *again)
 	return mongo_message_last(o->call, o->open->thread_id, &o->last_seq, o->last);
 }
 
-/* By the key alone: its ids may be others. */
+/* By the key alone: its ids may be others. A refusal holds no claim. */
 enum error_code mongo_meet_key(struct opening *o, bool *met)
 {
 	struct message answer;
-	enum error_code code = find_key(o->call, o->open->answer.key, o->arena, &answer);
+	enum error_code code =
+		find_key(o->call, o->open->owner, o->open->answer.key, o->arena, &answer);
+	enum error_code end = code == ERROR_ACCESS_DENIED ? let_go(o) : ERROR_NONE;
 
+	if (end != ERROR_NONE)
+		return end;
 	*met = code == ERROR_NONE;
 	if (code == ERROR_NOT_FOUND)
 		return ERROR_NONE;

@@ -21,8 +21,8 @@ static enum error_code find(struct sqlite_conn *conn, const char *owner, const c
 					  SQL_VALUES(sql_text(thread_id), sql_text(answer_id)),
 					  arena, &answer);
 
-	if (code == ERROR_NONE) /* the key has its user in it */
-		code = sqlite_thread_check(conn, key ? NULL : owner, answer.thread_id);
+	if (code == ERROR_NONE)
+		code = sqlite_thread_check(conn, owner, answer.thread_id);
 	if (code == ERROR_NONE)
 		*out = answer;
 	return code;
@@ -88,6 +88,10 @@ static enum error_code look_for_pair(const struct opening *o)
 
 	if (open->answer.key)
 		code = look(o, SQL_MESSAGE_BY_KEY, SQL_VALUES(sql_text(open->answer.key)), answer);
+	/* The key has its user in it, but the thread that it was used on may be another's by now.
+	 */
+	if (code == ERROR_NONE && answer->id)
+		code = sqlite_thread_check(o->conn, open->owner, answer->thread_id);
 	if (code == ERROR_NONE && !answer->id)
 		code = look(o, SQL_MESSAGE_GET, SQL_VALUES(thread, sql_text(open->answer.id)),
 			    answer);
