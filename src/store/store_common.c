@@ -52,7 +52,8 @@ bool store_cursor_read(const char *cursor, struct thread_page *page)
 
 enum error_code store_may(const char *owner, const char *user_id)
 {
-	return !owner || strcmp(owner, user_id) == 0 ? ERROR_NONE : ERROR_ACCESS_DENIED;
+	return !owner || (user_id && strcmp(owner, user_id) == 0) ? ERROR_NONE
+								  : ERROR_ACCESS_DENIED;
 }
 
 bool store_can_take_over(const struct message *answer, const struct turn_open *open)

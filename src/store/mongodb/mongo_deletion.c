@@ -82,6 +82,7 @@ static enum error_code some_of(struct mongo_call *call, const char *thread_id, s
 	const bson_t *document;
 	char number[16];
 	const char *key;
+	bson_iter_t id;
 	bson_t list;
 
 	BCON_APPEND(options, "projection", "{", "_id", BCON_INT32(1), "}");
@@ -89,7 +90,9 @@ static enum error_code some_of(struct mongo_call *call, const char *thread_id, s
 	BSON_APPEND_ARRAY_BEGIN(ids, "$in", &list);
 	for (*count = 0; mongoc_cursor_next(cursor, &document); (*count)++) {
 		bson_uint32_to_string((uint32_t)*count, &key, number, sizeof number);
-		BSON_APPEND_UTF8(&list, key, mongo_text(document, "_id"));
+		/* Of whatever type it is: one that others put here goes as well. */
+		if (bson_iter_init_find(&id, document, "_id"))
+			bson_append_iter(&list, key, -1, &id);
 	}
 	bson_append_array_end(ids, &list);
 	return mongo_found_all(call, cursor);

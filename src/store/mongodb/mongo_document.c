@@ -2,6 +2,7 @@
  * never guessed. */
 #include "mongo_room.h"
 
+#include "base/utf8.h"
 #include <stdio.h>
 
 void mongo_message_key(const char *thread_id, const char *id, char out[MONGO_KEY_SIZE])
@@ -42,6 +43,7 @@ static struct slice take_slice(struct taker *t, const char *key, bool needed)
 	}
 	text.ptr = bson_iter_utf8(&it, &len);
 	text.len = len;
+	t->bad = t->bad || !utf8_valid(text, NULL); /* others may write here too */
 	text.ptr = arena_copy(t->arena, text);
 	return text;
 }
@@ -62,9 +64,13 @@ int64_t mongo_int(const bson_t *document, const char *key)
 	return bson_iter_init_find(&it, document, key) ? bson_iter_as_int64(&it) : 0;
 }
 
+/* A C string: a NUL would cut it. */
 static const char *take_text(struct taker *t, const char *key, bool needed)
 {
-	return take_slice(t, key, needed).ptr;
+	struct slice text = take_slice(t, key, needed);
+
+	t->bad = t->bad || (text.ptr && memchr(text.ptr, '\0', text.len));
+	return text.ptr;
 }
 
 static int64_t take_int(struct taker *t, const char *key)

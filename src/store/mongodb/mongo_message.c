@@ -14,6 +14,7 @@ enum error_code mongo_message_last(struct mongo_call *call, const char *thread_i
 	bson_t *options = mongo_options(call, 1);
 	mongoc_cursor_t *cursor;
 	const bson_t *last;
+	const char *found;
 	enum error_code code;
 
 	BCON_APPEND(options, "sort", "{", "seq", BCON_INT32(-1), "}", "projection", "{", "seq",
@@ -21,7 +22,9 @@ enum error_code mongo_message_last(struct mongo_call *call, const char *thread_i
 	code = mongo_find_one(call, MESSAGES, BCON_NEW("thread_id", BCON_UTF8(thread_id)), options,
 			      &cursor, &last);
 	*seq = code == ERROR_NONE ? mongo_int(last, "seq") : 0;
-	snprintf(id, ID_MAX + 1, "%s", code == ERROR_NONE ? mongo_text(last, "id") : "");
+	if (code == ERROR_NONE && !(found = mongo_text(last, "id")))
+		code = ERROR_CORRUPT;
+	snprintf(id, ID_MAX + 1, "%s", code == ERROR_NONE ? found : "");
 	mongoc_cursor_destroy(cursor);
 	return code == ERROR_NOT_FOUND ? ERROR_NONE : code;
 }

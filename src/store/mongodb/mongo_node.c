@@ -124,11 +124,14 @@ static enum error_code empty_marked(struct mongo_call *call, size_t limit, bool 
 	while (code == ERROR_NONE && left > 0) {
 		mongoc_cursor_t *cursor;
 		const bson_t *mark;
+		const char *id;
 
 		code = mongo_find_one(call, THREADS, BCON_NEW("purge", BCON_BOOL(true)), NULL,
 				      &cursor, &mark);
 		if (code == ERROR_NONE)
-			code = mongo_thread_empty(call, mongo_text(mark, "_id"), left, &removed);
+			code = (id = mongo_text(mark, "_id"))
+				       ? mongo_thread_empty(call, id, left, &removed)
+				       : ERROR_CORRUPT;
 		if (code == ERROR_NONE)
 			left -= removed;
 		mongoc_cursor_destroy(cursor);
@@ -152,6 +155,8 @@ static enum error_code forget_marks(struct mongo_call *call, int64_t before_ms, 
 	for (; code == ERROR_NONE && mongoc_cursor_next(cursor, &mark); count++) {
 		const char *id = mongo_text(mark, "_id");
 
+		if (!id)
+			continue; /* none of ours */
 		code = mongo_delete(call, MESSAGES, BCON_NEW("thread_id", BCON_UTF8(id)));
 		if (code == ERROR_NONE)
 			code = mongo_delete(call, THREADS, BCON_NEW("_id", BCON_UTF8(id)));

@@ -98,6 +98,7 @@ static enum error_code take_history(struct opening *o, mongoc_cursor_t *cursor)
 	size_t left = o->open->history_bytes;
 	const bson_t *document;
 	struct message message;
+	const char *id;
 	enum error_code code = ERROR_NONE;
 
 	while (code == ERROR_NONE && !list->more && mongoc_cursor_next(cursor, &document)) {
@@ -105,7 +106,9 @@ static enum error_code take_history(struct opening *o, mongoc_cursor_t *cursor)
 
 		if (o->last_seq == 0) {
 			o->last_seq = mongo_int(document, "seq");
-			snprintf(o->last, sizeof o->last, "%s", mongo_text(document, "id"));
+			if (!(id = mongo_text(document, "id")))
+				return ERROR_CORRUPT;
+			snprintf(o->last, sizeof o->last, "%s", id);
 		}
 		if ((list->more = list->count == o->open->history_max || size > left))
 			break;
