@@ -6,6 +6,7 @@
 ## make test-unit       the part of it that needs no web server: unit tests, and the contract on each store
 ## make test-debian13   test-unit in a Debian 13 of its own, which debootstrap makes in .cache/ (as root)
 ## make check           what CI refuses: layers, format, warnings (gcc and clang), circles, clang-tidy, cppcheck, shellcheck
+## make fuzz            every fuzz target for 30 s; T=NAME one of them, S=SECONDS each; `tests/fuzz/run keep` keeps what was found
 ## make torture          2,000 trials with faults at random moments; TRIALS=N, SEED=N
 ## make bench           the figures of the README, measured on this machine
 ## make bench-kept      what 20,000 kept answers cost a chat's first byte and a delete
@@ -20,6 +21,7 @@ CC      ?= gcc
 CLANG   ?= clang-14
 PYTHON  ?= /usr/bin/python3
 T       ?=
+S       ?= 30
 
 PACKAGES = libcurl libcjson libmongoc-1.0 sqlite3 libcrypto
 WARN     = -std=c17 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wwrite-strings \
@@ -36,8 +38,9 @@ OBJ      = $(SRC:%.c=$(BUILD)/%.o)
 UNIT     = $(sort $(wildcard tests/unit/*_test.c))
 CONTRACT = $(sort $(wildcard tests/contract/*_test.c))
 TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%)
+FUZZ     = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c)))
 BENCH    = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c)))
-C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] src/*/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/bench/*.c))
+C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] src/*/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/fuzz/*.[ch] tests/bench/*.c))
 SCRIPTS  = $(sort $(wildcard tests/deps tests/circles tests/debian13 tests/mongod/start tests/mongod_java/start .ci/run))
 
 all:
@@ -61,17 +64,25 @@ $(BUILD)/%.o: %.c
 $(BUILD)/tests/%_test: $(BUILD)/tests/%_test.o $(BUILD)/libc1d.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+# With libFuzzer's main where that is asked for (make fuzz), else with one that replays files.
+FUZZ_MAIN = $(BUILD)/tests/fuzz/replay.o
+
+$(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.o $(FUZZ_MAIN) $(BUILD)/libc1d.a
+	$(CC) $(LDFLAGS) $(FUZZ_LINK) -o $@ $^ $(LIBS)
+
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	$(CC) $(LDFLAGS) -o $@ $<
 
 test-programs: $(TESTBINS)
+
+fuzz-programs: $(FUZZ)
 
 SAN_FLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 TSAN_FLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 
 test:
 	@sh tests/deps test
-	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/san DEFS=-DC1D_CRASHPOINTS OPT="$(SAN_FLAGS)" test-programs $(BUILD)/san/c1d
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/san DEFS=-DC1D_CRASHPOINTS OPT="$(SAN_FLAGS)" test-programs fuzz-programs $(BUILD)/san/c1d
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/tsan OPT="$(TSAN_FLAGS)" $(BUILD)/tsan/c1d
 	@$(PYTHON) tests/run --build $(BUILD)/san --tsan $(BUILD)/tsan $(if $(T),-k "$(T)")
 
@@ -82,6 +93,14 @@ test-unit:
 
 test-debian13:
 	@sh tests/debian13; code=$$?; [ $$code = 77 ] || exit $$code
+
+FUZZ_FLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+
+fuzz:
+	@sh tests/deps fuzz
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/fuzz CC=$(CLANG) OPT="$(FUZZ_FLAGS)" FUZZ_MAIN= FUZZ_LINK=-fsanitize=fuzzer \
+		fuzz-programs
+	@$(PYTHON) tests/fuzz/run --build $(BUILD)/fuzz --seconds $(S) $(T)
 
 demo:
 	@sh tests/deps demo
@@ -117,8 +136,8 @@ check-format:
 	@clang-format-14 --dry-run -Werror $(C_FILES)
 
 check-warnings:
-	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/gcc CC=gcc test-programs $(BENCH:$(BUILD)/%=$(BUILD)/gcc/%) $(BUILD)/gcc/c1d
-	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=$(CLANG) HARDEN="-fstack-protector-strong -fPIE" test-programs $(BENCH:$(BUILD)/%=$(BUILD)/clang/%) $(BUILD)/clang/c1d
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/gcc CC=gcc test-programs fuzz-programs $(BENCH:$(BUILD)/%=$(BUILD)/gcc/%) $(BUILD)/gcc/c1d
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=$(CLANG) HARDEN="-fstack-protector-strong -fPIE" test-programs fuzz-programs $(BENCH:$(BUILD)/%=$(BUILD)/clang/%) $(BUILD)/clang/c1d
 
 # Of the objects that check-warnings makes anyway.
 check-circles: check-warnings
@@ -185,7 +204,7 @@ uninstall:
 clean:
 	@rm -rf $(BUILD)
 
-.PHONY: all help test test-unit test-debian13 test-programs demo torture bench bench-kept check check-needs check-layers check-format check-warnings check-circles check-tidy \
+.PHONY: all help test test-unit test-debian13 test-programs fuzz fuzz-programs demo torture bench bench-kept check check-needs check-layers check-format check-warnings check-circles check-tidy \
 	check-cppcheck check-scripts format install uninstall clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d)
+-include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d) $(FUZZ:%=%.d)
