@@ -87,11 +87,12 @@ static bool has_index(const char *collection, const bson_t *filter, const bson_t
 	read_filter(filter, &equal, &range);
 	found = has(&equal, "_id");
 	for (const struct mongo_index *index = mongo_indexes; !found && index->name; index++) {
-		bson_t *keys = bson_new_from_json((const uint8_t *)index->keys, -1, NULL);
+		bson_t keys;
 
+		mongo_index_keys(index, &keys);
 		found = strcmp(mongo_collections[index->in], collection) == 0 &&
-			fits(keys, &equal, &range, sort);
-		bson_destroy(keys);
+			fits(&keys, &equal, &range, sort);
+		bson_destroy(&keys);
 	}
 	return found;
 }

@@ -94,10 +94,11 @@ struct mongo_index {
 	int since; /* version */
 	enum mongo_collection in;
 	const char *name;
-	const char *keys; /* JSON */
+	const char *keys; /* fields, spaces between; '-' in front of one that falls */
 	bool is_unique, is_sparse;
 };
-extern const struct mongo_index mongo_indexes[]; /* ends with a NULL name */
+extern const struct mongo_index mongo_indexes[];                     /* ends with a NULL name */
+void mongo_index_keys(const struct mongo_index *index, bson_t *out); /* the caller's to destroy */
 
 /* Brings indexes to this program's version. ERROR_CONFIG with words: a newer program's. */
 enum error_code mongo_schema(struct mongo_call *call, struct error *err);

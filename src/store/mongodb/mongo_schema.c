@@ -12,18 +12,17 @@
 #define CODE_NO_INDEX      27
 
 const struct mongo_index mongo_indexes[] = {
-	{ 1, THREADS, "user_updated", "{\"user_id\":1,\"updated_at\":-1,\"_id\":-1}", false,
-	  false },
-	{ 1, MESSAGES, "run", "{\"run_id\":1}", false, false },
+	{ 1, THREADS, "user_updated", "user_id -updated_at -_id", false, false },
+	{ 1, MESSAGES, "run", "run_id", false, false },
 	/* Numbers are unique: whoever adds a message takes the next one by inserting it. */
-	{ 2, MESSAGES, "thread_seq_unique", "{\"thread_id\":1,\"seq\":1}", true, false },
+	{ 2, MESSAGES, "thread_seq_unique", "thread_id seq", true, false },
 	/* A key is used once, on whatever thread: a second call of the model would cost. */
-	{ 2, MESSAGES, "key", "{\"key\":1}", true, true },
-	{ 2, THREADS, "updated", "{\"updated_at\":-1,\"_id\":-1}", false, false },
-	{ 2, THREADS, "run_id", "{\"run.id\":1}", false, true },
-	{ 2, THREADS, "run_node_stop", "{\"run.node\":1,\"run.stop\":1}", false, true },
-	{ 2, THREADS, "purge", "{\"purge\":1,\"deleted_at\":1}", false, true },
-	{ 2, NODES, "seen", "{\"seen_at\":1}", false, false },
+	{ 2, MESSAGES, "key", "key", true, true },
+	{ 2, THREADS, "updated", "-updated_at -_id", false, false },
+	{ 2, THREADS, "run_id", "run.id", false, true },
+	{ 2, THREADS, "run_node_stop", "run.node run.stop", false, true },
+	{ 2, THREADS, "purge", "purge deleted_at", false, true },
+	{ 2, NODES, "seen", "seen_at", false, false },
 	{ 0, THREADS, NULL, NULL, false, false },
 };
 
@@ -47,15 +46,30 @@ static bool command(struct mongo_call *call, bson_t *command)
 	return ok;
 }
 
+void mongo_index_keys(const struct mongo_index *index, bson_t *out)
+{
+	bson_init(out);
+	for (const char *at = index->keys; *at; at += strspn(at, " ")) {
+		bool falls = *at == '-';
+		const char *name = at + falls;
+		int len = (int)strcspn(name, " ");
+
+		bson_append_int32(out, name, len, falls ? -1 : 1);
+		at = name + len;
+	}
+}
+
 static bool make(struct mongo_call *call, const struct mongo_index *index)
 {
-	bson_t *keys = bson_new_from_json((const uint8_t *)index->keys, -1, NULL);
+	bson_t keys;
+
+	mongo_index_keys(index, &keys);
 	bson_t *list = BCON_NEW("createIndexes", BCON_UTF8(mongo_collections[index->in]), "indexes",
-				"[", "{", "key", BCON_DOCUMENT(keys), "name",
+				"[", "{", "key", BCON_DOCUMENT(&keys), "name",
 				BCON_UTF8(index->name), "unique", BCON_BOOL(index->is_unique),
 				"sparse", BCON_BOOL(index->is_sparse), "}", "]");
 
-	bson_destroy(keys);
+	bson_destroy(&keys);
 	return command(call, list);
 }
 
