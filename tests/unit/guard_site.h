@@ -18,7 +18,6 @@ static char site_folder[] = "/tmp/c1d_guard_XXXXXX";
 static struct config site_config;
 static struct arena arena;
 static struct response response;
-static struct caller caller;
 static struct error err;
 
 static inline void site_remove(const char *name)

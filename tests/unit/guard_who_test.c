@@ -1,6 +1,8 @@
 /* Who asks where nobody signs in, whom limits count, and whose user_id may be said. */
 #include "guard_site.h"
 
+static struct caller caller;
+
 static bool say(const char *name)
 {
 	return guard_act_as(&arena, slice_of(name), &caller, &err);
