@@ -38,6 +38,12 @@ bool config_load(const char *path, struct config *out, struct buffer *report, st
 bool config_defaults(struct config *out, struct error *err);
 void config_done(struct config *config);
 
+/* C1D_AUTH=none: nobody is asked who it is. */
+static inline bool config_lets_anybody_in(const struct config *config)
+{
+	return config->auth_mode_count == 1 && config->auth_modes[0] == AUTH_none;
+}
+
 /* Each setting that may not be shown and is set, and the store's address when it holds a password.
  */
 void config_each_secret(const struct config *config, void (*each)(const char *secret));

@@ -35,6 +35,14 @@ bool secret_mac(struct secrets *secrets, const char *purpose, struct slice data,
 bool secret_is_mac(struct secrets *secrets, const char *purpose, struct slice data,
 		   const unsigned char mac[SECRET_MAC_SIZE], bool *is_newest);
 
+/* How they are, for `c1d check`: nothing is made. Of the file only; ERROR_NOT_FOUND: there is none
+ * yet. Else as secrets_open. */
+struct secret_state {
+	size_t count;
+	int64_t newest_ms; /* wall, when it was made */
+};
+bool secret_state(const struct config *config, struct secret_state *out, struct error *err);
+
 /* `c1d secret rotate`: a new one signs from now on. ERROR_CONFIG where C1D_VISITOR_SECRET is set,
  * or as above; ERROR_CONFLICT: so many are kept that one which may still be in use would have to
  * go. */

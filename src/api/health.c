@@ -71,12 +71,15 @@ bool livez_get(struct call *call, struct error *err)
 static void put_warnings(struct json_writer *w, const struct api *api)
 {
 	bool reload_failed = api->shm && atomic_load(&api->shm->pool.reload_failed);
+	bool anybody = config_lets_anybody_in(api->config);
 	char reason[SHM_REASON];
 
-	if (api->config->api_key && !reload_failed)
+	if (api->config->api_key && !reload_failed && !anybody)
 		return;
 	json_key(w, "warnings");
 	json_open(w, '[');
+	if (anybody)
+		json_string(w, SLICE("C1D_AUTH=none: everybody is let in and sees everything."));
 	if (!api->config->api_key)
 		json_string(w, SLICE("THESYS_API_KEY is not set: no question can be answered."));
 	if (reload_failed) {
@@ -96,6 +99,7 @@ bool readyz_get(struct call *call, struct error *err)
 	w = answer_json(call, health.store_up ? 200 : 503);
 	json_open(&w, '{');
 	json_put_text(&w, "status", health.store_up ? "ready" : "store_down");
+	json_put_text(&w, "auth", call->api->config->auth);
 	put_warnings(&w, call->api);
 	json_close(&w, '}');
 	return answer_done(call, err);

@@ -63,7 +63,7 @@ static int check_descriptors(const struct config *config)
 }
 
 static int (*const checks[])(const struct config *config) = {
-	check_settings_file, check_state,   check_spool, check_socket,
+	check_settings_file, check_who,     check_state, check_spool,       check_socket,
 	check_store,         check_ca_file, check_model, check_descriptors,
 };
 
@@ -100,6 +100,7 @@ int command_check(int argc, char **argv)
 			  config.config_path ? config.config_path : "from the environment");
 		if (!config.api_key)
 			check_say_no_key();
+		check_say_who(&config);
 		code = EXIT_OK;
 	} else {
 		code = check_all(&config, command_option(argc, argv, "--user"));

@@ -5,6 +5,7 @@
  *   check.c         the order, the exit code, settings, store
  *   check_user.c    becoming the user that the service runs as
  *   check_folders.c state folder, spool
+ *   check_who.c     who is let in, and what visitors are known by
  *   check_socket.c  the socket and who may connect to it
  *   check_model.c   the C1 API: its certificates, its address, our key
  *   check_say.c     the line
@@ -28,6 +29,7 @@ bool check_become(const char *name, const char **became);
 /* Each gives an exit code: EXIT_OK also with warnings. */
 int check_state(const struct config *config);
 int check_spool(const struct config *config);
+int check_who(const struct config *config);
 int check_socket(const struct config *config);
 int check_ca_file(const struct config *config);
 int check_model(const struct config *config);
@@ -40,5 +42,7 @@ bool check_can_write_in(const char *folder);
 bool check_comes_with_state(const struct config *config, const char *path);
 /* A missing key, in the words of `check` and `check -t`. */
 void check_say_no_key(void);
+/* Who is let in, for both, too. */
+void check_say_who(const struct config *config);
 
 #endif

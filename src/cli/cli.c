@@ -22,6 +22,8 @@ static const struct command {
 	  "add|list|revoke [NAME]", "API keys for servers that call this; c1d keys tells more" },
 	{ "users", command_users, "--config= revoke= restore= list", "revoke|restore|list [USER]",
 	  "show a user the door, whatever he has signed in with" },
+	{ "secret", command_secret, "--config= rotate", "rotate",
+	  "sign visitors' cookies anew; nobody is signed out" },
 	{ "version", command_version, "", "", "this program and its libraries" },
 	{ "help", help, "settings --markdown", "[settings [--markdown]]",
 	  "this text; or every setting with its default" },

@@ -11,6 +11,7 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNAVAILABLE = 69, EXIT
 
 int command_serve(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_secret(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_keys(int argc, char **argv);
 int command_users(int argc, char **argv);

@@ -89,6 +89,17 @@ static void say_credentials(void)
 			LOG_T("handed_over", clock_format(host.credentials_ms, since)));
 }
 
+/* The demo's way, which is no site's. */
+static void say_anybody(const struct config *config)
+{
+	if (config_lets_anybody_in(config))
+		log_warn("everybody is let in: whoever reaches this sees, changes and deletes "
+			 "everybody's "
+			 "conversations and spends the key",
+			 LOG_T("C1D_AUTH", "none"),
+			 LOG_T("fix", "C1D_AUTH=visitor gives each browser its own"));
+}
+
 /* The settings, and what is wrong with them. */
 struct reading {
 	struct config config;
@@ -151,6 +162,7 @@ static int serve(struct reading *reading, const struct server_app *app)
 {
 	if (reading->ok) {
 		say_credentials();
+		say_anybody(&reading->config);
 		return server_run(&reading->config, app, NULL);
 	}
 	if (config_host().inherited_listener >= 0)

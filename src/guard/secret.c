@@ -212,6 +212,17 @@ void secrets_close(struct secrets *secrets)
 	free(secrets);
 }
 
+bool secret_state(const struct config *config, struct secret_state *out, struct error *err)
+{
+	struct secret_set set;
+	bool ok = secret_file_read(config->state_dir, &set, err);
+
+	if (ok)
+		*out = (struct secret_state){ set.count, set.items[0].made_s * 1000 };
+	OPENSSL_cleanse(&set, sizeof set);
+	return ok;
+}
+
 bool secret_rotate(const struct config *config, struct error *err)
 {
 	if (config->visitor_secret_count > 0)

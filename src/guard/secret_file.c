@@ -26,7 +26,7 @@
 static bool cannot(struct error *err, int reason, const char *what)
 {
 	return error_set(err, error_of_errno(reason),
-			 "The %s of the state folder (C1D_STATE_DIR) cannot be used: %s.", what,
+			 "The %sstate folder (C1D_STATE_DIR) cannot be used: %s.", what,
 			 strerror(reason));
 }
 
@@ -115,13 +115,13 @@ static bool read_open(int fd, struct secret_set *out, struct error *err)
 	bool ok;
 
 	if (fstat(fd, &is) != 0)
-		return cannot(err, errno, "file `" NAME "`");
+		return cannot(err, errno, "file `" NAME "` of the ");
 	if (!is_private(&is, err))
 		return false;
 	out->stamp = stamp_of(&is);
 	n = read(fd, text, FILE_MAX);
 	if (n < 0)
-		return cannot(err, errno, "file `" NAME "`");
+		return cannot(err, errno, "file `" NAME "` of the ");
 	text[n] = '\0';
 	ok = read_lines(text, (size_t)n, out, err);
 	OPENSSL_cleanse(text, sizeof text);
@@ -138,7 +138,7 @@ static bool read_in(int folder, struct secret_set *out, struct error *err)
 				 "There is no file `" NAME
 				 "` in the state folder (C1D_STATE_DIR).");
 	if (fd < 0)
-		return cannot(err, errno, "file `" NAME "`");
+		return cannot(err, errno, "file `" NAME "` of the ");
 	ok = read_open(fd, out, err);
 	close(fd);
 	return ok;
@@ -149,7 +149,7 @@ static int open_folder(const char *state_dir, struct error *err)
 	int folder = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (folder < 0)
-		cannot(err, errno, "place");
+		cannot(err, errno, "");
 	return folder;
 }
 
@@ -193,7 +193,7 @@ static bool lock(int folder, struct error *err)
 
 	while (flock(folder, LOCK_EX | LOCK_NB) != 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
-			return cannot(err, errno, "lock");
+			return cannot(err, errno, "lock of the ");
 		if (clock_mono_ms() >= until_ms)
 			return error_set(err, ERROR_INTERNAL,
 					 "Another process holds the lock of the state folder.");
@@ -252,7 +252,7 @@ static bool write_in(int folder, const struct secret_set *set, struct error *err
 
 	if (!reason && (renameat(folder, NEW_NAME, folder, NAME) != 0 || fsync(folder) != 0))
 		reason = errno;
-	return !reason || cannot(err, reason, "file `" NAME "`");
+	return !reason || cannot(err, reason, "file `" NAME "` of the ");
 }
 
 /* --- changing --- */
@@ -334,7 +334,7 @@ bool secret_file_open(const char *state_dir, struct secret_set *out, struct erro
 	bool ok;
 
 	if (mkdir(state_dir, 0750) != 0 && errno != EEXIST)
-		return cannot(err, errno, "place");
+		return cannot(err, errno, "");
 	if ((folder = open_folder(state_dir, err)) < 0)
 		return false;
 	ok = read_in(folder, out, &mine) ||

@@ -56,7 +56,7 @@ class Machine:
         self.program = self.folder / "c1d"
         shutil.copy2(PROGRAM, self.program)
         self.settings = {"C1D_STATE_DIR": str(self.state), "C1D_SOCKET": f"{self.folder}/c1d.sock",
-                         "C1D_SPOOL_RESERVE": "1m", "THESYS_BASE_URL": base_url, "THESYS_API_KEY": KEY}
+                         "C1D_SPOOL_RESERVE": "1m", "THESYS_BASE_URL": base_url, "THESYS_API_KEY": KEY, "C1D_AUTH": "visitor"}
         self.give_away()
 
     def give_away(self):
@@ -104,7 +104,7 @@ def failed(done, code, what, *words):
 
 
 # --- what is good ---
-WHOLE = {"settings", "state folder", "spool", "store", "C1 API"}
+WHOLE = {"settings", "who", "secret", "state folder", "spool", "store", "C1 API"}
 
 
 def test_r29_on_a_new_machine_all_is_good_and_nothing_is_made(machine, user):
@@ -311,6 +311,32 @@ def test_r29_a_store_that_is_away_is_told(machine):
     failed(machine.check(C1D_STORE="sqlite:/proc/none/c1d.db"), UNAVAILABLE, "store", "/proc/none")
 
 
+# --- who is let in ---
+def test_who_is_let_in_is_told(machine, user):
+    assert lines(machine.check(user=user), "OK")["who"] == "C1D_AUTH=visitor"
+    for args in ((), ("-t",)):
+        done = machine.check(*args, C1D_AUTH="none")
+        assert done.returncode == OK and "C1D_AUTH=visitor" in lines(done, "WARN")["who"], done
+
+
+def test_f19_a_secret_that_would_refuse_the_start_is_told(machine, user):
+    assert "will be made" in lines(machine.check(user=user), "OK")["secret"]
+    machine.state.mkdir(mode=0o700)
+    secret = machine.state / "secret"
+    secret.write_text(f"{'a' * 64} 1790000000\n")
+    secret.chmod(0o600)
+    machine.give_away()
+    done = machine.check(user=user)
+    assert "has 1, the newest of 2026-09-21T" in lines(done, "OK")["secret"], done
+    secret.chmod(0o640)
+    failed(machine.check(user=user), CONFIG, "secret", "mode 0640", "chmod 0600")
+    secret.write_text("x\n")
+    secret.chmod(0o600)
+    failed(machine.check(user=user), CONFIG, "secret", "damaged in line 1")
+    done = machine.check(user=user, C1D_VISITOR_SECRET="one secret of thirty-two letters!".replace(" ", "-"))
+    assert done.returncode == OK and lines(done, "OK")["secret"] == "C1D_VISITOR_SECRET has 1", done
+
+
 # --- no key ---
 def test_t14_no_key_is_a_warning(machine, user):
     done = machine.check(user=user, THESYS_API_KEY="")
@@ -339,5 +365,5 @@ def test_r29_the_settings_alone_open_nothing_and_call_nobody(machine, model):
     model.ask("POST", "/stats/reset")
     done = machine.check("-t", THESYS_CA_FILE="/nonexistent/ca.pem", C1D_SPOOL_DIR="/nonexistent/spool",
                          C1D_SOCKET_GROUP="no-such-group")
-    assert done.returncode == OK and list(lines(done, "OK")) == ["settings"], done
+    assert done.returncode == OK and list(lines(done, "OK")) == ["settings", "who"], done
     assert model.requests() == [] and not machine.state.exists()

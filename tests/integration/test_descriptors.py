@@ -27,7 +27,7 @@ def limits_of(pid):
 
 
 def test_r17_descriptors_are_raised_to_the_hard_limit(new_site, limited):
-    site = new_site({"C1D_RUNS_MAX": "100"}, program=limited(256, 4096), workers=1)
+    site = new_site({"C1D_RUNS_MAX": "100", "C1D_AUTH": "visitor"}, program=limited(256, 4096), workers=1)
     for pid in [site.c1d.pid, *site.worker_pids()]:
         assert limits_of(pid) == ["4096", "4096"]
     line, = site.log_lines("descriptors")

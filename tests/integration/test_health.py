@@ -71,10 +71,20 @@ def test_a_turn_counts_its_tokens(site):
         grown(site, before, f'c1d_tokens_total{{kind="{kind}"}}', usage[f"{kind}_tokens"])
 
 
-@pytest.mark.parametrize("path, word", [("/livez", "alive"), ("/readyz", "ready")])
-def test_monitors_get_one_word(site, path, word):
-    answer = site.get(path)
-    assert (answer.status, answer.json()) == (200, {"status": word})
+def test_monitors_get_one_word(site):
+    answer = site.get("/livez")
+    assert (answer.status, answer.json()) == (200, {"status": "alive"})
+
+
+def test_who_lets_everybody_in_is_ready_and_told_so(site, new_site):
+    answer = site.get("/readyz")
+    assert (answer.status, answer.json()["status"], answer.json()["auth"]) == (200, "ready", "none")
+    assert answer.json()["warnings"] == ["C1D_AUTH=none: everybody is let in and sees everything."]
+    said = [line for line in site.log_lines() if line["event"].startswith("everybody is let in")]
+    assert [line["level"] for line in said] == ["warn"] and "C1D_AUTH=visitor" in said[0]["fix"]
+    private = new_site({"C1D_AUTH": "visitor"}, workers=1)
+    assert private.get("/readyz").json() == {"status": "ready", "auth": "visitor"}
+    assert not [line for line in private.log_lines() if line["event"].startswith("everybody is let in")]
 
 
 @pytest.mark.parametrize("path", ["/health", "/api/health", "/livez", "/readyz"])

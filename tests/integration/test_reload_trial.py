@@ -102,7 +102,7 @@ def test_r2_reload_that_cannot_start_keeps_the_old(new_site, conf, tmp_path, wro
     reload(site)
     wait_for(lambda: ready_lines(site) == 4, "a new generation")
     wait_for(lambda: not set(before) & set(site.worker_pids()), "the old one is gone")
-    assert site.get("/readyz").json() == {"status": "ready"}
+    assert site.get("/readyz").json()["status"] == "ready" and "reload" not in site.get("/readyz").text
     assert metric(site, "c1d_reload_failed") == 0
     assert_all_json(site)
 
@@ -237,4 +237,4 @@ def test_t14_missing_key_is_told_at_the_start_and_in_readyz(new_site):
         == ["warn"]
     answer = site.get("/readyz")
     assert answer.status == 200 and answer.json()["status"] == "ready"
-    assert "THESYS_API_KEY" in answer.json()["warnings"][0]
+    assert any("THESYS_API_KEY" in words for words in answer.json()["warnings"])
