@@ -21,10 +21,10 @@ def pairs(params):
                     for k, v in ((k.encode(), v.encode()) for k, v in params.items()))
 
 
-def request(method, target, headers, body):
-    """The bytes of a whole request."""
+def request(method, target, headers, body, more=None):
+    """The bytes of a whole request; more: further parameters of the web server's."""
     params = {"REQUEST_METHOD": method, "REQUEST_URI": target, "QUERY_STRING": target.partition("?")[2],
-              "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1", "CONTENT_LENGTH": str(len(body)),
+              "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1", "CONTENT_LENGTH": str(len(body)), **(more or {}),
               **({"CONTENT_TYPE": "application/json"} if body else {}),
               **{"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()}}
     chunks = [body[at:at + 65535] for at in range(0, len(body), 65535)]
@@ -45,12 +45,12 @@ def read_records(peer):
     raise AssertionError("the connection was closed before the end of the request")
 
 
-def ask(socket_path, method, target, headers=None, body=b""):
+def ask(socket_path, method, target, headers=None, body=b"", more=None):
     """An Answer, as from house.Site; headers is a dict of lower-case names."""
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(DEADLINE_S)
         peer.connect(str(socket_path))
-        peer.sendall(request(method, target, headers or {}, body))
+        peer.sendall(request(method, target, headers or {}, body, more))
         found = list(read_records(peer))
     assert not [content for kind, content in found if kind == STDERR and content]
     head, _, text = b"".join(content for kind, content in found if kind == STDOUT).partition(b"\r\n\r\n")
