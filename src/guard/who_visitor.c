@@ -135,12 +135,15 @@ static const char *cookie_name(const struct request *request)
 	return request->is_https ? "__Host-c1d_visitor" : "c1d_visitor";
 }
 
+enum cookies { NONE, ONE, SEVERAL };
+
 /* Somebody between (a host of the same domain, without TLS) may have added a second one. Two that
  * name different visitors name nobody. */
-static bool read_cookie(struct guard *guard, const struct request *request, struct visitor *out)
+static enum cookies read_cookie(struct guard *guard, const struct request *request,
+				struct visitor *out)
 {
 	struct slice rest = request->headers[HEADER_COOKIE], value;
-	bool found = false;
+	enum cookies found = NONE;
 
 	while (cookie_next(&rest, cookie_name(request), &value)) {
 		struct visitor visitor;
@@ -151,10 +154,10 @@ static bool read_cookie(struct guard *guard, const struct request *request, stru
 		if (kind != METRIC_COOKIE_KINDS)
 			metrics_add(M_COOKIES_REFUSED, (int)kind, 0, 1);
 		if (kind == METRIC_COOKIE_twice)
-			return false;
-		if (kind == METRIC_COOKIE_KINDS && !found) {
+			return SEVERAL;
+		if (kind == METRIC_COOKIE_KINDS && found == NONE) {
 			*out = visitor;
-			found = true;
+			found = ONE;
 		}
 	}
 	return found;
@@ -202,7 +205,7 @@ const char *visitor_of(struct guard *guard, const struct request *request)
 {
 	struct visitor visitor;
 
-	return read_cookie(guard, request, &visitor) ? user_of(request, &visitor) : NULL;
+	return read_cookie(guard, request, &visitor) == ONE ? user_of(request, &visitor) : NULL;
 }
 
 /* Cookies go with a request whoever made the browser send it. Another site's page gets none, and is
@@ -224,10 +227,12 @@ static enum who_found who(struct guard *guard, const struct who_ask *ask, struct
 {
 	const struct request *request = ask->request;
 	struct visitor visitor;
+	enum cookies cookies;
 
 	if (!comes_from_here(ask, err))
 		return WHO_REFUSED;
-	if (!read_cookie(guard, request, &visitor) && !make_visitor(&visitor))
+	cookies = read_cookie(guard, request, &visitor);
+	if (cookies != ONE && !make_visitor(&visitor))
 		return who_no_memory(err);
 	*out = (struct caller){ .kind = CALLER_VISITOR,
 				.user_id = user_of(request, &visitor),
@@ -236,8 +241,9 @@ static enum who_found who(struct guard *guard, const struct who_ask *ask, struct
 				.enforced = true,
 				.scopes = SCOPES_ORDINARY };
 	out->counted_as = out->user_id;
+	/* Among several is the browser's own: a new one would take its place for good. */
 	if (!out->user_id || !out->also_counted_as ||
-	    (!visitor.is_fresh && !write_cookie(guard, ask, visitor.id)))
+	    (cookies != SEVERAL && !visitor.is_fresh && !write_cookie(guard, ask, visitor.id)))
 		return who_no_memory(err);
 	return WHO_FOUND;
 }

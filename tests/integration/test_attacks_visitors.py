@@ -93,6 +93,15 @@ def test_doubled_cookies_are_never_two_people(site, ada, lines):
     assert titles_with(site, HOST, *lines) in ([], ada.titles(), eve.titles())
 
 
+def test_a_planted_cookie_does_not_take_the_place_of_ones_own(site, ada):
+    """Who has both is nobody for as long, and is back when the planted one is gone."""
+    eve, before = Browser(site), ada.visitor()
+    line = f"c1d_visitor={ada.visitor()}; c1d_visitor={eve.visitor()}"
+    answer = raw(site, f"GET /api/threads HTTP/1.1\n{HOST}\nConnection: close\nCookie: {line}".encode())
+    assert (answer.status, answer.json(), answer.headers["Set-Cookie"]) == (200, [], None)
+    assert len(ada.titles()) == 1 and ada.visitor() == before
+
+
 @pytest.mark.parametrize("name", ["C1D_VISITOR", "c1d visitor", "c1d_visitor[]", "xc1d_visitor", "__Host-c1d_visitor",
                                   "__Secure-c1d_visitor", "$Version=1; c1d_visitor_", "c1d_visito", "%63%31d_visitor"])
 def test_only_the_cookie_of_that_very_name_counts(site, ada, name):
