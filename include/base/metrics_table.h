@@ -78,7 +78,7 @@
 	  "Visitors' cookies that were not taken, by reason.", "reason", metric_cookie_kinds,      \
 	  METRIC_COOKIE_KINDS, NULL, NULL, 1)                                                      \
 	X(M_AUTH_REFUSED, "c1d_auth_refused_total", COUNTER,                                       \
-	  "Requests whose token was refused, by the reason that its sender is not told.",          \
+	  "Requests whose token or key was refused, by the reason that its sender is not told.",   \
 	  "reason", metric_refusals, METRIC_REFUSALS, NULL, NULL, 1)                               \
 	X(M_KEY_FETCHES, "c1d_token_key_fetches_total", COUNTER,                                   \
 	  "Times the keys of tokens were asked for at their address, by how that went.", "result", \
@@ -92,11 +92,12 @@
 #define METRIC_STORE_KIND_LIST(X)  X(down) X(timeout) X(failed) X(full) X(busy)
 /* Why a token is refused: its form, its header, another algorithm or key than its issuer's, a bad
  * signature, a claim that is missing or malformed, its times, whom it is from and for, the name in
- * it, or nobody knows since the issuer's keys are not to be had. */
+ * it, or nobody knows since the issuer's keys are not to be had. Of an API key: there is none such.
+ * Of anything that says who somebody is: it was made before he was shown the door. */
 /* clang-format off */
 #define METRIC_REFUSAL_LIST(X) \
 	X(form) X(header) X(algorithm) X(key) X(signature) X(claims) X(expired) X(early) X(issuer) \
-	X(audience) X(user) X(no_keys)
+	X(audience) X(user) X(no_keys) X(api_key) X(revoked)
 /* clang-format on */
 #define METRIC_FETCH_LIST(X) X(ok) X(failed) X(refused)
 

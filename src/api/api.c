@@ -201,7 +201,7 @@ static bool name_caller(struct call *call, const struct route *route, struct err
 static bool serve(struct call *call, const struct route *route, struct error *err)
 {
 	call->route = route;
-	return query_read(call, err) && find_caller(call, route, err) &&
+	return query_read(call, err) && find_caller(call, route, err) && scopes_check(call, err) &&
 	       read_body(call, route, err) && name_caller(call, route, err) &&
 	       !call->arena->failed && route->handle(call, err);
 }

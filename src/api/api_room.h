@@ -3,6 +3,7 @@
  * writing values.
  *
  *   api.c        the walk: route, body, caller, handler, problem
+ *   scopes.c     what a caller may do at all
  *   cors.c       pages elsewhere: refused, or told what they may
  *   routes.c     the table, and the route that tells of it
  *   shape.h      what requests may say, as tables: shape.c query.c shapes.c
@@ -49,6 +50,10 @@ typedef bool api_handler(struct call *call, struct error *err);
 enum route_flags {
 	ROUTE_CALLER = 1,  /* who asks matters: `user_id` is read and checked */
 	ROUTE_STREAMS = 2, /* answers with a stream */
+	/* Which scope it needs; several: any of them. */
+	ROUTE_READS = 512,
+	ROUTE_WRITES = 1024,
+	ROUTE_CHATS = 2048,
 	/* Headers, for the OpenAPI document. */
 	ROUTE_KEYED = 4,          /* reads Idempotency-Key */
 	ROUTE_RESUMES = 8,        /* reads Last-Event-ID; 204 when nothing is missing */
@@ -117,6 +122,12 @@ void cors_begin(struct call *call);
 bool cors_admit(const struct call *call, struct error *err);
 /* Answers OPTIONS on an address that takes these methods, a preflight included. */
 void cors_answer_options(struct call *call, const char *methods);
+
+/* --- scopes.c --- */
+/* ERROR_ACCESS_DENIED, and a header that says the same, unless the caller may do what this route
+ * does. */
+bool scopes_check(struct call *call, struct error *err);
+unsigned scopes_of(const struct route *route); /* any of these is enough; 0: it needs none */
 
 /* --- schema.c: rows as JSON Schema --- */
 #define SCHEMA_ID_PATTERN "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$"

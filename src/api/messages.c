@@ -61,7 +61,7 @@ bool message_add(struct call *call, struct error *err)
 	message_role_parse(body_text(call, "role"), &draft.role);
 	if (!body_object(call, "metadata", &draft.metadata, err))
 		return false;
-	if (draft.role == ROLE_SYSTEM)
+	if (draft.role == ROLE_SYSTEM && !(call->caller.scopes & SCOPE_ADMIN))
 		return error_field(err, ERROR_ACCESS_DENIED, "role",
 				   "Only an administrator adds system messages.");
 	if (!service_message_add(call->api->service, &call->caller, call->ids[0], &draft,

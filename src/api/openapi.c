@@ -220,6 +220,22 @@ static void put_responses(struct json_writer *w, const struct route *route)
 
 /* --- operations --- */
 
+/* Which of them a site asks for is in its settings, so each of them, or none, may do. Of a bearer
+ * the scopes are told that an API key needs: one is enough. */
+static void put_security(struct json_writer *w, const struct route *route)
+{
+	char word[CALLER_SCOPES_TEXT];
+
+	json_key(w, "security");
+	json_open(w, '[');
+	json_raw(w, SLICE("{},{\"visitor\":[]}"));
+	for (unsigned scope = 1; scope <= scopes_of(route); scope <<= 1)
+		if (scopes_of(route) & scope)
+			buffer_appendf(w->out, ",{\"bearer\":[\"%s\"]}",
+				       caller_scopes_text(scope, word));
+	json_close(w, ']');
+}
+
 static void put_operation(struct json_writer *w, const struct route *route)
 {
 	char method[8] = "";
@@ -229,6 +245,8 @@ static void put_operation(struct json_writer *w, const struct route *route)
 	json_key(w, method);
 	json_open(w, '{');
 	json_put_text(w, "summary", route->summary);
+	if (route->flags & ROUTE_CALLER)
+		put_security(w, route);
 	put_parameters(w, route);
 	if (route->takes) {
 		json_key(w, "requestBody");
@@ -285,8 +303,6 @@ static void put_paths(struct json_writer *w, const struct route *table, size_t c
 	json_close(w, '}');
 }
 
-/* Which of them a site asks for is in its settings, so each of them, or none, may do. */
-#define SECURITY "[{},{\"bearer\":[]},{\"visitor\":[]}]"
 #define SCHEMES                                                                                    \
 	"{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":"                    \
 	"\"A token of the site's sign-in, or an API key\"},"                                       \
@@ -331,7 +347,6 @@ void openapi_write(struct buffer *out, const struct route *table, size_t count)
 	json_put_text(&w, "version", C1D_VERSION);
 	json_close(&w, '}');
 	put_paths(&w, table, count);
-	json_put_raw(&w, "security", SECURITY);
 	put_components(&w, table, count);
 	json_close(&w, '}');
 }

@@ -11,7 +11,10 @@
 #define MESSAGE (12 * MIB)
 #define SMALL   (64 * KIB)
 
-#define CALLER ROUTE_CALLER
+/* What an API key needs for it: one of these. */
+#define READS  (ROUTE_CALLER | ROUTE_READS)
+#define WRITES (ROUTE_CALLER | ROUTE_WRITES)
+#define CHATS  (ROUTE_CALLER | ROUTE_CHATS)
 #define TAGGED ROUTE_TAGGED
 
 #define DOCUMENT_MAX (256u * KIB)
@@ -20,35 +23,35 @@ static api_handler openapi_get;
 
 /* clang-format off */
 const struct route routes[] = {
-	{ "POST", "/api/chat", chat_post, CALLER | ROUTE_STREAMS | ROUTE_KEYED, &query_chat, &shape_chat, CHAT,
+	{ "POST", "/api/chat", chat_post, CHATS | ROUTE_STREAMS | ROUTE_KEYED, &query_chat, &shape_chat, CHAT,
 	  "Ask, and get the answer as it is written", 200, NULL },
-	{ "GET", "/api/threads", threads_list, CALLER | ROUTE_PAGED, &query_threads, NULL, 0,
+	{ "GET", "/api/threads", threads_list, READS | ROUTE_PAGED, &query_threads, NULL, 0,
 	  "List conversations, the last changed first", 200, "*Thread" },
-	{ "POST", "/api/threads", threads_create, CALLER | TAGGED | ROUTE_PLACES, &query_none, &shape_thread_draft, SMALL,
+	{ "POST", "/api/threads", threads_create, WRITES | TAGGED | ROUTE_PLACES, &query_none, &shape_thread_draft, SMALL,
 	  "Make a conversation", 201, "Thread" },
-	{ "GET", "/api/threads/:id", thread_get, CALLER | TAGGED | ROUTE_IF_NONE_MATCH, &query_none, NULL, 0,
+	{ "GET", "/api/threads/:id", thread_get, READS | TAGGED | ROUTE_IF_NONE_MATCH, &query_none, NULL, 0,
 	  "Read a conversation's entry", 200, "Thread" },
-	{ "PATCH", "/api/threads/:id", thread_update, CALLER | TAGGED | ROUTE_IF_MATCH, &query_none, &shape_thread_patch, SMALL,
+	{ "PATCH", "/api/threads/:id", thread_update, WRITES | TAGGED | ROUTE_IF_MATCH, &query_none, &shape_thread_patch, SMALL,
 	  "Rename, archive or label a conversation", 200, "Thread" },
-	{ "PUT", "/api/threads/:id", thread_update, CALLER | TAGGED | ROUTE_IF_MATCH, &query_none, &shape_thread_patch, SMALL,
+	{ "PUT", "/api/threads/:id", thread_update, WRITES | TAGGED | ROUTE_IF_MATCH, &query_none, &shape_thread_patch, SMALL,
 	  "The same as PATCH", 200, "Thread" },
-	{ "DELETE", "/api/threads/:id", thread_delete, CALLER, &query_none, NULL, 0,
+	{ "DELETE", "/api/threads/:id", thread_delete, WRITES, &query_none, NULL, 0,
 	  "Delete a conversation with all that is in it", 200, "Deleted" },
-	{ "GET", "/api/threads/:id/messages", messages_list, CALLER | ROUTE_PAGED, &query_messages, NULL, 0,
+	{ "GET", "/api/threads/:id/messages", messages_list, READS | ROUTE_PAGED, &query_messages, NULL, 0,
 	  "List messages, oldest first", 200, "*Message" },
-	{ "POST", "/api/threads/:id/messages", message_add, CALLER, &query_none, &shape_message_draft, MESSAGE,
+	{ "POST", "/api/threads/:id/messages", message_add, WRITES, &query_none, &shape_message_draft, MESSAGE,
 	  "Add a message without asking the model", 201, "Message" },
-	{ "PUT", "/api/threads/:id/messages/:mid", message_update, CALLER, &query_none, &shape_message_patch, MESSAGE,
+	{ "PUT", "/api/threads/:id/messages/:mid", message_update, WRITES, &query_none, &shape_message_patch, MESSAGE,
 	  "Replace a message's content, as after a form was filled in", 200, "Message" },
-	{ "PATCH", "/api/threads/:id/messages/:mid", message_update, CALLER, &query_none, &shape_message_patch, MESSAGE,
+	{ "PATCH", "/api/threads/:id/messages/:mid", message_update, WRITES, &query_none, &shape_message_patch, MESSAGE,
 	  "The same as PUT", 200, "Message" },
-	{ "GET", "/api/threads/:id/runs", thread_runs, CALLER, &query_runs, NULL, 0,
+	{ "GET", "/api/threads/:id/runs", thread_runs, READS, &query_runs, NULL, 0,
 	  "List answers in flight and those that ended lately", 200, "*Run" },
-	{ "GET", "/api/runs/:id", run_get, CALLER, &query_none, NULL, 0,
+	{ "GET", "/api/runs/:id", run_get, READS | CHATS, &query_none, NULL, 0,
 	  "Read how an answer stands", 200, "Run" },
-	{ "GET", "/api/runs/:id/stream", run_stream, CALLER | ROUTE_STREAMS | ROUTE_RESUMES, &query_stream, NULL, 0,
+	{ "GET", "/api/runs/:id/stream", run_stream, READS | CHATS | ROUTE_STREAMS | ROUTE_RESUMES, &query_stream, NULL, 0,
 	  "Follow an answer from where you left off", 200, NULL },
-	{ "POST", "/api/runs/:id/stop", run_stop, CALLER, &query_none, NULL, 0,
+	{ "POST", "/api/runs/:id/stop", run_stop, WRITES | CHATS, &query_none, NULL, 0,
 	  "Stop an answer and keep what there is", 200, "Stopped" },
 	{ "GET", "/api/openapi.json", openapi_get, 0, &query_none, NULL, 0,
 	  "This document", 200, "Object" },

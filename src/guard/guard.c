@@ -36,7 +36,11 @@ struct guard *guard_open(const struct config *config, struct shm *shm, struct er
 	}
 	guard->config = config;
 	guard->shm = shm;
-	if ((guard->secrets = secrets_open(config, err)) && open_modes(guard, err))
+	guard->keys = key_ring_open(config->state_dir);
+	guard->revocations = revocations_open(config->state_dir);
+	if (!guard->keys || !guard->revocations)
+		error_set(err, ERROR_INTERNAL, "No memory for the guard.");
+	else if ((guard->secrets = secrets_open(config, err)) && open_modes(guard, err))
 		return guard;
 	guard_close(guard);
 	return NULL;
@@ -50,6 +54,8 @@ void guard_close(struct guard *guard)
 		if (mode_at(guard, i)->close)
 			mode_at(guard, i)->close(guard);
 	secrets_close(guard->secrets);
+	revocations_free(guard->revocations);
+	key_ring_free(guard->keys);
 	free(guard);
 }
 
@@ -75,20 +81,6 @@ struct secrets *guard_secrets(struct guard *guard)
 
 /* --- who --- */
 
-enum who_found who_no_memory(struct error *err)
-{
-	error_set(err, ERROR_OVERLOADED, "No memory for this request.");
-	return WHO_REFUSED;
-}
-
-enum who_found who_refuse(const struct who_ask *ask, struct error *err)
-{
-	response_header(ask->response, "WWW-Authenticate", SLICE("Bearer"));
-	error_set(err, ERROR_UNAUTHORIZED,
-		  "Sign in: this needs a valid token in the header `Authorization: Bearer`.");
-	return WHO_REFUSED;
-}
-
 /* One who shows a token may have been a visitor until now: `claim` asks for that. */
 static void add_visitor(struct guard *guard, const struct who_ask *ask, struct caller *caller)
 {
@@ -101,8 +93,9 @@ bool guard_who(struct guard *guard, const struct request *request, enum origin o
 	       struct response *response, struct caller *out, struct error *err)
 {
 	const struct who_ask ask = { request, origin, response };
-	enum who_found found = WHO_NOBODY;
+	bool asks = guard->config->auth_modes[0] != AUTH_none;
 	struct caller caller = { 0 };
+	enum who_found found = asks ? who_key(guard, &ask, &caller, err) : WHO_NOBODY;
 
 	for (size_t i = 0; i < guard->config->auth_mode_count && found == WHO_NOBODY; i++)
 		found = mode_at(guard, i)->who(guard, &ask, &caller, err);

@@ -4,6 +4,9 @@
  *   guard.c        the table of them, asked in C1D_AUTH's order; whose user_id may be said
  *   who_none.c     nobody is asked
  *   who_visitor.c  a browser, by its cookie; cookie.c: what it holds
+ *   who_key.c      a server, by its API key; key_text.c, key_ring.c, keys_file.c: keys
+ *   who_refuse.c   what each of them says to whom it refuses; bearer.c: what Authorization holds
+ *   revocations.c, revoked_file.c  who was shown the door; list_file.c: where that and the keys lie
  *   address.c      the network that a client has to itself
  *   secret.c       what we sign with; secret_file.c: where it is kept
  *   origin.c       which page sends it
@@ -13,11 +16,15 @@
 
 #include "guard/guard.h"
 #include "guard/secret.h"
+#include "key_ring.h"
+#include "revocations.h"
 
 struct guard {
 	const struct config *config;
 	struct shm *shm;
 	struct secrets *secrets;
+	struct key_ring *keys;
+	struct revocations *revocations;
 	void *states[AUTH_MODE_COUNT]; /* each way's own */
 };
 
@@ -45,6 +52,23 @@ struct who_mode {
 
 extern const struct who_mode who_none, who_visitor;
 
+/* Is what was made then (seconds since 1970; 0: it does not say) and names this user void? Each way
+ * in asks that before it says who it is, or renews what says so. */
+static inline bool revoked_is(struct guard *guard, const char *user_id, int64_t issued_s)
+{
+	return revocations_has(guard->revocations, user_id, issued_s);
+}
+
+/* --- who_key.c --- */
+/* Not in C1D_AUTH: wherever anybody is asked, an API key is one of the answers. */
+enum who_found who_key(struct guard *guard, const struct who_ask *ask, struct caller *out,
+		       struct error *err);
+
+/* --- bearer.c --- */
+/* What stands behind "Authorization: Bearer" (RFC 6750, 2.1); "": nothing, or another scheme. */
+struct slice bearer_of(const struct request *request);
+
+/* --- who_refuse.c --- */
 /* The one 401: the same words and headers whatever the reason. */
 enum who_found who_refuse(const struct who_ask *ask, struct error *err);
 enum who_found who_no_memory(struct error *err);

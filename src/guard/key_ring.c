@@ -41,10 +41,15 @@ static void read_anew(struct key_ring *ring)
 	struct key_list keys = { 0 };
 	struct error err = { 0 };
 
-	if (keys_read(ring->state_dir, &keys, &err))
+	if (keys_read(ring->state_dir, &keys, &err)) {
 		log_info("API keys read", LOG_I("count", (int64_t)keys.count));
-	else
+	} else if (err.code == ERROR_CONFIG) {
 		log_error("API keys unusable; none is accepted", LOG_T("detail", err.detail));
+	} else {
+		log_warn("API keys cannot be read now", LOG_T("detail", err.detail));
+		list_watch_again(&ring->watch);
+		return;
+	}
 	keys_free(&ring->keys);
 	ring->keys = keys;
 }
@@ -63,9 +68,24 @@ static bool find(const struct key_list *keys, const unsigned char digest[KEY_DIG
 	return found;
 }
 
-enum key_found key_ring_find(struct key_ring *ring, struct slice text, struct api_key *out)
+/* One that is not known may have been made a moment ago. */
+static bool look(struct key_ring *ring, const unsigned char digest[KEY_DIGEST_SIZE],
+		 struct api_key *out)
 {
 	const struct list_place place = { ring->state_dir, KEYS_FILE };
+
+	if (list_watch_changed(&ring->watch, &place, false))
+		read_anew(ring);
+	if (find(&ring->keys, digest, out))
+		return true;
+	if (!list_watch_changed(&ring->watch, &place, true))
+		return false;
+	read_anew(ring);
+	return find(&ring->keys, digest, out);
+}
+
+enum key_found key_ring_find(struct key_ring *ring, struct slice text, struct api_key *out)
+{
 	unsigned char digest[KEY_DIGEST_SIZE];
 	struct api_key key;
 	bool found;
@@ -74,9 +94,7 @@ enum key_found key_ring_find(struct key_ring *ring, struct slice text, struct ap
 		return KEY_UNKNOWN;
 	key_text_digest(text, digest);
 	pthread_mutex_lock(&ring->lock);
-	if (list_watch_changed(&ring->watch, &place))
-		read_anew(ring);
-	found = find(&ring->keys, digest, &key);
+	found = look(ring, digest, &key);
 	pthread_mutex_unlock(&ring->lock);
 	if (!found)
 		return KEY_UNKNOWN;

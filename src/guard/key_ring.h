@@ -1,7 +1,8 @@
 /*
  * key_ring: the API keys that a worker knows. What changed in the file counts a second later at the
- * latest, without a reload; a file that is damaged or cannot be read opens for nobody, and the log
- * says so. Any thread.
+ * latest, a new key at once, without a reload. A file that is damaged or not to be read opens for
+ * nobody, and the log says so; trouble that passes by itself (no descriptors) is passed over: what
+ * was known counts until it is read again. Any thread.
  */
 #ifndef GUARD_KEY_RING_H
 #define GUARD_KEY_RING_H

@@ -14,6 +14,7 @@
 #include "key_text.h"
 #include "list_file.h"
 #include "model/caller.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 #define HEADING "# API keys of c1d, hashed. Changed with: c1d keys add, c1d keys revoke\n"
@@ -151,7 +152,7 @@ static void put_all(struct buffer *text, const struct key_list *list, const stru
 static bool add(void *ctx, struct slice old, struct buffer *text, struct error *err)
 {
 	const struct api_key *key = ctx;
-	struct key_list list;
+	struct key_list list = { 0 };
 	bool ok = false;
 
 	if (!take_all(old, &list, err))
@@ -186,7 +187,7 @@ bool keys_add(const char *state_dir, const char *name, unsigned scopes, int64_t 
 			"A key's name has 1 to %d letters, digits, '-', '_' or '.', and begins "
 			"with a letter or digit.",
 			KEY_NAME_MAX);
-	strcpy(key.name, name);
+	snprintf(key.name, sizeof key.name, "%s", name);
 	key_text_make(text);
 	memcpy(key.id, key_text_id(made).ptr, KEY_ID_LEN);
 	key_text_digest(made, key.digest);
@@ -197,7 +198,7 @@ static bool revoke(void *ctx, struct slice old, struct buffer *text, struct erro
 {
 	const char *name = ctx;
 	const struct api_key *key;
-	struct key_list list;
+	struct key_list list = { 0 };
 
 	if (!take_all(old, &list, err))
 		return false;
@@ -212,8 +213,8 @@ static bool revoke(void *ctx, struct slice old, struct buffer *text, struct erro
 bool keys_revoke(const char *state_dir, const char *name, struct error *err)
 {
 	const struct list_place place = { state_dir, KEYS_FILE };
-	char copy[KEY_NAME_MAX + 2] = "";
+	char copy[KEY_NAME_MAX + 2];
 
-	strncat(copy, name, KEY_NAME_MAX + 1); /* a longer one is none of ours either */
+	snprintf(copy, sizeof copy, "%s", name); /* a longer one is none of ours either */
 	return list_file_change(&place, revoke, copy, err);
 }

@@ -228,14 +228,14 @@ bool list_number(struct slice word, int64_t *out)
 
 /* --- watching --- */
 
-bool list_watch_changed(struct list_watch *watch, const struct list_place *place)
+bool list_watch_changed(struct list_watch *watch, const struct list_place *place, bool at_once)
 {
 	struct list_watch now = { .next_ms = clock_mono_ms() + LOOK_MS, .looked = true };
 	char path[4096];
 	struct stat about;
 	bool changed;
 
-	if (watch->looked && now.next_ms - LOOK_MS < watch->next_ms)
+	if (watch->looked && !at_once && now.next_ms - LOOK_MS < watch->next_ms)
 		return false;
 	snprintf(path, sizeof path, "%s/%s", place->folder, place->name);
 	if (lstat(path, &about) == 0) {
@@ -247,4 +247,9 @@ bool list_watch_changed(struct list_watch *watch, const struct list_place *place
 		  now.changed_ns != watch->changed_ns;
 	*watch = now;
 	return changed;
+}
+
+void list_watch_again(struct list_watch *watch)
+{
+	watch->changed_ns = -1;
 }

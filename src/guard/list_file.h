@@ -43,7 +43,10 @@ struct list_watch {
 	int64_t changed_ns;
 	bool looked;
 };
-/* True the first time, and then when the file has come, gone or changed; looks once a second. */
-bool list_watch_changed(struct list_watch *watch, const struct list_place *place);
+/* True the first time, and then when the file has come, gone or changed. Looks once a second; at
+ * once: in any case. */
+bool list_watch_changed(struct list_watch *watch, const struct list_place *place, bool at_once);
+/* The next look finds it changed: it could not be read this time. */
+void list_watch_again(struct list_watch *watch);
 
 #endif

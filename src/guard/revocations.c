@@ -41,6 +41,8 @@ static void read_anew(struct revocations *revocations)
 	if (!revoked_read(revocations->state_dir, &users, &err)) {
 		log_error("revoked users unreadable; those known before stay",
 			  LOG_T("detail", err.detail));
+		if (err.code != ERROR_CONFIG)
+			list_watch_again(&revocations->watch);
 		return;
 	}
 	log_info("revoked users read", LOG_I("count", (int64_t)users.count));
@@ -55,7 +57,7 @@ bool revocations_has(struct revocations *revocations, const char *user_id, int64
 	bool is_void;
 
 	pthread_mutex_lock(&revocations->lock);
-	if (list_watch_changed(&revocations->watch, &place))
+	if (list_watch_changed(&revocations->watch, &place, false))
 		read_anew(revocations);
 	user = revoked_find(&revocations->users, user_id);
 	is_void = user && issued_s <= user->at_s;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "list_file.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 #define HEADING                                                                                    \
@@ -121,7 +122,7 @@ struct revoked_user *revoked_find(const struct revoked_list *list, const char *u
 static bool add(void *ctx, struct slice old, struct buffer *text, struct error *err)
 {
 	const char *user_id = ctx;
-	struct revoked_list list;
+	struct revoked_list list = { 0 };
 	struct revoked_user *user;
 	bool ok = true;
 
@@ -133,7 +134,7 @@ static bool add(void *ctx, struct slice old, struct buffer *text, struct error *
 			       "There are %d revoked users already, and no more fit.", REVOKED_MAX);
 	if (!user && ok) {
 		user = &list.items[list.count++];
-		strcpy(user->user_id, user_id);
+		snprintf(user->user_id, sizeof user->user_id, "%s", user_id);
 	}
 	if (user)
 		user->at_s = clock_wall_ms() / 1000;
@@ -151,7 +152,7 @@ bool revoked_add(const char *state_dir, const char *user_id, struct error *err)
 		return error_set(err, ERROR_VALIDATION,
 				 "A user's id has 1 to %d characters of UTF-8, none a control.",
 				 USER_ID_MAX);
-	strcpy(copy, user_id);
+	snprintf(copy, sizeof copy, "%s", user_id);
 	return list_file_change(&place, add, copy, err);
 }
 
@@ -159,7 +160,7 @@ static bool take_out(void *ctx, struct slice old, struct buffer *text, struct er
 {
 	const char *user_id = ctx;
 	const struct revoked_user *user;
-	struct revoked_list list;
+	struct revoked_list list = { 0 };
 
 	if (!take_all(old, &list, err))
 		return false;
@@ -173,8 +174,8 @@ static bool take_out(void *ctx, struct slice old, struct buffer *text, struct er
 bool revoked_remove(const char *state_dir, const char *user_id, struct error *err)
 {
 	const struct list_place place = { state_dir, REVOKED_FILE };
-	char copy[sizeof((struct revoked_user *)0)->user_id + 1] = "";
+	char copy[sizeof((struct revoked_user *)0)->user_id + 1];
 
-	strncat(copy, user_id, sizeof copy - 1); /* a longer one is nobody's id either */
+	snprintf(copy, sizeof copy, "%s", user_id); /* a longer one is nobody's id either */
 	return list_file_change(&place, take_out, copy, err);
 }

@@ -189,6 +189,7 @@ static bool make_visitor(struct visitor *out)
 	if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
 		return false;
 	base64url_write(bytes, sizeof bytes, out->id);
+	out->made_s = clock_wall_ms() / 1000;
 	out->is_fresh = false;
 	metrics_add(M_VISITORS, 0, 0, 1);
 	return true;
@@ -204,8 +205,12 @@ static const char *user_of(const struct request *request, const struct visitor *
 const char *visitor_of(struct guard *guard, const struct request *request)
 {
 	struct visitor visitor;
+	const char *user_id;
 
-	return read_cookie(guard, request, &visitor) == ONE ? user_of(request, &visitor) : NULL;
+	if (read_cookie(guard, request, &visitor) != ONE)
+		return NULL;
+	user_id = user_of(request, &visitor);
+	return user_id && revoked_is(guard, user_id, visitor.made_s) ? NULL : user_id;
 }
 
 /* Cookies go with a request whoever made the browser send it. Another site's page gets none, and is
@@ -241,6 +246,11 @@ static enum who_found who(struct guard *guard, const struct who_ask *ask, struct
 				.enforced = true,
 				.scopes = SCOPES_ORDINARY };
 	out->counted_as = out->user_id;
+	/* Before a cookie is renewed: it would be a new one. */
+	if (out->user_id && revoked_is(guard, out->user_id, visitor.made_s)) {
+		metrics_add(M_AUTH_REFUSED, METRIC_REFUSAL_revoked, 0, 1);
+		return who_refuse(ask, err);
+	}
 	/* Among several is the browser's own: a new one would take its place for good. */
 	if (!out->user_id || !out->also_counted_as ||
 	    (cookies != SEVERAL && !visitor.is_fresh && !write_cookie(guard, ask, visitor.id)))

@@ -1,7 +1,7 @@
 /* caller: the words of scopes. */
 #include "model/caller.h"
 
-#include <string.h>
+#include <stdio.h>
 
 static const struct {
 	const char *word;
@@ -43,13 +43,12 @@ bool caller_scopes_parse(struct slice text, unsigned *out)
 
 const char *caller_scopes_text(unsigned scopes, char out[CALLER_SCOPES_TEXT])
 {
+	size_t len = 0;
+
 	out[0] = '\0';
-	for (size_t i = 0; i < WORDS; i++) {
-		if (!(scopes & words[i].scope))
-			continue;
-		if (out[0])
-			strcat(out, ",");
-		strcat(out, words[i].word);
-	}
+	for (size_t i = 0; i < WORDS; i++)
+		if (scopes & words[i].scope)
+			len += (size_t)snprintf(out + len, CALLER_SCOPES_TEXT - len, "%s%s",
+						len > 0 ? "," : "", words[i].word);
 	return out;
 }
