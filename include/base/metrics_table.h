@@ -83,6 +83,9 @@
 	X(M_KEY_FETCHES, "c1d_token_key_fetches_total", COUNTER,                                   \
 	  "Times the keys of tokens were asked for at their address, by how that went.", "result", \
 	  metric_fetches, METRIC_FETCHES, NULL, NULL, 1)                                           \
+	X(M_HEADERS_REFUSED, "c1d_header_injection_blocked_total", COUNTER,                        \
+	  "Answers not given because a header of theirs held a control character.", NULL, NULL, 1, \
+	  NULL, NULL, 1)                                                                           \
 	X(M_BAD_PEERS, "c1d_fastcgi_rejected_total", COUNTER,                                      \
 	  "FastCGI connections without a usable request.", NULL, NULL, 1, NULL, NULL, 1)
 

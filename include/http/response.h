@@ -3,7 +3,7 @@
  * piece; or `stream`: a run's bytes, which the engine will write through the transport's sink.
  *
  * A header's value with a control character in it is refused by response_header, so no client byte
- * can split one.
+ * can split one: it is counted, and the answer it belonged to is not given.
  */
 #ifndef HTTP_RESPONSE_H
 #define HTTP_RESPONSE_H
@@ -17,6 +17,7 @@ struct response {
 	int status;
 	struct buffer headers; /* "Name: value\r\n" each, without the blank line */
 	size_t kept;           /* bytes of headers that stay whatever becomes of the answer */
+	bool header_refused;   /* one held a control character: a bug, answered 500 */
 	struct buffer body;
 	/* Of an answer too large to be held whole: appends the next piece to out, which is empty;
 	 * false: nothing is left behind it. When out fails the answer is cut, so that its reader
@@ -29,6 +30,7 @@ struct response {
 	const char *route;            /* the route's template, for log and metrics; a literal */
 	int route_label;              /* its number in M_REQUESTS */
 	enum error_code error;        /* ERROR_NONE, or why it is not a success: for the log */
+	char user[17];                /* who asked, as the log may name it; "" when nobody knows */
 	struct stream_ticket *stream; /* NULL for a plain answer; else the body is the stream's and
 					 status is 200 */
 };
@@ -46,8 +48,11 @@ bool response_header(struct response *response, const char *name, struct slice v
 bool response_headerf(struct response *response, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Sets status and Content-Type: application/json, nosniff; the body is then written by the caller.
- */
+/* What every answer says to browsers: its type is as told, nothing in it runs or is framed, no page
+ * elsewhere takes it in, and its address is told to nobody. */
+void response_shield(struct response *response);
+
+/* Sets status, Content-Type: application/json, no-store; the body is then written by the caller. */
 void response_json(struct response *response, int status);
 
 #endif

@@ -218,17 +218,31 @@ static bool walk(struct call *call, struct error *err)
 	return cors_admit(call, err) && serve(call, route, err);
 }
 
+/* For the log. Where nobody signs in and no user_id is said, everybody is the same one. */
+static void name_user(const struct call *call)
+{
+	const struct caller *caller = &call->caller;
+
+	_Static_assert(sizeof call->response->user == GUARD_TAG_SIZE, "a tag is kept whole");
+	if (caller->user_id && (caller->kind != CALLER_ANYBODY || caller->named))
+		guard_tag(call->api->guard, caller->user_id, call->response->user);
+}
+
 void api_handle(struct api *api, struct request *request, struct response *response)
 {
 	struct call call = {
 		.api = api, .request = request, .response = response, .arena = request->arena
 	};
 	struct error err = { 0 };
+	bool ok;
 
+	response_shield(response);
 	response->body.loan = loan_of(request->budget);
 	response->route = ROUTE_UNKNOWN;
 	response->route_label = 0;
-	if (!walk(&call, &err)) {
+	ok = walk(&call, &err);
+	name_user(&call);
+	if (!ok || (response->header_refused && !response->stream)) {
 		/* Whatever the rooms below took it for. */
 		if (request->arena->failed)
 			budget_refused(&err);

@@ -35,7 +35,6 @@ void stream_headers(struct response *response, const struct stream_options *opti
 						      : SLICE("text/plain; charset=utf-8"));
 	response_header(response, "Cache-Control", SLICE("no-store, no-transform"));
 	response_header(response, "X-Accel-Buffering", SLICE("no"));
-	response_header(response, "X-Content-Type-Options", SLICE("nosniff"));
 	if (run_id)
 		response_header(response, "X-Run-Id", slice_of(run_id));
 	response_header(response, "X-Thread-Id", slice_of(thread_id));
@@ -203,7 +202,6 @@ void chat_card(struct call *call, const struct error *problem)
 	response->status = 200;
 	response_header(response, "Content-Type", SLICE("text/plain; charset=utf-8"));
 	response_header(response, "Cache-Control", SLICE("no-store, no-transform"));
-	response_header(response, "X-Content-Type-Options", SLICE("nosniff"));
 	if (problem->retry_after_s > 0)
 		response_headerf(response, "Retry-After", "%d", problem->retry_after_s);
 	response->body.max = CARD_MAX;

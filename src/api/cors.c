@@ -24,8 +24,9 @@ void cors_begin(struct call *call)
 	struct response *response = call->response;
 
 	call->origin = origin_of(call->api->config, request);
-	if (call->api->config->origins)
-		response_header(response, "Vary", SLICE("Origin"));
+	response_header(response, "Vary",
+			call->api->config->origins ? SLICE("Authorization, Cookie, Origin")
+						   : SLICE("Authorization, Cookie"));
 	if (call->origin == ORIGIN_LISTED) {
 		response_header(response, "Access-Control-Allow-Origin",
 				request->headers[HEADER_ORIGIN]);

@@ -38,7 +38,6 @@ void problem_response(const struct error *err, const char *request_id, struct re
 	response->status = error_status(err->code);
 	response_header(response, "Content-Type", SLICE("application/problem+json"));
 	response_header(response, "Cache-Control", SLICE("no-store"));
-	response_header(response, "X-Content-Type-Options", SLICE("nosniff"));
 	if (err->retry_after_s > 0)
 		response_headerf(response, "Retry-After", "%d", err->retry_after_s);
 	if (err->link[0])

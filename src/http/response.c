@@ -1,6 +1,8 @@
 /* response: headers that no client byte can split, and a body. */
 #include "http/response.h"
 
+#include "base/log.h"
+#include "base/metrics.h"
 #include <stdio.h>
 
 #define HEADERS_MAX 8192
@@ -35,13 +37,21 @@ void response_restart(struct response *response)
 	response->more = NULL;
 }
 
+static bool refuse(struct response *response, const char *name)
+{
+	response->header_refused = true;
+	metrics_add(M_HEADERS_REFUSED, 0, 0, 1);
+	log_error("header refused: a control character in its value", LOG_T("header", name));
+	return false;
+}
+
 bool response_header(struct response *response, const char *name, struct slice value)
 {
 	struct buffer *out = &response->headers;
 
 	for (size_t i = 0; i < value.len; i++)
 		if ((unsigned char)value.ptr[i] < 0x20 || value.ptr[i] == 0x7F)
-			return false;
+			return refuse(response, name);
 	if (strlen(name) + value.len + 4 > out->max - out->len)
 		return false;
 	buffer_append(out, slice_of(name));
@@ -65,10 +75,19 @@ bool response_headerf(struct response *response, const char *name, const char *f
 	return ok;
 }
 
+void response_shield(struct response *response)
+{
+	buffer_append(
+		&response->headers,
+		SLICE("X-Content-Type-Options: nosniff\r\n"
+		      "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+		      "Referrer-Policy: no-referrer\r\n"
+		      "Cross-Origin-Resource-Policy: same-origin\r\n"));
+}
+
 void response_json(struct response *response, int status)
 {
 	response->status = status;
 	response_header(response, "Content-Type", SLICE("application/json"));
 	response_header(response, "Cache-Control", SLICE("no-store"));
-	response_header(response, "X-Content-Type-Options", SLICE("nosniff"));
 }

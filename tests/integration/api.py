@@ -43,6 +43,16 @@ def problem(answer, status, code, field=None):
     return body
 
 
+SHIELD = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+          "Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-origin"}
+
+
+def shielded(headers):
+    """What every answer says to browsers, once each."""
+    for name, value in SHIELD.items():
+        assert headers.get_all(name) == [value], (name, headers.items())
+
+
 def next_page(answer):
     """The path that the Link header names, or None."""
     link = answer.headers["Link"]

@@ -1,6 +1,8 @@
 """The shipped nginx files: nginx takes them as an ordinary user, and does with them what c1d counts on. Behind nginx
 stands a FastCGI peer that only tells what it was told, so that what is seen here is nginx's doing alone."""
+import base64
 import http.client
+import http.server
 import json
 import os
 import re
@@ -14,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from api import shielded
 from house import DEADLINE_S, NGINX, ROOT, Answer, Process, Site, Stream, free_port, held_port, wait_for
+from pip_tools import tool
 
 FILES = ROOT / "nginx"
 
@@ -175,6 +179,26 @@ def test_nginx_takes_the_whole_site(check):
     assert check(text) == (0, [])
 
 
+def whole_nginx(folder):
+    """A main file as Debian's, with the shipped site in it: what the analysers are to read."""
+    for file in FILES.glob("*.conf"):
+        (folder / file.name).write_text(file.read_text().replace("/usr/local/share/c1d/nginx", str(folder)))
+    (folder / "nginx.conf").write_text("user www-data; worker_processes auto; worker_rlimit_nofile 4096; pid /run/nginx.pid;\n"
+                                       f"events {{ worker_connections 1024; }}\nhttp {{ sendfile on; include {folder}/site.conf; }}\n")
+    return folder / "nginx.conf"
+
+
+@pytest.mark.parametrize("package, version", [("gixy", "0.1.21"), ("gixy-ng", "0.2.59")])
+def test_gixy_finds_nothing(tmp_path, package, version):
+    program = tool(package, version, "gixy")
+    done = subprocess.run([program, "-f", "json", str(whole_nginx(tmp_path))], capture_output=True, text=True, timeout=120, check=False)
+    assert json.loads(done.stdout) == [] and done.returncode == 0, done.stdout + done.stderr
+    bad = whole_nginx(tmp_path)
+    (tmp_path / "site.conf").write_text((tmp_path / "site.conf").read_text().replace("return 301 https://$host$request_uri;", "return 301 https://$host$uri;"))
+    done = subprocess.run([program, "-f", "json", str(bad)], capture_output=True, text=True, timeout=120, check=False)
+    assert "http_splitting" in done.stdout, "it would have found one"
+
+
 def test_nginx_would_name_a_directive_that_it_does_not_know(check):
     """The checks above are worth something."""
     locations = (FILES / "c1d.conf").read_text().replace("fastcgi_buffering", "fastcgi_bufering")
@@ -269,6 +293,7 @@ def problem(answer: Answer, status):
     assert answer.status == status, answer
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Cache-Control"] == "no-store"
+    shielded(answer.headers)
     body = answer.json()
     assert body["status"] == status
     assert re.fullmatch("[0-9a-f]{32}", body["request_id"])
@@ -299,6 +324,122 @@ def test_a_body_of_12_mib_arrives_whole(site, peer):
     answer = site.request("PUT", "/api/threads/t/messages/m", b"x" * (12 << 20))
     assert answer.status == 200
     assert len(peer.seen[0][1]) == 12 << 20
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 413, 429, 503])
+def test_the_errors_own_addresses_are_nobodys(site, code):
+    assert site.get(f"/c1d-error/{code}").status == 404
+
+
+# --- who nginx lets in ---
+def uncommented(text, first, last):
+    """The file with the commented lines from one to the other taken in."""
+    before, rest = text[:text.index(first)], text[text.index(first):]
+    end = rest.index(last) + len(last)
+    block = re.sub(r"^ *# ?", "", rest[:end], flags=re.M)
+    return before.rstrip("# ") + block + rest[end:]
+
+
+class Signed:
+    """nginx with c1d.conf as an administrator edits it, and the FastCGI peer behind it."""
+
+    def __init__(self, scratch, edit, server=""):
+        self.folder = Path(tempfile.mkdtemp(prefix="signed-", dir=scratch))
+        self.folder.chmod(0o755)
+        (self.folder / "c1d.conf").write_text(edit((FILES / "c1d.conf").read_text().replace("/etc/nginx/c1d.htpasswd", f"{self.folder}/htpasswd")))
+        made = subprocess.run(["openssl", "passwd", "-apr1", "secret"], capture_output=True, text=True, check=True).stdout
+        (self.folder / "htpasswd").write_text(f"ada:{made}")
+        self.port = held_port()
+        conf = self.folder / "nginx.conf"
+        conf.write_text(SIGNED.format(folder=self.folder, port=self.port, server=server, user="user root;" if os.geteuid() == 0 else ""))
+        self.peer = Peer(self.folder / "c1d.sock")
+        self.nginx = Process([NGINX, "-p", str(self.folder), "-e", "stderr", "-c", str(conf)], self.folder, "nginx")
+        wait_for(self.listens, f"nginx listens\n{self.nginx.text()}")
+
+    def listens(self):
+        assert self.nginx.alive(), self.nginx.text()
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def get(self, headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
+        connection.request("GET", "/api/threads", headers=headers)
+        response = connection.getresponse()
+        answer = Answer(response.status, response.headers, response.read())
+        connection.close()
+        return answer
+
+    def stop(self):
+        self.nginx.stop()
+        self.peer.listener.close()
+
+
+SIGNED = """\
+daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+{user}
+events {{ }}
+http {{
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi; access_log off;
+    upstream c1d {{ server unix:{folder}/c1d.sock; }}
+    server {{ listen 127.0.0.1:{port} reuseport; {server} include {folder}/c1d.conf; }}
+}}
+"""
+
+
+def test_the_block_for_auth_basic_lets_in_who_has_the_password_and_names_them(scratch):
+    first, last = 'auth_basic           "chat";', "fastcgi_param REMOTE_USER $remote_user;"
+    house = Signed(scratch, lambda text: uncommented(text, first, last))
+    try:
+        forged = {"REMOTE_USER": "root", "Remote-User": "root", "X-Remote-User": "root"}
+        refused = house.get(forged)
+        assert problem(refused, 401)["code"] == "unauthorized" and refused.headers["WWW-Authenticate"].startswith("Basic")
+        assert house.peer.seen == []
+        let_in = house.get({"Authorization": "Basic " + base64.b64encode(b"ada:secret").decode(), **forged})
+        assert told(let_in)["REMOTE_USER"] == "ada"
+    finally:
+        house.stop()
+
+
+def test_the_block_for_auth_request_takes_the_name_from_who_signs_in_and_from_nobody_else(scratch):
+    first, last = "auth_request     /c1d-sign-in;", "fastcgi_param REMOTE_USER $c1d_user;"
+    proxied = "location = /c1d-sign-in { internal; proxy_pass http://127.0.0.1:%d/; proxy_pass_request_body off; proxy_set_header Content-Length ''; }"
+    assert "proxy_pass_request_body off;" in (FILES / "c1d.conf").read_text()
+    signs_in = SignIn()
+    house = Signed(scratch, lambda text: uncommented(text, first, last), proxied % signs_in.port)
+    try:
+        forged = {"X-Auth-Request-User": "root", "Remote-User": "root"}
+        assert problem(house.get(forged), 401)["code"] == "unauthorized"
+        assert house.peer.seen == []
+        assert told(house.get({"Cookie": "s=1", **forged}))["REMOTE_USER"] == "eve"
+    finally:
+        house.stop()
+        signs_in.stop()
+
+
+class SignIn:
+    """What auth_request asks: 202 with a name for who brings the cookie, 401 for anybody else."""
+
+    def __init__(self):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):  # noqa: N802 (the library's name)
+                known = self.headers["Cookie"] == "s=1"
+                self.send_response(202 if known else 401)
+                if known:
+                    self.send_header("X-Auth-Request-User", "eve")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 # --- the two lines of the README ---
@@ -371,6 +512,15 @@ def test_t9_the_request_id_is_in_nginxs_log_and_c1d_is_told_the_same(two_lines):
     status, body = two_lines.get(two_lines.port, "/api/die")
     assert status == 503
     assert wait_for(lambda: f"request_id={json.loads(body)['request_id']} " in two_lines.log(), "the line is written")
+
+
+def test_f11_nginxs_log_has_no_word_of_a_query(two_lines):
+    for path in ("/api/threads?q=canary%20query", "/api/%0d%0acanary-forged?x", "/api/threads?cursor=canary&user_id=canary"):
+        two_lines.get(two_lines.port, path)
+    lines = wait_for(lambda: [line for line in two_lines.log().splitlines() if "GET /api/%0d%0acanary-forged HTTP/1.1" in line], "the line is written")
+    assert len(lines) == 1
+    assert '"GET /api/threads HTTP/1.1"' in two_lines.log()
+    assert "query" not in two_lines.log() and "cursor" not in two_lines.log() and "?" not in two_lines.log()
 
 
 def test_t9_metrics_are_for_this_machine_and_not_for_visitors(two_lines):

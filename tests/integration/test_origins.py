@@ -51,13 +51,13 @@ def test_r12_our_own_page_and_programs_are_served(ours, headers):
 
 def test_r12_what_is_read_is_kept_from_pages_elsewhere_by_their_browser(ours):
     answer = ours.get("/api/threads", {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"})
-    assert (answer.status, answer.headers["Access-Control-Allow-Origin"], answer.headers["Vary"]) == (200, None, "Origin")
+    assert (answer.status, answer.headers["Access-Control-Allow-Origin"], answer.headers["Vary"]) == (200, None, "Authorization, Cookie, Origin")
 
 
 def listed(answer):
     assert answer.headers["Access-Control-Allow-Origin"] == APP, answer.headers
     assert answer.headers["Access-Control-Allow-Credentials"] == "true"
-    assert answer.headers["Vary"] == "Origin"
+    assert answer.headers["Vary"] == "Authorization, Cookie, Origin"
     return answer
 
 

@@ -4,9 +4,12 @@ import json
 import os
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 
 import pytest
+from api import SHIELD
 from house import NGINX, ROOT, Process, Site, held_port, wait_for
 
 HOST = "chat.example.org"
@@ -15,7 +18,7 @@ HOST = "chat.example.org"
 class Whole:
     """nginx with site.conf; only places, ports and the certificate are this machine's."""
 
-    def __init__(self, scratch, upstream):
+    def __init__(self, scratch, upstream, rate="rate=1000r/s", burst="burst=1000 nodelay"):
         self.c1d = Site(scratch, upstream, {}, workers=2, nginx=False)
         self.folder, self.plain, self.tls = self.c1d.folder, held_port(), held_port()
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={HOST}",
@@ -26,7 +29,8 @@ class Whole:
         (self.folder / "index.html").write_text("<title>a page</title>")
         upstream_conf = self.folder / "c1d-upstream.conf"
         upstream_conf.write_text(upstream_conf.read_text().replace("unix:/run/c1d-socket/c1d.sock", f"unix:{self.folder}/c1d.sock")
-                                 .replace("127.0.0.1:9181", f"127.0.0.1:{held_port()} reuseport"))
+                                 .replace("127.0.0.1:9181", f"127.0.0.1:{held_port()} reuseport").replace("rate=50r/s", rate))
+        self.burst = burst
         temps = " ".join(f"{kind}_temp_path {self.folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         user = "user root;" if os.geteuid() == 0 else ""
         conf = self.folder / "site-nginx.conf"
@@ -39,7 +43,8 @@ class Whole:
         for theirs in (f"/etc/letsencrypt/live/{HOST}", "/usr/local/share/c1d/nginx", "/var/log/nginx", f"/var/www/{HOST}"):
             text = text.replace(theirs, str(self.folder))
         text = re.sub(r"^ *listen \[::\].*\n", "", text, flags=re.M)  # a container may have no IPv6
-        return (text.replace("listen 80;", f"listen 127.0.0.1:{self.plain} reuseport;")
+        assert "burst=500 nodelay;" in text
+        return (text.replace("burst=500 nodelay", self.burst).replace("listen 80;", f"listen 127.0.0.1:{self.plain} reuseport;")
                 .replace("listen 443 ssl", f"listen 127.0.0.1:{self.tls} reuseport ssl"))
 
     def curl(self, path, *more):
@@ -115,3 +120,67 @@ def test_a_body_that_is_too_long_for_the_web_server_is_413(whole):
     (whole.folder / "long").write_bytes(b'{"content":"' + b"x" * (14 << 20) + b'"}')
     done = whole.curl("/api/threads/t1/messages", "-H", "Content-Type: application/json", "--data-binary", f"@{whole.folder}/long")
     assert re.search(r"^HTTP/2 413", done.stdout, re.M), done.stdout[:300]
+
+
+HSTS = "max-age=31536000"
+
+
+def test_f15_whatever_the_site_says_it_says_that_it_is_for_tls_only(whole):
+    assert whole.ask("/")[1]["strict-transport-security"] == HSTS
+    for path, status in (("/api/threads", 200), ("/api/nothing", 404), ("/metrics", 404), ("/health", 200)):
+        answer = whole.ask(path)
+        assert (answer[0], answer[1]["strict-transport-security"]) == (status, HSTS), path
+        for name, value in SHIELD.items():
+            assert answer[1][name.lower()] == value.lower(), (path, name)
+        assert "server" not in answer[1] or answer[1]["server"] == "nginx"  # and not which one
+
+
+def raw(whole, request):
+    """What comes back of bytes that no client would send, over TLS."""
+    context = ssl.create_default_context(cafile=str(whole.folder / "fullchain.pem"))
+    with socket.create_connection(("127.0.0.1", whole.tls)) as plain, context.wrap_socket(plain, server_hostname=HOST) as client:
+        client.settimeout(30)
+        client.sendall(request)
+        answer = b""
+        while chunk := client.recv(65536):
+            answer += chunk
+    return answer
+
+
+@pytest.mark.parametrize("request_bytes", [b"GET /api/threads HTTP/1.1\r\nHost: a b\r\n\r\n", b"GET api HTTP/1.1\r\nHost: x\r\n\r\n",
+                                           b"GET /api/threads HTTP/1.1\r\nHost: chat.example.org\r\nAuthorization: Bearer " + b"x" * 9000 + b"\r\n\r\n",
+                                           b"GET /api/threads HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"],
+                         ids=["host", "path", "E11_long_token", "two_lengths"])
+def test_f15_what_is_no_request_is_told_so_in_the_same_form(whole, request_bytes):
+    head, _, body = raw(whole, request_bytes).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 "), head
+    assert json.loads(body)["code"] == "bad_request" and b"xxxx" not in body
+    assert HSTS.encode() in head and b"nosniff" in head
+
+
+def test_a23_the_fence_is_429_at_once_and_others_are_not_behind_it(scratch, upstream):
+    """With a fence so narrow that a test can lean on it."""
+    house = Whole(scratch, upstream, rate="rate=1r/m", burst="burst=3 nodelay")
+    try:
+        answers = [house.ask("/api/threads") for _ in range(8)]
+        statuses = [status for status, _, _ in answers]
+        assert 200 in statuses and statuses[-1] == 429, statuses
+        status, headers, body = answers[-1]
+        assert json.loads(body)["code"] == "rate_limited" and headers["retry-after"] == "5" and headers["cache-control"] == "no-store"
+        assert headers["strict-transport-security"] == HSTS and headers["x-content-type-options"] == "nosniff"
+        assert len(house.c1d.log_lines("request")) <= statuses.count(200)  # c1d heard nothing of the others
+    finally:
+        house.stop()
+
+
+def test_f11_nginxs_logs_have_no_secret_and_no_word_of_a_query(whole):
+    canary = "canary" + os.urandom(8).hex()
+    for path, more in ((f"/api/threads?q={canary}", ()), (f"/api/threads?user_id={canary}&cursor={canary}", ()),
+                       ("/api/threads", ("-H", f"Authorization: Bearer {canary}", "-H", f"Cookie: __session={canary}", "-A", canary)),
+                       ("/api/chat", ("-H", "Content-Type: application/json", "-d", json.dumps({"message": canary, "x": canary})))):
+        whole.curl(path, *more)
+    whole.curl("/api/last-of-them")
+    access = whole.folder / f"{HOST}.access.log"
+    wait_for(lambda: "/api/last-of-them" in access.read_text(), "the line is written")
+    assert canary not in access.read_text()
+    assert canary not in (whole.folder / f"{HOST}.error.log").read_text()

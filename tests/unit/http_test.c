@@ -1,6 +1,8 @@
 /* Requests taken apart, responses that no byte of a client can split, problems as RFC 9457 has
  * them. */
 #include "base/json.h"
+#include "base/log.h"
+#include "base/metrics.h"
 #include "http/problem.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -104,18 +106,40 @@ static void parameters_are_decoded_or_refused(void **state)
 	assert_int_equal(decode("%ff", ""), ERROR_BAD_UTF8);
 }
 
-static void headers_take_no_control_character(void **state)
+/* What /metrics says of a family without labels. */
+static bool counted(const struct shm *shm, const char *line)
+{
+	struct buffer out;
+	bool found;
+
+	buffer_init(&out, 1u << 20);
+	assert_true(metrics_render(shm, false, &out));
+	found = strstr(out.data, line);
+	buffer_done(&out);
+	return found;
+}
+
+static void A18_headers_take_no_control_character(void **state)
 {
 	struct response response;
+	struct shm *shm = shm_map(NULL, NULL);
 
 	(void)state;
+	assert_non_null(shm);
+	metrics_attach(&shm->supervisor);
+	log_setup(LOG_ERROR - 1, LOG_JSON, false);
 	response_init(&response);
+	assert_false(response.header_refused);
 	assert_true(response_header(&response, "X-A", SLICE("b c")));
 	assert_false(response_header(&response, "X-B", SLICE("b\r\nSet-Cookie: x=1")));
 	assert_false(response_header(&response, "X-C", SLICE("b\0c")));
 	assert_false(response_headerf(&response, "X-D", "%s", "\x7f"));
 	assert_string_equal(response.headers.data, "X-A: b c\r\n");
+	assert_true(response.header_refused);
+	assert_true(counted(shm, "c1d_header_injection_blocked_total 3\n"));
 	response_done(&response);
+	metrics_attach(NULL);
+	shm_unmap(shm);
 }
 
 static void a_problem_says_what_and_where(void **state)
@@ -186,7 +210,7 @@ int main(void)
 		TEST(targets_that_are_none_are_refused),
 		TEST(parameters_are_decoded_or_refused),
 		TEST(parameters_come_one_by_one_as_they_stand),
-		TEST(headers_take_no_control_character),
+		TEST(A18_headers_take_no_control_character),
 		TEST(a_problem_says_what_and_where),
 		TEST(every_code_has_a_word_that_leads_back),
 		TEST(whatever_is_503_says_when_to_try_again),
