@@ -20,10 +20,9 @@ enum sink_result { SINK_DONE, SINK_BLOCKED, SINK_GONE };
 
 /* For the access log line that close writes. */
 struct sink_summary {
-	int status;            /* 200, or the early failure's; 499: gone before anything was sent */
-	int64_t bytes;         /* of the body */
-	int64_t first_byte_ms; /* since the follower was taken on; -1: none */
-	const char *outcome;   /* a message status, or "client_gone" */
+	int status;          /* 200, or the early failure's; 499: gone before anything was sent */
+	int64_t bytes;       /* of the body */
+	const char *outcome; /* a message status, or "client_gone" */
 	const char *run_id;
 };
 

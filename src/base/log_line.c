@@ -122,13 +122,36 @@ static size_t secret_at(struct slice text)
 
 /* --- values --- */
 
-/* May the character of n bytes at p stand as it is? No control does, C1 (U+0080 to U+009F)
- * included, and nothing that is no UTF-8 (n is 0). */
+/* The code point of the character of n bytes at p, which is well-formed; U+FFFD when n is 0. */
+static unsigned code_of(const unsigned char *p, size_t n)
+{
+	unsigned code = n < 2 ? *p : *p & (0xFFu >> (n + 1));
+
+	for (size_t i = 1; i < n; i++)
+		code = code << 6 | (p[i] & 0x3F);
+	return n > 0 ? code : 0xFFFD;
+}
+
+/* What a terminal or a reader would obey or not see, where it does not stand for itself: controls,
+ * C1's included, ends of lines, and what turns the direction of writing or takes no room (Unicode
+ * 15, 23.2; CVE-2021-42574). */
+static bool is_control(unsigned code)
+{
+	static const unsigned ranges[][2] = {
+		{ 0, 0x1F },        { 0x7F, 0x9F },     { 0xAD, 0xAD },     { 0x61C, 0x61C },
+		{ 0x200B, 0x200F }, { 0x2028, 0x202E }, { 0x2060, 0x206F }, { 0xFEFF, 0xFEFF },
+	};
+
+	for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+		if (code >= ranges[i][0] && code <= ranges[i][1])
+			return true;
+	return false;
+}
+
+/* May the character of n bytes at p stand as it is? n is 0 for what is no UTF-8. */
 static bool is_fit(const unsigned char *p, size_t n)
 {
-	if (n == 1)
-		return *p >= 0x20 && *p != 0x7F && *p != '"' && *p != '\\';
-	return n > 0 && !(p[0] == 0xC2 && p[1] < 0xA0);
+	return n > 0 && *p != '"' && *p != '\\' && !is_control(code_of(p, n));
 }
 
 static void put_escape(struct log_line *line, const unsigned char *p, size_t n)
@@ -136,7 +159,7 @@ static void put_escape(struct log_line *line, const unsigned char *p, size_t n)
 	if (n == 1 && (*p == '"' || *p == '\\'))
 		log_line_putf(line, "\\%c", *p);
 	else
-		log_line_putf(line, "\\u%04x", n == 0 ? 0xFFFD : p[n - 1]); /* C1: its last byte */
+		log_line_putf(line, "\\u%04x", code_of(p, n));
 }
 
 static void put_inside(struct log_line *line, struct slice value)

@@ -6,14 +6,20 @@
 #include "base/metrics.h"
 #include <stdio.h>
 
-void access_fill(struct access *out, const struct request *request, const char *route,
-		 int route_label)
+void access_fill(struct access *out, const struct request *request, const struct response *response)
 {
-	*out = (struct access){ .route = route,
-				.route_label = route_label,
+	*out = (struct access){ .route = response->route,
+				.route_label = response->route_label,
 				.arrived_us = request->arrived_us };
 	snprintf(out->id, sizeof out->id, "%s", request->id);
 	snprintf(out->method, sizeof out->method, "%.*s", SLICE_ARG(request->method));
+	snprintf(out->user, sizeof out->user, "%s", response->user);
+}
+
+void access_first_byte(struct access *access)
+{
+	if (!access->first_byte_us)
+		access->first_byte_us = clock_mono_us();
 }
 
 /* What monitors ask every few seconds is worth a line only when it goes wrong. */
@@ -28,25 +34,30 @@ static enum log_level level_of(const struct access *access, int status)
 	return LOG_INFO;
 }
 
-void access_answer(const struct access *access, int status, int64_t bytes, const char *outcome)
+/* run: NULL: it has none. */
+static void tell(const struct access *access, enum log_level level, int status, int64_t now_us,
+		 int64_t bytes, const char *outcome, const char *run)
 {
-	int64_t us = clock_mono_us() - access->arrived_us, ms = us / 1000;
+	int64_t first_us = access->first_byte_us;
 
 	metrics_add(M_REQUESTS, access->route_label, metric_status_label(status), 1);
-	metrics_observe_us(M_REQUEST_SECONDS, 0, us);
-	LOG_AT(level_of(access, status), "request", LOG_T("id", access->id),
-	       LOG_T("method", access->method), LOG_T("route", access->route),
-	       LOG_I("status", status), LOG_I("ms", ms), LOG_I("bytes", bytes),
-	       LOG_T("outcome", outcome));
+	LOG_AT(level, "request", LOG_T("id", access->id), LOG_T("method", access->method),
+	       LOG_T("route", access->route), LOG_I("status", status), LOG_T("user", access->user),
+	       LOG_I("first_byte_ms", first_us ? (first_us - access->arrived_us) / 1000 : -1),
+	       LOG_I("ms", (now_us - access->arrived_us) / 1000), LOG_I("bytes", bytes),
+	       LOG_T("outcome", outcome), LOG_T(run ? "run" : NULL, run ? run : ""));
+}
+
+void access_answer(const struct access *access, int status, int64_t bytes, const char *outcome)
+{
+	int64_t now_us = clock_mono_us();
+
+	metrics_observe_us(M_REQUEST_SECONDS, 0, now_us - access->arrived_us);
+	tell(access, level_of(access, status), status, now_us, bytes, outcome, NULL);
 }
 
 void access_stream(const struct access *access, const struct sink_summary *summary)
 {
-	int64_t ms = (clock_mono_us() - access->arrived_us) / 1000;
-
-	metrics_add(M_REQUESTS, access->route_label, metric_status_label(summary->status), 1);
-	log_info("request", LOG_T("id", access->id), LOG_T("method", access->method),
-		 LOG_T("route", access->route), LOG_I("status", summary->status), LOG_I("ms", ms),
-		 LOG_I("bytes", summary->bytes), LOG_I("first_byte_ms", summary->first_byte_ms),
-		 LOG_T("outcome", summary->outcome), LOG_T("run", summary->run_id));
+	tell(access, LOG_INFO, summary->status, clock_mono_us(), summary->bytes, summary->outcome,
+	     summary->run_id);
 }

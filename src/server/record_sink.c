@@ -86,6 +86,7 @@ static enum sink_result send_bytes(struct sink *sink, struct slice bytes)
 	int count = add_head(s, headers[0], parts);
 	enum sink_result result;
 
+	access_first_byte(&s->access);
 	record_stdout(headers[1], s->request_id, bytes.len);
 	parts[count++] = (struct iovec){ headers[1], RECORD_HEADER };
 	parts[count++] = (struct iovec){ (void *)bytes.ptr, bytes.len };
@@ -121,6 +122,7 @@ static enum sink_result end(struct sink *sink)
 	int count = add_head(s, header, parts);
 	enum sink_result result;
 
+	access_first_byte(&s->access); /* of a body without one: its head */
 	record_end(tail, s->request_id);
 	parts[count++] = (struct iovec){ tail, RECORD_END };
 	result = put(s, parts, count);

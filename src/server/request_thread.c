@@ -71,7 +71,7 @@ static int64_t write_body(int fd, uint16_t request_id, struct slice head, struct
 }
 
 static void write_answer(const struct request_work *work, int fd, uint16_t request_id,
-			 struct response *response, const struct access *access)
+			 struct response *response, struct access *access)
 {
 	const char *outcome = response->error ? error_word(response->error) : "ok";
 	struct buffer head;
@@ -81,6 +81,7 @@ static void write_answer(const struct request_work *work, int fd, uint16_t reque
 	buffer_init(&head, HEAD_MAX);
 	record_head(&head, response->status, buffer_slice(&response->headers));
 	set_write_deadline(fd, work->config->write_ms);
+	access_first_byte(access);
 	bytes = write_body(fd, request_id, buffer_slice(&head), response, &ok);
 	if (!ok || response->body.failed)
 		outcome = ok ? "no_memory" : "client_gone";
@@ -118,7 +119,7 @@ static void serve(const struct request_work *work, int fd)
 	}
 	response_init(&response);
 	work->app->handle(work->app_state, &in.request, &response);
-	access_fill(&access, &in.request, response.route, response.route_label);
+	access_fill(&access, &in.request, &response);
 	request_id = incoming_release(&in);
 	if (response.stream)
 		hand_over(work, fd, request_id, &response, &access);

@@ -138,7 +138,6 @@ static struct run *see_run(struct engine *engine, struct stream_ticket *ticket)
 static void refuse_ticket(struct engine *engine, struct stream_ticket *ticket, struct sink *sink)
 {
 	const struct sink_summary summary = { .status = 499,
-					      .first_byte_ms = -1,
 					      .outcome = "error",
 					      .run_id = stream_ticket_run(ticket) };
 

@@ -24,7 +24,7 @@ struct follower {
 	const struct error *refusal;
 	int64_t offset; /* next byte of the answer it is to get */
 	int64_t sent;   /* body bytes, framing included */
-	int64_t taken_ms, last_sent_ms, first_byte_ms;
+	int64_t taken_ms, last_sent_ms;
 	bool begun;   /* the head is out: the status is spent */
 	bool blocked; /* the sink keeps a rest */
 	bool hungry;  /* its share of this round is used up */
@@ -44,7 +44,6 @@ static void depart(struct follower *f, const char *outcome)
 	struct sink_summary summary = {
 		.status = f->begun ? f->status : 499,
 		.bytes = f->sent,
-		.first_byte_ms = f->first_byte_ms < 0 ? -1 : f->first_byte_ms - f->taken_ms,
 		.outcome = outcome,
 		.run_id = run_id(f->run),
 	};
@@ -124,12 +123,8 @@ static bool went_on(struct follower *f, enum sink_result result)
 
 static bool send_bytes(struct follower *f, struct slice bytes)
 {
-	int64_t now_ms = loop_now_ms(f->all->loop);
-
 	f->sent += (int64_t)bytes.len;
-	f->last_sent_ms = now_ms;
-	if (f->first_byte_ms < 0)
-		f->first_byte_ms = now_ms;
+	f->last_sent_ms = loop_now_ms(f->all->loop);
 	return went_on(f, f->sink->ops->send(f->sink, bytes));
 }
 
@@ -331,7 +326,6 @@ struct follower *follower_new(const struct stream_options *options, struct slice
 	f->options = *options;
 	f->offset = options->offset;
 	f->status = 200;
-	f->first_byte_ms = -1;
 	f->watch.fd = -1;
 	buffer_init(&f->headers, headers.len + 1);
 	if (!buffer_append(&f->headers, headers)) {

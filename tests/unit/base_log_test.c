@@ -298,6 +298,21 @@ static void r35_controls_and_what_is_no_text_are_escaped_in_every_form(void **st
 	expect_line(SLICE("cut\xE2\x82"), "cut\\ufffd\\ufffd", "\"cut\\ufffd\\ufffd\"");
 }
 
+static void f10_what_turns_the_writing_or_ends_a_line_is_escaped(void **state)
+{
+	(void)state;
+	expect_line(SLICE("user\u202Enimda"), "user\\u202enimda", "\"user\\u202enimda\"");
+	expect_line(SLICE("\u2066a\u2069"), "\\u2066a\\u2069", "\"\\u2066a\\u2069\"");
+	expect_line(SLICE("a\u2028b\u2029c"), "a\\u2028b\\u2029c", "\"a\\u2028b\\u2029c\"");
+	expect_line(SLICE("no\u200Broom\uFEFF"), "no\\u200broom\\ufeff",
+		    "\"no\\u200broom\\ufeff\"");
+	expect_line(SLICE("\x1b[2J\x1b]0;t\x07"), "\\u001b[2J\\u001b]0;t\\u0007",
+		    "\"\\u001b[2J\\u001b]0;t\\u0007\"");
+	expect_line(SLICE("a\r\nb"), "a\\u000d\\u000ab", "\"a\\u000d\\u000ab\"");
+	expect_line(SLICE("\u05D0\u0627\U0001F600"), "\u05D0\u0627\U0001F600",
+		    "\u05D0\u0627\U0001F600"); /* letters that are written from the right stand */
+}
+
 static void a_long_value_is_cut_between_characters(void **state)
 {
 	char value[600], expected[600];
@@ -358,6 +373,7 @@ int main(void)
 		cmocka_unit_test(r4_lines_of_many_threads_come_whole),
 		cmocka_unit_test(lines_without_a_reader_at_all_are_dropped),
 		cmocka_unit_test(r35_controls_and_what_is_no_text_are_escaped_in_every_form),
+		cmocka_unit_test(f10_what_turns_the_writing_or_ends_a_line_is_escaped),
 		cmocka_unit_test(a_long_value_is_cut_between_characters),
 		cmocka_unit_test(r35_secrets_and_passwords_of_uris_never_leave),
 		cmocka_unit_test(r35_a_secret_across_the_cut_does_not_leave_in_part),

@@ -4,6 +4,7 @@
  */
 #include "../../src/server/record_sink.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "fcgi_peer.h"
@@ -30,9 +31,12 @@ static struct shm *shm;
 
 static int set_up(void **state)
 {
-	static const struct access access = {
-		.id = "req-1", .method = "POST", .route = "/api/chat", .route_label = 2
-	};
+	const struct access access = { .id = "req-1",
+				       .method = "POST",
+				       .user = "00c1d00000000000",
+				       .route = "/api/chat",
+				       .route_label = 2,
+				       .arrived_us = clock_mono_us() };
 	int ends[2], small = 4096;
 
 	(void)state;
@@ -47,11 +51,9 @@ static int set_up(void **state)
 
 static void close_sink(void)
 {
-	const struct sink_summary summary = { .status = 200,
-					      .bytes = 12345,
-					      .first_byte_ms = 67,
-					      .outcome = "complete",
-					      .run_id = "run-1" };
+	const struct sink_summary summary = {
+		.status = 200, .bytes = 12345, .outcome = "complete", .run_id = "run-1"
+	};
 
 	if (sink)
 		sink->ops->close(sink, &summary);
@@ -305,10 +307,15 @@ static int close_and_count_lines(char line[1024])
 
 static void I8_close_writes_one_line_of_the_summary(void **state)
 {
-	static const char *const parts[] = { "\"event\":\"request\"", "\"id\":\"req-1\"",
-					     "\"method\":\"POST\"",   "\"route\":\"/api/chat\"",
-					     "\"status\":200",        "\"bytes\":12345",
-					     "\"first_byte_ms\":67",  "\"outcome\":\"complete\"",
+	static const char *const parts[] = { "\"event\":\"request\"",
+					     "\"id\":\"req-1\"",
+					     "\"method\":\"POST\"",
+					     "\"route\":\"/api/chat\"",
+					     "\"status\":200",
+					     "\"bytes\":12345",
+					     "\"user\":\"00c1d00000000000\"",
+					     "\"first_byte_ms\":",
+					     "\"outcome\":\"complete\"",
 					     "\"run\":\"run-1\"" };
 	char line[1024] = "";
 
