@@ -23,7 +23,7 @@ PYTHON  ?= /usr/bin/python3
 T       ?=
 S       ?= 30
 
-PACKAGES = libcurl libcjson libmongoc-1.0 sqlite3 libcrypto
+PACKAGES = libcurl libcjson libmongoc-1.0 sqlite3 libcrypto libseccomp
 WARN     = -std=c17 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wwrite-strings \
            -Wpointer-arith -Wformat=2 -Werror
 HARDEN   = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fstack-clash-protection -ftrivial-auto-var-init=zero

@@ -32,6 +32,8 @@ void log_identity(const char *process); /* "supervisor", "worker 2": shown in ea
 /* At most 24, each of 6 characters or more; copied. The password in a URI counts by itself, too.
  * Before threads. */
 void log_redact(const char *secret);
+/* Opens what lines go to, so that nothing has to be opened later. In a child, too. */
+void log_open(void);
 /* What stderr did not take yet is offered again; now and then, from whoever goes round anyway. At a
  * normal exit it happens by itself. */
 void log_flush(void);

@@ -45,7 +45,10 @@ struct shm_slot {
 	_Atomic int64_t runs;        /* gauge: runs in flight, from their hand-over on */
 	_Atomic int64_t followers;   /* gauge */
 	_Atomic int64_t memory_lent; /* gauge: bytes (base/budget.h) */
-	_Atomic int64_t requests_busy;           /* gauge: request threads at work */
+	_Atomic int64_t requests_busy; /* gauge: request threads at work */
+	/* What its process uses (base/process.h), renewed with the beat. */
+	_Atomic int64_t cpu_ms, resident_bytes, threads, open_fds;
+	_Atomic uint32_t fences; /* layers of the sandbox that hold it (server/sandbox.h) */
 	_Atomic uint64_t counters[SHM_COUNTERS]; /* base/metrics.h gives them meaning */
 };
 
@@ -86,7 +89,7 @@ struct shm {
 	_Atomic int64_t llm_last_ok_ms, llm_last_error_ms; /* wall; 0: never */
 	struct shm_inbox inboxes[SHM_SLOTS];               /* as many as slots */
 	struct shm_pool pool;
-	struct shm_slot supervisor; /* of it only the counters */
+	struct shm_slot supervisor; /* of it the counters, and what its process uses */
 	struct shm_slot slots[SHM_SLOTS];
 	/* The live runs of this node: stream/board.h. On pages of its own. */
 	_Alignas(4096) unsigned char board[SHM_BOARD_SIZE];

@@ -17,10 +17,16 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/loop.h"
+#include "base/reach.h"
 
 /* Once a process, before threads. */
 bool net_init(struct error *err);
 void net_done(void);
+/* Loads the modules by which the system's resolver finds names (nsswitch.conf), too. */
+void net_wake(void);
+/* What it takes to ask this address: its port, the resolver's files, certificates (ca_file NULL:
+ * the system's). url NULL: an address that another library calls. */
+void net_reach(const char *url, const char *ca_file, struct reach *reach);
 /* Of the library behind this, as built against or as running: for `c1d version`. */
 const char *net_version(bool running);
 

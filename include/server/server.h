@@ -6,6 +6,7 @@
 #define SERVER_SERVER_H
 
 #include "base/loop.h"
+#include "base/reach.h"
 #include "config/config.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -14,6 +15,11 @@
 /* What the rooms above give a worker: server/ knows no API and no store. All are called inside a
  * worker, after the fork; `open` before any thread of ours is started. */
 struct server_app {
+	/* What parts will reach: files, folders, ports. Pure; in the supervisor, too. */
+	void (*reach)(const struct config *config, struct reach *reach);
+	/* Libraries look for what they need of the system (their settings, their modules) before
+	 * the sandbox is shut: first of all. */
+	bool (*wake)(const struct config *config, struct error *err);
 	void *(*open)(const struct config *config, struct shm *shm, struct engine *engine,
 		      struct error *err);
 	/* Any request thread. Always fills the response: an error is a response too. */

@@ -22,6 +22,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/reach.h"
 #include "base/shm.h"
 #include "config/config.h"
 #include "model/message.h"
@@ -52,6 +53,11 @@ bool store_check_uri(const char *uri, struct error *err);
 /* Could a worker that runs as this user keep threads there? Writes and takes it back; makes no
  * file, folder or table. *how: what was proved, in words (static). For `c1d check`. */
 bool store_try_write(const char *uri, const char **how, struct error *err);
+
+/* What it takes to have this store: its file's folder; ports, name server, certificates. */
+void store_reach(const char *uri, struct reach *reach);
+/* Its driver loads what it needs of the system. Once, in the process that opens the store. */
+void store_wake(const char *uri);
 
 /* Never wait. Full: it is up, but the last write found no room. */
 bool store_is_down(const struct store *store);

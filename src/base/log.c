@@ -44,6 +44,11 @@ void log_identity(const char *process)
 	snprintf(settings.process, sizeof settings.process, "%s", process);
 }
 
+void log_open(void)
+{
+	log_ring_reach();
+}
+
 void log_redact(const char *secret)
 {
 	log_line_redact(secret);

@@ -210,6 +210,14 @@ static void watch_forks(void)
 	pthread_atfork(NULL, NULL, begin_anew);
 }
 
+void log_ring_reach(void)
+{
+	pthread_mutex_lock(&ring.writing);
+	if (!target.write)
+		open_target();
+	pthread_mutex_unlock(&ring.writing);
+}
+
 void log_ring_open(void)
 {
 	static pthread_once_t watched = PTHREAD_ONCE_INIT;

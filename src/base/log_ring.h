@@ -13,6 +13,9 @@
 /* Looks anew at what stderr is. Not needed before the first line. */
 void log_ring_open(void);
 
+/* Opens what lines go to, which the first line does otherwise. Any thread. */
+void log_ring_reach(void);
+
 /* A whole line with its line end, at most LOG_LINE_MAX. Any thread. */
 void log_ring_put(struct slice line);
 

@@ -1,11 +1,10 @@
-/* metrics_pool: see metrics_pool.h. Called in a worker: the supervisor is its parent. */
+/* metrics_pool: see metrics_pool.h. */
 #include "metrics_pool.h"
 
 #include "base/clock.h"
+#include "base/fence.h"
 #include "base/version.h"
-#include "process.h"
 #include <sys/resource.h>
-#include <unistd.h>
 
 static void put_gauge(struct buffer *out, const char *name, const char *help, int64_t value)
 {
@@ -53,21 +52,46 @@ static void put_scoreboard(struct buffer *out, const struct shm *shm)
 		  (clock_wall_ms() - atomic_load(&shm->pool.started_wall_ms)) / 1000);
 }
 
+/* A layer stands when it stands around each worker that takes requests. */
+static void put_fences(struct buffer *out, const struct shm *shm)
+{
+	uint32_t stand = FENCE_WHOLE;
+
+	for (int i = 0; i < SHM_SLOTS; i++)
+		if (atomic_load(&shm->slots[i].state) == SHM_SLOT_READY)
+			stand &= atomic_load(&shm->slots[i].fences);
+	buffer_append(out, SLICE("# HELP c1d_sandbox Whether a layer of the sandbox stands around "
+				 "every worker.\n# TYPE c1d_sandbox gauge\n"));
+	for (int i = 0; i < FENCE_COUNT; i++)
+		buffer_appendf(out, "c1d_sandbox{layer=\"%s\"} %d\n", fence_words[i],
+			       (stand & FENCE_BIT(i)) != 0);
+}
+
+struct process_use {
+	int64_t processes, cpu_ms, resident_bytes, threads, open_fds;
+};
+
+static void add_use(struct process_use *sum, const struct shm_slot *slot)
+{
+	sum->processes++;
+	sum->cpu_ms += atomic_load(&slot->cpu_ms);
+	sum->resident_bytes += atomic_load(&slot->resident_bytes);
+	sum->threads += atomic_load(&slot->threads);
+	sum->open_fds += atomic_load(&slot->open_fds);
+}
+
 /* The names that Prometheus gives a process, of the supervisor and all workers together. Workers
  * that have ended stay in the processor time: the supervisor's children. */
 static void put_processes(struct buffer *out, const struct shm *shm, bool openmetrics)
 {
 	struct process_use use = { 0 };
 	struct rlimit fds = { 0 };
-	int64_t processes = process_use_add(getppid(), true, &use);
 	const char *total = openmetrics ? "" : "_total";
 
-	for (int i = 0; i < SHM_SLOTS; i++) {
-		pid_t pid = atomic_load(&shm->slots[i].pid);
-
-		if (pid > 0 && process_use_add(pid, false, &use))
-			processes++;
-	}
+	add_use(&use, &shm->supervisor);
+	for (int i = 0; i < SHM_SLOTS; i++)
+		if (atomic_load(&shm->slots[i].pid) > 0)
+			add_use(&use, &shm->slots[i]);
 	getrlimit(RLIMIT_NOFILE, &fds);
 	buffer_appendf(out,
 		       "# HELP process_cpu_seconds%s Processor time, of the whole pool.\n"
@@ -78,7 +102,7 @@ static void put_processes(struct buffer *out, const struct shm *shm, bool openme
 		  use.resident_bytes);
 	put_gauge(out, "process_open_fds", "Open descriptors, of the whole pool.", use.open_fds);
 	put_gauge(out, "process_max_fds", "How many all of the pool's processes may open.",
-		  (int64_t)fds.rlim_cur * processes);
+		  (int64_t)fds.rlim_cur * use.processes);
 	put_gauge(out, "process_threads", "Threads, of the whole pool.", use.threads);
 	put_gauge(out, "process_start_time_seconds", "When the supervisor started (Unix time).",
 		  atomic_load(&shm->pool.started_wall_ms) / 1000);
@@ -88,5 +112,6 @@ void metrics_pool_put(const struct shm *shm, bool openmetrics, struct buffer *ou
 {
 	put_build(out);
 	put_scoreboard(out, shm);
+	put_fences(out, shm);
 	put_processes(out, shm, openmetrics);
 }

@@ -1,40 +1,52 @@
-/* process: /proc/PID/stat and /proc/PID/fd (proc(5)). */
-#include "process.h"
+/* process: /proc/self/stat and /proc/self/fd (proc(5)), by descriptors that stay open. */
+#include "base/process.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-static int64_t count_fds(pid_t pid)
+static int stat_fd = -1;
+static DIR *fds;
+
+void process_open(void)
 {
-	char path[48];
-	DIR *folder;
+	if (stat_fd >= 0)
+		close(stat_fd);
+	if (fds)
+		closedir(fds);
+	stat_fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	fds = opendir("/proc/self/fd");
+}
+
+/* Since Linux 6.2 the folder's size is their number; before, they are counted. */
+static int64_t count_fds(void)
+{
+	struct stat is;
 	int64_t n = 0;
 
-	snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-	if (!(folder = opendir(path)))
+	if (!fds)
 		return 0;
-	while (readdir(folder))
+	if (fstat(dirfd(fds), &is) == 0 && is.st_size > 0)
+		return is.st_size;
+	rewinddir(fds);
+	while (readdir(fds))
 		n++;
-	closedir(folder);
 	return n > 2 ? n - 2 : 0; /* "." and ".." */
 }
 
-bool process_use_add(pid_t pid, bool children, struct process_use *sum)
+void process_tell(struct shm_slot *slot, bool children)
 {
 	unsigned long user, kernel, ended_user, ended_kernel;
 	long threads, pages, ticks = sysconf(_SC_CLK_TCK);
-	char path[48], line[1024];
+	char line[1024];
 	const char *rest;
-	FILE *file;
-	size_t n;
+	ssize_t n = pread(stat_fd, line, sizeof line - 1, 0);
 
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	if (!(file = fopen(path, "re")))
-		return false;
-	n = fread(line, 1, sizeof line - 1, file);
-	fclose(file);
+	if (n <= 0)
+		return;
 	line[n] = '\0';
 	rest = strrchr(line, ')'); /* behind the name, which may hold anything */
 	if (!rest ||
@@ -42,14 +54,13 @@ bool process_use_add(pid_t pid, bool children, struct process_use *sum)
 		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %lu %lu %*d %*d %ld "
 		   "%*d %*u %*u %ld",
 		   &user, &kernel, &ended_user, &ended_kernel, &threads, &pages) != 6)
-		return false;
+		return;
 	if (children) {
 		user += ended_user;
 		kernel += ended_kernel;
 	}
-	sum->cpu_ms += (int64_t)(user + kernel) * 1000 / (ticks > 0 ? ticks : 100);
-	sum->resident_bytes += pages * sysconf(_SC_PAGESIZE);
-	sum->threads += threads;
-	sum->open_fds += count_fds(pid);
-	return true;
+	atomic_store(&slot->cpu_ms, (int64_t)(user + kernel) * 1000 / (ticks > 0 ? ticks : 100));
+	atomic_store(&slot->resident_bytes, pages * sysconf(_SC_PAGESIZE));
+	atomic_store(&slot->threads, threads);
+	atomic_store(&slot->open_fds, count_fds());
 }

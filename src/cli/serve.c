@@ -6,8 +6,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "commands.h"
+#include "net/net.h"
 #include "server/server.h"
 #include "service/service.h"
+#include "store/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +32,21 @@ static void app_close(void *arg)
 	service_close(app->service);
 	guard_close(app->guard);
 	free(app);
+}
+
+static void app_reach(const struct config *config, struct reach *reach)
+{
+	reach_write(reach, config->state_dir, 0750);
+	reach_write(reach, config->spool_path, 0700);
+	net_reach(config->base_url, config->ca_file, reach);
+	store_reach(config->store_uri, reach);
+}
+
+static bool app_wake(const struct config *config, struct error *err)
+{
+	store_wake(config->store_uri);
+	net_wake();
+	return net_init(err);
 }
 
 static void *app_open(const struct config *config, struct shm *shm, struct engine *engine,
@@ -177,6 +194,8 @@ static int serve(struct reading *reading, const struct server_app *app)
 int command_serve(int argc, char **argv)
 {
 	struct server_app app = {
+		.reach = app_reach,
+		.wake = app_wake,
 		.open = app_open,
 		.handle = app_handle,
 		.hooks = { .ended = app_run_ended },

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "deadlines.h"
 #include "stream/board.h"
 #include <errno.h>
@@ -41,6 +42,11 @@ static void zero_gauges(struct shm_slot *slot)
 	atomic_store(&slot->followers, 0);
 	atomic_store(&slot->memory_lent, 0);
 	atomic_store(&slot->requests_busy, 0);
+	atomic_store(&slot->cpu_ms, 0);
+	atomic_store(&slot->resident_bytes, 0);
+	atomic_store(&slot->threads, 0);
+	atomic_store(&slot->open_fds, 0);
+	atomic_store(&slot->fences, 0);
 }
 
 /* Counters of a slot grow over the lives of its workers; gauges start anew. */
@@ -202,6 +208,8 @@ void pool_reap(struct pool *pool, int64_t now_ms)
 			pool->trial.status = status;
 			continue;
 		}
+		/* Its time becomes ours before it stops counting as its own. */
+		process_tell(&pool->shm->supervisor, true);
 		say_end(pid, status);
 		for (place = pool->places; place < pool->places + pool->count && place->pid != pid;)
 			place++;

@@ -10,6 +10,7 @@
 #define SERVER_POOL_H
 
 #include "listener.h"
+#include "sandbox_layers.h"
 #include "worker.h"
 
 #define POOL_PLACES_MAX SPREAD_PLACES_MAX
@@ -57,6 +58,7 @@ struct pool {
 	bool is_reload;     /* another generation ran before */
 	bool reload_failed; /* what runs is not what the settings ask for */
 	struct trial trial;
+	struct sandbox_watch *watch; /* NULL: files are not fenced in */
 };
 
 /* --- pool.c --- */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/process.h"
 #include "deadlines.h"
 #include "descriptors.h"
 #include "notify.h"
@@ -19,6 +20,7 @@
 #define EXIT_CONFIG   78
 #define LOOK_MS       100
 #define OPEN_AGAIN_MS 1000
+#define SECOND_MS     1000
 
 /* --- signals --- */
 
@@ -91,10 +93,25 @@ static bool open_at_last(struct pool *pool, const sigset_t *set, struct error *e
 
 /* --- running --- */
 
+static struct sandbox_watch *watch_files(const struct pool *pool)
+{
+	struct sandbox_watch *watch = NULL;
+	struct reach reach;
+
+	reach_init(&reach);
+	pool->app->reach(pool->config, &reach);
+	if (pool->config->sandbox && sandbox_offered() & FENCE_BIT(FENCE_FILES))
+		watch = sandbox_watch_open(&reach);
+	reach_done(&reach);
+	return watch;
+}
+
 static void say_ready(struct pool *pool)
 {
 	pool->is_ready = true;
 	reload_done(pool);
+	if (!pool->watch)
+		pool->watch = watch_files(pool); /* workers have made the folders by now */
 	log_info("pool ready", LOG_I("workers", pool->count),
 		 LOG_T("socket", pool->config->socket));
 	notify_send(pool->host.notify_socket,
@@ -124,10 +141,31 @@ static void pat_watchdog(struct pool *pool, int64_t now_ms, int64_t *last_ms)
 	notify_send(pool->host.notify_socket, "WATCHDOG=1");
 }
 
+/* The fence knows files and not names: when resolv.conf is written anew, workers are made anew. */
+static void look_at_files(struct pool *pool)
+{
+	const char *path = sandbox_watch_look(pool->watch);
+
+	if (!path)
+		return;
+	log_notice("a file that workers read was replaced: as if a reload was asked for",
+		   LOG_T("path", path));
+	pool->reload_wanted = true;
+}
+
+static void each_second(struct pool *pool, int64_t now_ms, int64_t *last_ms)
+{
+	if (now_ms - *last_ms < SECOND_MS)
+		return;
+	*last_ms = now_ms;
+	process_tell(&pool->shm->supervisor, true);
+	look_at_files(pool);
+}
+
 /* Until it is told to stop, or no worker can live. */
 static int run(struct pool *pool, const sigset_t *set)
 {
-	int64_t patted_ms = 0;
+	int64_t patted_ms = 0, told_ms = 0;
 
 	for (;;) {
 		int64_t now_ms = clock_mono_ms();
@@ -147,6 +185,7 @@ static int run(struct pool *pool, const sigset_t *set)
 			say_ready(pool);
 		see_to_generations(pool);
 		pat_watchdog(pool, now_ms, &patted_ms);
+		each_second(pool, now_ms, &told_ms);
 		signal_number = wait_signal(set, LOOK_MS);
 		if (is_stop(signal_number))
 			return 0;
@@ -186,6 +225,8 @@ static void say_settings(const struct pool *pool)
 {
 	if (!pool->config->api_key)
 		log_warn("THESYS_API_KEY is not set: the C1 API will refuse every question");
+	if (!pool->config->sandbox)
+		log_warn("C1D_SANDBOX=no: nothing holds a worker that was taken over");
 }
 
 int server_run(const struct config *config, const struct server_app *app, const char *broken)
@@ -211,6 +252,7 @@ int server_run(const struct config *config, const struct server_app *app, const 
 	say_settings(pool);
 	if (pool->is_reload)
 		reload_adopt(pool);
+	process_open();
 	if (open_at_last(pool, &set, &err)) {
 		if (broken)
 			reload_failed(pool, broken);
@@ -221,6 +263,7 @@ int server_run(const struct config *config, const struct server_app *app, const 
 	}
 	listener_close(&pool->listener);
 	inboxes_close(&pool->inboxes);
+	sandbox_watch_free(pool->watch);
 	shm_unmap(pool->shm);
 	free(pool);
 	return code;

@@ -9,9 +9,12 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/process.h"
 #include "deadlines.h"
 #include "listener.h"
 #include "request_thread.h"
+#include "sandbox_layers.h"
+#include "sandbox_probes.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -29,11 +32,26 @@
 		*/
 #define STOP_LOOK_MS 20
 
+/* The search for leaks lists our threads and reads what is mapped where. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define REACH_OF_SANITIZERS "/proc/self"
+#else
+#define REACH_OF_SANITIZERS NULL
+#endif
+
+/* Where a build that counts its lines puts the counts. */
+#ifdef C1D_COVERAGE
+#define REACH_OF_COVERAGE C1D_COVERAGE
+#else
+#define REACH_OF_COVERAGE NULL
+#endif
+
 struct worker {
 	const struct worker_place *place;
 	struct engine *engine;
 	struct budget *budget;
 	uint64_t refused; /* by it, as far as was told */
+	unsigned fences;  /* that stand around us */
 	void *app_state;
 	struct request_threads *threads;
 	bool is_cut; /* request threads were left behind: nothing may be freed under them */
@@ -48,20 +66,44 @@ static uint64_t refusals(void)
 	return counter ? atomic_load(counter) : 0;
 }
 
+/* Libraries wake up outside of the fence, what they and we open is opened inside of it. */
+static bool enter_sandbox(struct worker *w, struct error *err)
+{
+	const struct worker_place *place = w->place;
+	struct reach reach;
+
+	if (!place->app->wake(place->config, err))
+		return false;
+	process_open();
+	log_open();
+	reach_init(&reach);
+	place->app->reach(place->config, &reach);
+	reach_read(&reach, REACH_OF_SANITIZERS);
+	reach_write(&reach, REACH_OF_COVERAGE, 0);
+	w->fences = sandbox_enter(place->config, &reach);
+	reach_done(&reach);
+	return true;
+}
+
 /* All that may be missing or wrong; nothing of it takes work yet. */
 static bool open_parts(struct worker *w, struct error *err)
 {
 	const struct worker_place *place = w->place;
 	struct engine_hooks hooks = place->app->hooks;
 
-	if (!(w->budget = budget_open(place->config->memory_max, &place->slot->memory_lent,
+	if (!enter_sandbox(w, err) ||
+	    !(w->budget = budget_open(place->config->memory_max, &place->slot->memory_lent,
 				      metrics_word(M_MEMORY_REFUSED), err)) ||
 	    !(w->engine = engine_open(place->config, place->shm, place->slot, err)) ||
 	    !(w->app_state = place->app->open(place->config, place->shm, w->engine, err)))
 		return false;
 	w->refused = refusals();
 	hooks.ctx = w->app_state;
-	return engine_start(w->engine, &hooks, err);
+	if (!engine_start(w->engine, &hooks, err))
+		return false;
+	w->fences |= sandbox_close(place->config);
+	sandbox_say(place->config, w->fences);
+	return true;
 }
 
 static bool start_parts(struct worker *w, struct error *err)
@@ -105,6 +147,7 @@ static int wait_signal(int64_t ms)
 static void beat(const struct worker *w)
 {
 	atomic_store(&w->place->slot->beat_ms, clock_mono_ms());
+	process_tell(w->place->slot, false);
 }
 
 /* Without a beat the supervisor kills this process: better than a worker that only looks alive. */
@@ -139,6 +182,7 @@ static int run_until_told(struct worker *w)
 		beat_while_well(w);
 		request_threads_rescue(w->threads);
 		tell_refusals(w);
+		SANDBOX_PROBES(w->place->config->state_dir, w->place->shm, w->place->slot);
 		told = wait_signal(BEAT_MS);
 		/* The supervisor is gone and its death signal came before we asked for one. */
 		if (!told && getppid() != w->place->supervisor)
@@ -238,6 +282,19 @@ static void offer_to_the_oom_killer(void)
 	close(fd);
 }
 
+static void say_ready(const struct worker *w)
+{
+	const struct worker_place *place = w->place;
+	char fences[FENCE_LIST_SIZE];
+
+	fence_list(w->fences, fences);
+	atomic_store(&place->slot->fences, w->fences);
+	process_tell(place->slot, false);
+	atomic_store(&place->slot->state, SHM_SLOT_READY);
+	log_info("worker ready", LOG_I("threads", place->config->threads),
+		 LOG_T("sandbox", fences));
+}
+
 int worker_main(const struct worker_place *place)
 {
 	struct worker w = { .place = place };
@@ -259,8 +316,7 @@ int worker_main(const struct worker_place *place)
 	CRASHPOINT_FOLDER(place->config->state_dir);
 	ok = open_parts(&w, &err) && start_parts(&w, &err);
 	if (ok) {
-		atomic_store(&place->slot->state, SHM_SLOT_READY);
-		log_info("worker ready", LOG_I("threads", place->config->threads));
+		say_ready(&w);
 		stop(&w, run_until_told(&w));
 	} else {
 		log_error("worker not started", LOG_T("reason", err.detail));

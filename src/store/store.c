@@ -17,10 +17,15 @@ static const struct scheme {
 		      struct error *err);
 	bool (*check)(const char *uri, struct error *err);
 	bool (*try_write)(const char *uri, const char **how, struct error *err);
+	void (*reach)(const char *uri, struct reach *reach);
+	void (*wake)(void);
 } schemes[] = {
-	{ "mongodb", store_mongo_open, store_mongo_check, store_mongo_try_write },
-	{ "mongodb+srv", store_mongo_open, store_mongo_check, store_mongo_try_write },
-	{ "sqlite", store_sqlite_open, store_sqlite_check, store_sqlite_try_write },
+	{ "mongodb", store_mongo_open, store_mongo_check, store_mongo_try_write, store_mongo_reach,
+	  store_mongo_wake },
+	{ "mongodb+srv", store_mongo_open, store_mongo_check, store_mongo_try_write,
+	  store_mongo_reach, store_mongo_wake },
+	{ "sqlite", store_sqlite_open, store_sqlite_check, store_sqlite_try_write,
+	  store_sqlite_reach, store_sqlite_wake },
 };
 
 /* --- which store --- */
@@ -54,6 +59,22 @@ bool store_try_write(const char *uri, const char **how, struct error *err)
 	const struct scheme *scheme = scheme_of(uri, err);
 
 	return scheme && scheme->try_write(uri, how, err);
+}
+
+void store_reach(const char *uri, struct reach *reach)
+{
+	const struct scheme *scheme = scheme_of(uri, NULL);
+
+	if (scheme)
+		scheme->reach(uri, reach);
+}
+
+void store_wake(const char *uri)
+{
+	const struct scheme *scheme = scheme_of(uri, NULL);
+
+	if (scheme)
+		scheme->wake();
 }
 
 /* --- life --- */

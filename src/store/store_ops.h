@@ -86,10 +86,15 @@ void *store_mongo_open(const struct store_options *options, const struct store_o
 		       struct error *err);
 bool store_mongo_check(const char *uri, struct error *err);
 bool store_mongo_try_write(const char *uri, const char **how, struct error *err);
+void store_mongo_reach(const char *uri, struct reach *reach);
+/* Each is done once a process, as often as it is called. */
+void store_mongo_wake(void);
 void *store_sqlite_open(const struct store_options *options, const struct store_ops **ops,
 			struct error *err);
 bool store_sqlite_check(const char *uri, struct error *err);
 bool store_sqlite_try_write(const char *uri, const char **how, struct error *err);
+void store_sqlite_reach(const char *uri, struct reach *reach);
+void store_sqlite_wake(void);
 
 /* --- store_common.c: what every store does the same way --- */
 

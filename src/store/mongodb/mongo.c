@@ -27,7 +27,7 @@ static void start_driver(void)
 	mongoc_init();
 }
 
-void mongo_start_driver(void)
+void store_mongo_wake(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -118,7 +118,7 @@ void *store_mongo_open(const struct store_options *options, const struct store_o
 	struct mongo *mongo;
 	mongoc_uri_t *uri;
 
-	mongo_start_driver();
+	store_mongo_wake();
 	if (!(uri = mongo_uri(options->uri, err)))
 		return NULL;
 	log_redact(mongoc_uri_get_password(uri));

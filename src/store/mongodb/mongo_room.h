@@ -81,10 +81,6 @@ enum error_code mongo_delete(struct mongo_call *call, enum mongo_collection in, 
 enum error_code mongo_insert(struct mongo_call *call, enum mongo_collection in,
 			     const bson_t **documents, size_t count, size_t *done);
 
-/* --- mongo.c --- */
-/* Once a process, as often as it is called. */
-void mongo_start_driver(void);
-
 /* --- mongo_uri.c --- */
 /* NULL with ERROR_CONFIG: the reason, nothing secret. */
 mongoc_uri_t *mongo_uri(const char *text, struct error *err);

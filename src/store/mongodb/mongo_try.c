@@ -36,7 +36,7 @@ bool store_mongo_try_write(const char *text, const char **how, struct error *err
 
 	if (!uri)
 		return false;
-	mongo_start_driver();
+	store_mongo_wake();
 	call.client = mongoc_client_new_from_uri(uri);
 	if (!call.client) {
 		mongoc_uri_destroy(uri);

@@ -18,6 +18,11 @@ bool store_sqlite_check(const char *uri, struct error *err)
 	return true;
 }
 
+void store_sqlite_reach(const char *uri, struct reach *reach)
+{
+	reach_write_beside(reach, uri + strlen(SQLITE_SCHEME), 0750); /* its logs lie there, too */
+}
+
 /* A real write, synced: the mark of a store that is down or full may only go when answers can be
  * saved again. */
 static enum error_code ping(void *self, struct error *err)

@@ -66,7 +66,8 @@ static void make_file(const char *path)
 static enum error_code prepare(struct sqlite_conn *conn, int *version)
 {
 	static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-				       "PRAGMA foreign_keys = ON;";
+				       "PRAGMA foreign_keys = ON;"
+				       "PRAGMA temp_store = MEMORY;"; /* /tmp is out of reach */
 	const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
 
 	while (sqlite3_exec(conn->db, settings, NULL, NULL, NULL) != SQLITE_OK ||

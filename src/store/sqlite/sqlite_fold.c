@@ -8,12 +8,15 @@
 
 #include <limits.h>
 #include <locale.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <wchar.h>
 #include <wctype.h>
 
 #define I_WITH_DOT    0x130
 #define I_WITHOUT_DOT 0x131
+
+static locale_t letters;
 
 static wchar_t fold_letter(wchar_t letter)
 {
@@ -60,24 +63,38 @@ static void fold(sqlite3_context *context, int count, sqlite3_value **values)
 		sqlite3_result_error_nomem(context);
 		return;
 	}
-	before = uselocale(sqlite3_user_data(context));
+	before = uselocale(letters);
 	len = lower(text, len, out);
 	uselocale(before);
 	sqlite3_result_text64(context, out, len, sqlite3_free, SQLITE_UTF8);
 }
 
-static void free_locale(void *locale)
+/* One for all connections and for good: its files are out of reach when a later one is opened. */
+static void load_letters(void)
 {
-	freelocale(locale);
+	mbstate_t reading = { 0 };
+	locale_t before;
+	wchar_t letter;
+
+	if (!(letters = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL)))
+		return;
+	before = uselocale(letters);
+	mbrtowc(&letter, "a", 1, &reading); /* the C library looks for what converts, too */
+	uselocale(before);
+}
+
+void store_sqlite_wake(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, load_letters);
 }
 
 int sqlite_fold_add(sqlite3 *db)
 {
-	locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
-
-	if (!locale)
-		return SQLITE_ERROR;
-	/* SQLite frees the locale, also when this fails. */
-	return sqlite3_create_function_v2(db, "fold", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, locale,
-					  fold, NULL, NULL, free_locale);
+	store_sqlite_wake();
+	return letters ? sqlite3_create_function_v2(db, "fold", 1,
+						    SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, fold,
+						    NULL, NULL, NULL)
+		       : SQLITE_ERROR;
 }

@@ -1,0 +1,106 @@
+"""The fence around a worker: what one that was taken over may not do, and that it can do what it has to. Test builds try
+forbidden acts from inside a worker (src/server/sandbox_probes.c) and say how each went."""
+import ctypes
+import os
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from house import ROOT, wait_for
+
+REFUSED = {"EPERM", "EACCES"}
+# Which layers refuse each act, where every other is left out. Rights (no capability, closed memory) always stand.
+CALLS, FILES, PORTS, SIGNALS, RIGHTS = "calls", "files", "ports", "signals", "rights"
+ACTS = {
+    "run_a_shell": {CALLS, FILES},
+    "run_from_memory": {CALLS, FILES},
+    "make_a_process": {CALLS},
+    "trace_a_sibling": {CALLS, RIGHTS},
+    "read_a_siblings_memory": {CALLS, RIGHTS},
+    "open_a_siblings_memory": {FILES, RIGHTS},
+    "open_a_siblings_environment": {FILES, RIGHTS},
+    "signal_a_sibling": {CALLS, SIGNALS},
+    "signal_the_supervisor": {CALLS, SIGNALS},
+    "read_the_passwords": {FILES},
+    "write_the_users": {FILES},
+    "write_beside_the_program": {FILES},
+    "write_in_tmp": {FILES},
+    "follow_a_link_out": {FILES},
+    "make_a_link_out": {CALLS, FILES},
+    "list_the_root": {FILES},
+    "change_root": {CALLS, RIGHTS},
+    "mount_a_folder": {CALLS, RIGHTS},
+    "connect_elsewhere": {PORTS},
+    "take_a_port": {CALLS, PORTS},
+    "listen_for_others": {CALLS},
+    "open_a_raw_socket": {CALLS, RIGHTS},
+    "open_a_packet_socket": {CALLS, RIGHTS},
+    "open_netlink": {CALLS},
+    "connect_to_an_abstract_name": {SIGNALS},
+    "map_code": {CALLS},
+    "turn_data_into_code": {CALLS},
+    "become_root": {CALLS},
+    "leave_the_namespaces": {CALLS},
+    "load_bpf": {CALLS, RIGHTS},
+    "watch_the_processor": {CALLS, RIGHTS},
+    "ask_for_keys": {CALLS},
+    "open_a_ring": {CALLS},
+    "catch_page_faults": {CALLS},
+    "load_a_module": {CALLS, RIGHTS},
+    "set_the_clock": {CALLS, RIGHTS},
+    "restart_the_machine": {CALLS, RIGHTS},
+}
+# These a kernel may refuse, or not know, by itself.
+KERNEL = {"load_bpf", "watch_the_processor", "ask_for_keys", "open_a_ring", "catch_page_faults", "load_a_module"}
+LANDLOCK = ctypes.CDLL(None).syscall(444, None, 0, 1)  # its version here; -1: none
+OF_LANDLOCK = {FILES: 2, PORTS: 4, SIGNALS: 6}
+HERE = {RIGHTS, CALLS} | {layer for layer, version in OF_LANDLOCK.items() if LANDLOCK >= version}
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="what an ordinary user may not do anyway proves nothing")
+
+
+def probed(site, without=()):
+    """{act: how it went}, in one of two workers, without some layers of the fence."""
+    crash = site.folder / "state" / "crash"
+    crash.mkdir(parents=True)
+    secret = site.folder / "elsewhere"
+    secret.write_text("not for workers")
+    (crash / "link").symlink_to(secret)
+    for layer in without:
+        (crash / f"without-{layer}").touch()
+    site.start()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"\0c1d-probe-{site.c1d.pid}")
+        listener.listen()
+        (crash / "probe").touch()
+        wait_for(lambda: site.log_lines("probes done"), "all acts were tried")
+    found = {line["act"]: line["result"] for line in site.log_lines("probe")}
+    assert set(found) == set(ACTS)
+    return found
+
+
+@AS_ROOT
+@pytest.mark.skipif(set(OF_LANDLOCK) - HERE, reason=f"landlock {LANDLOCK} does not offer every layer here")
+def test_f18_forbidden_acts_are_refused_all_of_them(new_site):
+    site = new_site(workers=2, start=False)
+    found = probed(site)
+    let = {act: result for act, result in found.items() if result not in REFUSED}
+    assert len(found) >= 25 and not let
+    assert site.chat("fault:pace=0 hello").status == 200, "and the worker that tried them works"
+    assert site.worker_pids() and not site.log_lines("worker killed")
+
+
+@AS_ROOT
+@pytest.mark.parametrize("layer", [CALLS, FILES, PORTS, SIGNALS])
+def test_f18_a_layer_that_is_taken_out_is_missed(new_site, layer):
+    """Each layer is needed: without it the acts that it alone refuses are let. And what the table says is true: none that
+    another layer refuses, too, is."""
+    if layer not in HERE:
+        pytest.skip(f"landlock {LANDLOCK} does not offer {layer}")
+    found = probed(new_site(nginx=False, start=False), without=[layer])
+    let = {act for act, result in found.items() if result not in REFUSED} - KERNEL
+    assert let and let == {act for act, layers in ACTS.items() if layers & HERE <= {layer}} - KERNEL
+
+
