@@ -33,6 +33,9 @@ void guard_stop(struct guard *guard);
 bool guard_who(struct guard *guard, const struct request *request, enum origin origin,
 	       struct response *response, struct caller *out, struct error *err);
 
+/* Takes a visitor's cookie back. */
+void guard_forget_visitor(const struct request *request, struct response *response);
+
 /* The user_id that the request's body or query says; "" when absent. Where nobody is asked it is a
  * label; of a caller that may (SCOPE_ACT, SCOPE_ADMIN) it makes that user; any other may say its
  * own only: ERROR_ACCESS_DENIED. ERROR_VALIDATION when it is no user id (1 to 128 characters of

@@ -48,6 +48,12 @@ bool service_thread_delete(struct service *service, const struct caller *caller,
  * points. */
 const char *service_title(struct arena *arena, struct slice message);
 
+/* All threads of a visitor become the caller's, with all that is in them; what runs on one goes on.
+ * Again: none are left. ERROR_OVERLOADED: there are very many, and some of them are the caller's
+ * already. */
+bool service_claim(struct service *service, const struct caller *caller, const char *visitor_id,
+		   size_t *claimed, struct error *err);
+
 /* --- messages --- */
 struct message_page {
 	const char *before, *after; /* message ids; NULL: none */

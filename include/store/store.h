@@ -112,6 +112,12 @@ bool store_thread_delete(struct store *store, const char *owner, const char *id,
 bool store_thread_purge(struct store *store, const char *id, size_t limit, bool *more,
 			struct error *err);
 
+/* A step of giving what is one user's to another: up to `limit` threads, with all that is in them;
+ * their order stays, their rev goes up. *taken: how many; *more: some may be left. What runs on
+ * one goes on, and is saved. */
+bool store_threads_take(struct store *store, const char *from, const char *to, size_t limit,
+			size_t *taken, bool *more, struct error *err);
+
 /* --- messages --- */
 
 struct message_filter {

@@ -38,6 +38,8 @@ static const struct {
 		     ",\"upstream_closed\":" FLAG ",\"bytes\":" NUMBER "}}" },
 	{ "Deleted",
 	  "{\"type\":\"object\",\"properties\":{\"deleted\":{\"const\":true},\"id\":" ID "}}" },
+	{ "Claimed", "{\"type\":\"object\",\"required\":[\"claimed\"],\"properties\":{"
+		     "\"claimed\":" NUMBER "}}" },
 	{ "Health", "{\"type\":\"object\",\"properties\":{\"status\":{\"enum\":[\"healthy\","
 		    "\"degraded\",\"unhealthy\"]},"
 		    "\"timestamp\":" WHEN

@@ -10,7 +10,7 @@
  *   fields.c     what the body said
  *   render.c     threads, messages and runs as JSON
  *   pages.c      messages on their way out, never a whole page at once
- *   threads.c messages.c chat.c runs.c health.c   a resource each
+ *   threads.c messages.c chat.c runs.c me.c health.c   a resource each
  *   openapi.c    the document of a table; schema.c, answers.c: its schemas
  */
 #ifndef API_ROOM_H
@@ -149,7 +149,7 @@ void chat_card(struct call *call, const struct error *problem);
 /* --- handlers --- */
 api_handler chat_post, threads_list, threads_create, thread_get, thread_update, thread_delete,
 	messages_list, message_add, message_update, thread_runs, run_get, run_stream, run_stop,
-	health_get, livez_get, readyz_get, metrics_get;
+	me_claim, health_get, livez_get, readyz_get, metrics_get;
 
 /* --- chat.c, also for runs.c: what a stream's query says --- */
 struct stream_options;

@@ -53,6 +53,8 @@ const struct route routes[] = {
 	  "Follow an answer from where you left off", 200, NULL },
 	{ "POST", "/api/runs/:id/stop", run_stop, WRITES | CHATS, &query_none, NULL, 0,
 	  "Stop an answer and keep what there is", 200, "Stopped" },
+	{ "POST", "/api/me/claim", me_claim, WRITES, &query_none, NULL, 0,
+	  "Take along what this browser had before its user signed in", 200, "Claimed" },
 	{ "GET", "/api/openapi.json", openapi_get, 0, &query_none, NULL, 0,
 	  "This document", 200, "Object" },
 	{ "GET", "/health", health_get, 0, &query_none, NULL, 0,

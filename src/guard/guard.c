@@ -84,8 +84,7 @@ struct secrets *guard_secrets(struct guard *guard)
 /* One who shows a token may have been a visitor until now: `claim` asks for that. */
 static void add_visitor(struct guard *guard, const struct who_ask *ask, struct caller *caller)
 {
-	if (ask->origin != ORIGIN_FOREIGN &&
-	    (caller->kind == CALLER_USER || caller->kind == CALLER_KEY))
+	if (caller->kind == CALLER_USER && ask->origin != ORIGIN_FOREIGN)
 		caller->visitor_id = visitor_of(guard, ask->request);
 }
 

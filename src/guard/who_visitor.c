@@ -28,7 +28,8 @@
 #define ID_BYTES    16
 #define ID_LEN      BASE64URL_LEN(ID_BYTES)
 #define MAC_LEN     BASE64URL_LEN(SECRET_MAC_SIZE)
-#define MADE_MAX    12                    /* digits */
+#define MADE_MAX    12 /* digits */
+#define VALUE_MAX   128
 #define LIFE_S      34560000              /* 400 days: browsers keep none for longer */
 #define RENEW_S     ((int64_t)30 * 86400) /* so that who comes back now and then stays */
 #define USER_PREFIX "visitor-"
@@ -165,21 +166,31 @@ static enum cookies read_cookie(struct guard *guard, const struct request *reque
 
 /* --- writing --- */
 
+static bool set_cookie(const struct request *request, struct response *response, const char *value,
+		       int life_s)
+{
+	return response_headerf(
+		response, "Set-Cookie", "%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s",
+		cookie_name(request), value, life_s, request->is_https ? "; Secure" : "");
+}
+
 static bool write_cookie(struct guard *guard, const struct who_ask *ask, const char *id)
 {
 	int64_t made_s = clock_wall_ms() / 1000;
 	const char *text = signed_text(ask->request, id, made_s);
 	unsigned char mac[SECRET_MAC_SIZE];
-	char letters[MAC_LEN + 1];
+	char letters[MAC_LEN + 1], value[VALUE_MAX];
 
 	if (!text || !secret_mac(guard->secrets, PURPOSE, slice_of(text), mac))
 		return false;
 	base64url_write(mac, sizeof mac, letters);
-	return response_headerf(ask->response, "Set-Cookie",
-				"%s=" VERSION
-				"%s.%lld.%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s",
-				cookie_name(ask->request), id, (long long)made_s, letters, LIFE_S,
-				ask->request->is_https ? "; Secure" : "");
+	snprintf(value, sizeof value, VERSION "%s.%lld.%s", id, (long long)made_s, letters);
+	return set_cookie(ask->request, ask->response, value, LIFE_S);
+}
+
+void guard_forget_visitor(const struct request *request, struct response *response)
+{
+	set_cookie(request, response, "", 0);
 }
 
 static bool make_visitor(struct visitor *out)

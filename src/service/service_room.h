@@ -7,7 +7,8 @@
  *   savers.c            ended answers on their way to the store
  *   duties.c, nodes.c, upstream.c  what a worker does besides answering
  *   runs.c              how one part ends what another began
- *   service_threads.c, service_messages.c, service_runs.c  reading and editing
+ *   service_threads.c, service_messages.c, service_runs.c, service_claim.c  reading and
+ *                       editing
  */
 #ifndef SERVICE_ROOM_H
 #define SERVICE_ROOM_H

@@ -150,6 +150,12 @@ bool store_thread_purge(struct store *store, const char *id, size_t limit, bool 
 	TELL(THREAD, thread_purge, id, limit, more);
 }
 
+bool store_threads_take(struct store *store, const char *from, const char *to, size_t limit,
+			size_t *taken, bool *more, struct error *err)
+{
+	TELL(THREAD, threads_take, from, to, limit, taken, more);
+}
+
 bool store_messages_add(struct store *store, const char *owner, const char *thread_id,
 			struct message *messages, size_t count, struct error *err)
 {

@@ -25,6 +25,7 @@
 	X(thread_delete, const char *owner, const char *id, struct arena *arena,                   \
 	  struct thread_deleted *out)                                                              \
 	X(thread_purge, const char *id, size_t limit, bool *more)                                  \
+	X(threads_take, const char *from, const char *to, size_t limit, size_t *taken, bool *more) \
 	X(messages_add, const char *owner, const char *thread_id, struct message *messages,        \
 	  size_t count)                                                                            \
 	X(message_get, const char *owner, const char *thread_id, const char *id,                   \

@@ -255,6 +255,7 @@ static void every_filter_and_order_is_that_of_an_index(void **state)
 	struct turn_opened opened;
 	struct claim_list claims;
 	struct message message;
+	size_t taken;
 	bool more;
 
 	(void)state;
@@ -262,6 +263,9 @@ static void every_filter_and_order_is_that_of_an_index(void **state)
 	TRIPS(1, thread_insert, &thread);
 	TRIPS(1, thread_get, "ada", thread.id, &arena, &out);
 	TRIPS(1, thread_update, "ada", thread.id, &patch, &arena, &out);
+	TRIPS(2, threads_take, "ada", "bob", 5, &taken, &more);
+	TRIPS(1, threads_take, "nobody", "bob", 5, &taken, &more);
+	TRIPS(2, threads_take, "bob", "ada", 5, &taken, &more);
 	TRIPS(3, messages_add, "ada", thread.id, messages, 2);
 	TRIPS(2, message_get, "ada", thread.id, "a", &arena, &message);
 	TRIPS(2, message_update, "ada", thread.id, "a", &edit, &arena, &message);

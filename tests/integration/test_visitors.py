@@ -238,7 +238,7 @@ def test_of_two_that_differ_neither_counts(site):
     (ada, thread, _, _), (bob, other, _, _) = with_thread(site), with_thread(site)
     for first, second in ((ada, bob), (bob, ada)):
         answer = site.get("/api/threads", {"Cookie": f"{PLAIN}={first.cookies[PLAIN]}; {PLAIN}={second.cookies[PLAIN]}"})
-        assert answer.json() == [] and set_cookies(answer.headers)
+        assert answer.json() == [] and not set_cookies(answer.headers)  # one's own stays where it is
     answer = site.get("/api/threads", {"Cookie": f"{PLAIN}=rubbish; a=b; {PLAIN}={ada.cookies[PLAIN]}"})
     assert [entry["id"] for entry in answer.json()] == [thread] and not set_cookies(answer.headers)
 
@@ -415,6 +415,15 @@ def test_f19_a_secret_that_is_lost_while_it_runs_signs_nobody_out(new_site):
     lines = wait_for(lambda: site.log_lines("secret not taken anew: what was known stays in use"), "it is told")
     assert "damaged" in lines[0]["reason"] and browser.threads() == [thread]
     secret.write_text(text)
+    assert browser.threads() == [thread]
+
+
+# --- signing in ---
+def test_who_signs_in_nowhere_takes_nothing_along(site, new_site):
+    browser, thread, _, _ = with_thread(site)
+    for claimer in (browser, new_site({}, workers=1)):
+        answer = claimer.request("POST", "/api/me/claim")
+        assert "Nobody signs in here" in problem(answer, 409, "conflict")["detail"]
     assert browser.threads() == [thread]
 
 

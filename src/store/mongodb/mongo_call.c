@@ -124,6 +124,30 @@ enum error_code mongo_find_one(struct mongo_call *call, enum mongo_collection in
 	return mongoc_cursor_error(*cursor, &call->error) ? mongo_failed(call) : ERROR_NOT_FOUND;
 }
 
+enum error_code mongo_some(struct mongo_call *call, enum mongo_collection in, bson_t *filter,
+			   size_t limit, bson_t *ids, size_t *count)
+{
+	bson_t *options = mongo_options(call, limit);
+	mongoc_cursor_t *cursor;
+	const bson_t *document;
+	char number[16];
+	const char *key;
+	bson_iter_t id;
+	bson_t list;
+
+	BCON_APPEND(options, "projection", "{", "_id", BCON_INT32(1), "}");
+	cursor = mongo_find(call, in, filter, options);
+	BSON_APPEND_ARRAY_BEGIN(ids, "$in", &list);
+	for (*count = 0; mongoc_cursor_next(cursor, &document); (*count)++) {
+		bson_uint32_to_string((uint32_t)*count, &key, number, sizeof number);
+		/* Of whatever type it is: one that others put here goes as well. */
+		if (bson_iter_init_find(&id, document, "_id"))
+			bson_append_iter(&list, key, -1, &id);
+	}
+	bson_append_array_end(ids, &list);
+	return mongo_found_all(call, cursor);
+}
+
 /* --- changing --- */
 
 enum error_code mongo_modify(struct mongo_call *call, enum mongo_collection in, bson_t *filter,
@@ -164,6 +188,24 @@ enum error_code mongo_update(struct mongo_call *call, enum mongo_collection in, 
 	if (ok && matched)
 		*matched = bson_iter_init_find(&it, &reply, "matchedCount") &&
 			   bson_iter_as_int64(&it) > 0;
+	bson_destroy(&reply);
+	bson_destroy(filter);
+	bson_destroy(update);
+	return ok ? ERROR_NONE : mongo_failed(call);
+}
+
+enum error_code mongo_update_many(struct mongo_call *call, enum mongo_collection in, bson_t *filter,
+				  bson_t *update, size_t *changed)
+{
+	bson_iter_t it;
+	bson_t reply;
+	bool ok = mongoc_collection_update_many(call->in[in], filter, update, NULL, &reply,
+						&call->error);
+
+	if (ok)
+		*changed = bson_iter_init_find(&it, &reply, "modifiedCount")
+				   ? (size_t)bson_iter_as_int64(&it)
+				   : 0;
 	bson_destroy(&reply);
 	bson_destroy(filter);
 	bson_destroy(update);

@@ -73,36 +73,12 @@ enum error_code mongo_thread_delete(void *self, const char *owner, const char *i
 	return code;
 }
 
-/* Fills {$in: [...]} with the ids of up to limit messages. */
-static enum error_code some_of(struct mongo_call *call, const char *thread_id, size_t limit,
-			       bson_t *ids, size_t *count)
-{
-	bson_t *options = mongo_options(call, limit);
-	mongoc_cursor_t *cursor;
-	const bson_t *document;
-	char number[16];
-	const char *key;
-	bson_iter_t id;
-	bson_t list;
-
-	BCON_APPEND(options, "projection", "{", "_id", BCON_INT32(1), "}");
-	cursor = mongo_find(call, MESSAGES, BCON_NEW("thread_id", BCON_UTF8(thread_id)), options);
-	BSON_APPEND_ARRAY_BEGIN(ids, "$in", &list);
-	for (*count = 0; mongoc_cursor_next(cursor, &document); (*count)++) {
-		bson_uint32_to_string((uint32_t)*count, &key, number, sizeof number);
-		/* Of whatever type it is: one that others put here goes as well. */
-		if (bson_iter_init_find(&id, document, "_id"))
-			bson_append_iter(&list, key, -1, &id);
-	}
-	bson_append_array_end(ids, &list);
-	return mongo_found_all(call, cursor);
-}
-
 enum error_code mongo_thread_empty(struct mongo_call *call, const char *id, size_t limit,
 				   size_t *removed)
 {
 	bson_t ids = BSON_INITIALIZER;
-	enum error_code code = some_of(call, id, limit, &ids, removed);
+	enum error_code code = mongo_some(call, MESSAGES, BCON_NEW("thread_id", BCON_UTF8(id)),
+					  limit, &ids, removed);
 
 	if (code == ERROR_NONE && *removed > 0)
 		code = mongo_delete(call, MESSAGES, BCON_NEW("_id", BCON_DOCUMENT(&ids)));

@@ -7,8 +7,8 @@
  *   mongo_uri.c       the URI: checked, and our defaults set where it is silent
  *   mongo_try.c       can it be written? for `c1d check`
  *   mongo_document.c  documents <-> struct thread, struct message
- *   mongo_thread.c, mongo_deletion.c, mongo_message.c, mongo_page.c, mongo_turn.c, mongo_asked.c,
- *   mongo_claim.c, mongo_node.c   the operations
+ *   mongo_thread.c, mongo_take.c, mongo_deletion.c, mongo_message.c, mongo_page.c, mongo_turn.c,
+ * mongo_asked.c, mongo_claim.c, mongo_node.c   the operations
  *
  * Every step is one change of one document, or an insert: there is no transaction. Every read and
  * every findAndModify has a time limit on the server too, so what nobody waits for any more ends.
@@ -75,11 +75,18 @@ enum error_code mongo_modify(struct mongo_call *call, enum mongo_collection in, 
 /* *matched (may be NULL): did the filter match? */
 enum error_code mongo_update(struct mongo_call *call, enum mongo_collection in, bson_t *filter,
 			     bson_t *update, bool *matched);
+/* The same of as many as match; *changed: how many. */
+enum error_code mongo_update_many(struct mongo_call *call, enum mongo_collection in, bson_t *filter,
+				  bson_t *update, size_t *changed);
 enum error_code mongo_delete(struct mongo_call *call, enum mongo_collection in, bson_t *filter);
 /* In order; stops at the first that a unique index refuses: ERROR_CONFLICT. *done: how many are in.
  */
 enum error_code mongo_insert(struct mongo_call *call, enum mongo_collection in,
 			     const bson_t **documents, size_t count, size_t *done);
+
+/* Fills {$in: [...]} with the ids of up to limit documents; *count: how many. */
+enum error_code mongo_some(struct mongo_call *call, enum mongo_collection in, bson_t *filter,
+			   size_t limit, bson_t *ids, size_t *count);
 
 /* --- mongo_uri.c --- */
 /* NULL with ERROR_CONFIG: the reason, nothing secret. */

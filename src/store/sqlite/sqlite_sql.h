@@ -34,6 +34,8 @@
 	X(THREADS_OF_ALL, SQL_THREAD " WHERE deleted_ms IS NULL AND ?1 IS NULL" SQL_LIST) \
 	X(THREAD_UPDATE, "UPDATE threads SET title = coalesce(?2, title), metadata = coalesce(?3, metadata)," \
 	  " archived = CASE WHEN ?4 < 0 THEN archived ELSE ?4 END, updated_ms = ?5, rev = rev + 1 WHERE id = ?1") \
+	X(THREADS_TAKE, "UPDATE threads SET user_id = ?2, rev = rev + 1 WHERE rowid IN" \
+	  " (SELECT rowid FROM threads WHERE user_id = ?1 AND deleted_ms IS NULL LIMIT ?3)") \
 	X(THREAD_BUMP, "UPDATE threads SET updated_ms = ?2, rev = rev + 1 WHERE id = ?1") \
 	X(THREAD_MARK, "UPDATE threads SET deleted_ms = ?2, purge = 1, updated_ms = ?2, rev = rev + 1, title = ''," \
 	  " metadata = NULL, run_stop = CASE WHEN run_id IS NOT NULL THEN 1 END WHERE id = ?1") \

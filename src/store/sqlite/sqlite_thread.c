@@ -171,6 +171,25 @@ enum error_code sqlite_thread_update(void *self, const char *owner, const char *
 	return code;
 }
 
+enum error_code sqlite_threads_take(void *self, const char *from, const char *to, size_t limit,
+				    size_t *taken, bool *more)
+{
+	struct sqlite_call call;
+	int changed = 0;
+	enum error_code code = sqlite_begin(self, true, &call);
+
+	if (code == ERROR_NONE)
+		code = sqlite_end(&call, sql_run(call.conn, SQL_THREADS_TAKE,
+						 SQL_VALUES(sql_text(from), sql_text(to),
+							    sql_int((int64_t)limit)),
+						 &changed));
+	if (code == ERROR_NONE) {
+		*taken = (size_t)changed;
+		*more = (size_t)changed == limit;
+	}
+	return code;
+}
+
 /* --- deletion --- */
 
 static enum error_code ended_runs(struct sqlite_conn *conn, const char *id, int64_t now_ms,
