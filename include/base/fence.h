@@ -5,6 +5,8 @@
 #ifndef BASE_FENCE_H
 #define BASE_FENCE_H
 
+#include "base/shm.h"
+
 #define FENCE_LAYERS(X)                                                                            \
 	X(FENCE_RIGHTS, "rights") /* no capability, no new privileges, memory closed to others */  \
 	X(FENCE_CALLS, "calls")   /* system calls of a list: seccomp */                            \
@@ -25,6 +27,9 @@ enum fence_layer {
 #define FENCE_NEEDED (FENCE_BIT(FENCE_RIGHTS) | FENCE_BIT(FENCE_CALLS) | FENCE_BIT(FENCE_FILES))
 
 extern const char *const fence_words[FENCE_COUNT];
+
+/* Those that stand around every worker that takes requests. */
+unsigned fence_of_pool(const struct shm *shm);
 
 /* The words of the set, separated by commas; "none" when it is empty. */
 #define FENCE_LIST_SIZE 64

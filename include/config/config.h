@@ -4,7 +4,8 @@
  * Precedence: environment over file over default. A file holds KEY=value lines (what systemd's
  * EnvironmentFile= reads): '#' comments, optional single or double quotes. An unknown key in a
  * file, or an unknown C1D_* in the environment, is an error that names the nearest key. Secrets may
- * lie in $CREDENTIALS_DIRECTORY/<name> (systemd.exec(5), LoadCredential=), which wins over both.
+ * lie in $CREDENTIALS_DIRECTORY/<name> (systemd.exec(5), LoadCredential=), which wins over all, or
+ * in the file that <NAME>_FILE names, which wins over environment and settings file.
  *
  * Read once before threads; constant afterwards, so every thread may read it.
  */
@@ -28,7 +29,8 @@ struct config {
 	size_t auth_mode_count;
 	char *visitor_secrets[VISITOR_SECRETS_MAX]; /* C1D_VISITOR_SECRET's, newest first */
 	size_t visitor_secret_count;
-	void *memory; /* what the strings point to */
+	char *open_secret; /* a file of a secret that everybody may read; NULL: there is none */
+	void *memory;      /* what the strings point to */
 };
 
 /* path: NULL = the C1D_CONFIG variable, else /etc/c1d/c1d.conf when that exists. On failure *out is
@@ -36,7 +38,16 @@ struct config {
 bool config_load(const char *path, struct config *out, struct buffer *report, struct error *err);
 /* As if nothing was set anywhere. */
 bool config_defaults(struct config *out, struct error *err);
-void config_done(struct config *config);
+void config_done(struct config *config); /* secrets are wiped */
+
+/* Secrets that came by the environment leave it, and with it /proc/PID/environ: config_load finds
+ * them again in this process, and behind config_host_leave in its next life. Before threads. false:
+ * there is no memory for it. */
+bool config_hide_environment(void);
+/* They are not kept any longer: in a child that has no next life. */
+void config_forget_environment(void);
+/* Makes nothing of a secret that has been handed on. NULL is fine. */
+void config_wipe(const char *secret);
 
 /* C1D_AUTH=none: nobody is asked who it is. */
 static inline bool config_lets_anybody_in(const struct config *config)
@@ -59,12 +70,13 @@ struct config_host {
 	int64_t watchdog_ms;       /* WATCHDOG_USEC / 1000 when it is for us, else 0 */
 	bool journal;              /* JOURNAL_STREAM names our stderr */
 	int64_t credentials_ms;    /* wall, when the newest credential was handed over; 0: none */
-	int inherited_listener,
-		inherited_shm; /* of a supervisor that executed itself anew; -1: none */
+	/* Of a supervisor that executed itself anew, or tries a program; -1: none. */
+	int inherited_listener, inherited_shm, inherited_secrets;
 };
 struct config_host config_host(void);
 
-/* Leaves the two descriptors for the next config_host of this process, behind an exec. */
+/* Leaves the two descriptors for the next config_host of this process, behind an exec, and the
+ * secrets that were hidden. -1: it is not to have that one. */
 bool config_host_leave(int listener, int shm);
 
 #endif

@@ -55,6 +55,7 @@
 	X(stop_s, "C1D_STOP_SECONDS", COUNT, "5", 0, 3600, "how long streams may go on after SIGTERM") \
 	X(create_threads, "C1D_CREATE_THREADS", BOOL, "yes", 0, 0, "make a thread on the first use of an unknown id") \
 	X(history_max, "C1D_HISTORY_MAX", BYTES, "256k", 1024, 64 << 20, "bytes of earlier messages sent to the model, newest first") \
+	X(user, "C1D_USER", TEXT, NULL, 0, 0, "user that root becomes at the start, before anything is opened; a unit has User= for it") \
 	X(sandbox, "C1D_SANDBOX", BOOL, "yes", 0, 0, "close workers in (system calls, files, ports, capabilities); no: for a debugger") \
 	X(log_level, "C1D_LOG_LEVEL", TEXT, "info", 0, 0, "error, warn, notice, info or debug") \
 	X(log_format, "C1D_LOG_FORMAT", TEXT, "auto", 0, 0, "auto, json, text or journal")

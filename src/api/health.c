@@ -5,7 +5,9 @@
 #include "api_room.h"
 
 #include "base/clock.h"
+#include "base/fence.h"
 #include "base/metrics.h"
+#include <stdio.h>
 
 #define METRICS_MAX (4u * 1024 * 1024)
 
@@ -67,14 +69,31 @@ bool livez_get(struct call *call, struct error *err)
 	return answer_done(call, err);
 }
 
+/* The layers of the sandbox without which a worker is hardly fenced in. */
+static unsigned missing_fences(const struct api *api)
+{
+	return api->shm ? FENCE_NEEDED & ~fence_of_pool(api->shm) : 0;
+}
+
+static void put_missing_fences(struct json_writer *w, const struct config *config, unsigned missing)
+{
+	char list[FENCE_LIST_SIZE], text[128];
+
+	fence_list(missing, list);
+	snprintf(text, sizeof text, "%s: workers are not closed in by: %s.",
+		 config->sandbox ? "The sandbox is not whole" : "C1D_SANDBOX=no", list);
+	json_string(w, slice_of(text));
+}
+
 /* What is served all the same, but not as somebody meant it. Nothing here is a secret. */
 static void put_warnings(struct json_writer *w, const struct api *api)
 {
 	bool reload_failed = api->shm && atomic_load(&api->shm->pool.reload_failed);
 	bool anybody = config_lets_anybody_in(api->config);
+	unsigned missing = missing_fences(api);
 	char reason[SHM_REASON];
 
-	if (api->config->api_key && !reload_failed && !anybody)
+	if (api->config->api_key && !reload_failed && !anybody && !missing)
 		return;
 	json_key(w, "warnings");
 	json_open(w, '[');
@@ -82,6 +101,8 @@ static void put_warnings(struct json_writer *w, const struct api *api)
 		json_string(w, SLICE("C1D_AUTH=none: everybody is let in and sees everything."));
 	if (!api->config->api_key)
 		json_string(w, SLICE("THESYS_API_KEY is not set: no question can be answered."));
+	if (missing)
+		put_missing_fences(w, api->config, missing);
 	if (reload_failed) {
 		shm_reason(api->shm, reason);
 		json_string(w, SLICE("The last reload failed, what ran before it stays."));

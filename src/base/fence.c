@@ -9,6 +9,16 @@ const char *const fence_words[FENCE_COUNT] = {
 #undef X
 };
 
+unsigned fence_of_pool(const struct shm *shm)
+{
+	unsigned stand = FENCE_WHOLE;
+
+	for (int i = 0; i < SHM_SLOTS; i++)
+		if (atomic_load(&shm->slots[i].state) == SHM_SLOT_READY)
+			stand &= atomic_load(&shm->slots[i].fences);
+	return stand;
+}
+
 void fence_list(unsigned layers, char out[FENCE_LIST_SIZE])
 {
 	size_t len = 0;

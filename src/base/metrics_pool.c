@@ -52,14 +52,10 @@ static void put_scoreboard(struct buffer *out, const struct shm *shm)
 		  (clock_wall_ms() - atomic_load(&shm->pool.started_wall_ms)) / 1000);
 }
 
-/* A layer stands when it stands around each worker that takes requests. */
 static void put_fences(struct buffer *out, const struct shm *shm)
 {
-	uint32_t stand = FENCE_WHOLE;
+	unsigned stand = fence_of_pool(shm);
 
-	for (int i = 0; i < SHM_SLOTS; i++)
-		if (atomic_load(&shm->slots[i].state) == SHM_SLOT_READY)
-			stand &= atomic_load(&shm->slots[i].fences);
 	buffer_append(out, SLICE("# HELP c1d_sandbox Whether a layer of the sandbox stands around "
 				 "every worker.\n# TYPE c1d_sandbox gauge\n"));
 	for (int i = 0; i < FENCE_COUNT; i++)

@@ -4,6 +4,7 @@
  */
 #include "check.h"
 
+#include "server/sandbox.h"
 #include "server/server.h"
 #include "store/store.h"
 #include <stdio.h>
@@ -62,9 +63,42 @@ static int check_descriptors(const struct config *config)
 	return EXIT_OK;
 }
 
+/* Of this shell's: systemd or a container may allow the service less. */
+static int check_sandbox(const struct config *config)
+{
+	unsigned offered = sandbox_offered();
+	char has[FENCE_LIST_SIZE], lacks[FENCE_LIST_SIZE];
+
+	fence_list(offered, has);
+	fence_list(FENCE_WHOLE & ~offered, lacks);
+	if (!config->sandbox)
+		check_say(CHECK_WARN, "sandbox",
+			  "C1D_SANDBOX=no: nothing holds a worker that was taken over; remove that "
+			  "line");
+	else if ((offered & FENCE_NEEDED) != FENCE_NEEDED)
+		check_say(CHECK_WARN, "sandbox",
+			  "this kernel or container lacks: %s; workers get what there is: %s",
+			  lacks, has);
+	else
+		check_say(CHECK_OK, "sandbox", "workers are closed in by: %s%s%s", has,
+			  offered == FENCE_WHOLE ? "" : "; a newer kernel adds: ",
+			  offered == FENCE_WHOLE ? "" : lacks);
+	return EXIT_OK;
+}
+
+static int check_secrets(const struct config *config)
+{
+	if (config->open_secret)
+		check_say(CHECK_WARN, "secrets",
+			  "everybody on this machine may read %s; chmod o-rwx",
+			  config->open_secret);
+	return EXIT_OK;
+}
+
 static int (*const checks[])(const struct config *config) = {
-	check_settings_file, check_who,     check_state, check_spool,       check_socket,
-	check_store,         check_ca_file, check_model, check_descriptors,
+	check_settings_file, check_who,     check_state,   check_spool,
+	check_socket,        check_store,   check_ca_file, check_model,
+	check_descriptors,   check_sandbox, check_secrets,
 };
 
 /* The first failure's code; all are made, so that a machine is mended in one go. */
@@ -73,7 +107,7 @@ static int check_all(const struct config *config, const char *user)
 	const char *became;
 	int first = EXIT_OK;
 
-	if (!check_become(user, &became))
+	if (!check_become(user ? user : config->user, &became))
 		return EXIT_USAGE;
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
 		int code = checks[i](config);

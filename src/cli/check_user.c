@@ -4,52 +4,35 @@
  */
 #include "check.h"
 
-#include <errno.h>
-#include <grp.h>
+#include "server/drop.h"
+
 #include <pwd.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
-
-static bool is_user(const struct passwd *user)
-{
-	return geteuid() == user->pw_uid;
-}
-
-static bool become(const struct passwd *user)
-{
-	if (initgroups(user->pw_name, user->pw_gid) == 0 && setgid(user->pw_gid) == 0 &&
-	    setuid(user->pw_uid) == 0)
-		return true;
-	fprintf(stderr, "c1d check: cannot become %s: %s\n", user->pw_name, strerror(errno));
-	return false;
-}
 
 bool check_become(const char *name, const char **became)
 {
 	const struct passwd *user = getpwnam(name ? name : SERVICE_USER);
+	struct error err = { 0 };
 
 	*became = NULL;
-	if (!user && name) {
-		fprintf(stderr, "c1d check: there is no user %s\n", name);
-		return false;
-	}
-	if (geteuid() != 0) {
-		if (!name || is_user(user))
-			return true;
-		fprintf(stderr, "c1d check: only root can become %s\n", name);
-		return false;
-	}
-	if (!user) {
-		check_say(CHECK_WARN, "user",
-			  "there is no user " SERVICE_USER " (systemd-sysusers makes it): what "
-			  "follows holds for root, who may open everything; --user NAME names "
-			  "another");
+	if (!name && (geteuid() != 0 || !user)) {
+		if (geteuid() == 0)
+			check_say(CHECK_WARN, "user",
+				  "there is no user " SERVICE_USER " (systemd-sysusers makes it): "
+				  "what follows holds for root, who may open everything; --user "
+				  "NAME, or C1D_USER, names another");
 		return true;
 	}
-	if (!become(user))
+	if (geteuid() == 0 && user && user->pw_uid == 0)
+		return true; /* it was asked to stay */
+	if (geteuid() == 0)
+		*became = name ? name : SERVICE_USER;
+	if (!drop_to(name ? name : SERVICE_USER, &err)) {
+		fprintf(stderr, "c1d check: %s\n", err.detail);
 		return false;
-	*became = user->pw_name;
-	check_say(CHECK_OK, "user", "what follows was tried as %s", user->pw_name);
+	}
+	if (*became)
+		check_say(CHECK_OK, "user", "what follows was tried as %s", *became);
 	return true;
 }

@@ -39,7 +39,7 @@ static void list_commands(void)
 		printf("  %-8s %-26s %s\n", commands[i].name, commands[i].options,
 		       commands[i].help);
 	printf("\nSettings are KEY=value lines in /etc/c1d/c1d.conf (or --config FILE) and the "
-	       "environment, which wins.\n");
+	       "environment, which wins. A key may lie in a file of its own: NAME_FILE=PATH.\n");
 }
 
 static int list_settings(bool as_markdown)

@@ -7,12 +7,15 @@
 #include "base/log.h"
 #include "commands.h"
 #include "net/net.h"
+#include "server/drop.h"
 #include "server/server.h"
 #include "service/service.h"
 #include "store/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #define REPORT_MAX (1u << 20)
 
@@ -49,6 +52,18 @@ static bool app_wake(const struct config *config, struct error *err)
 	return net_init(err);
 }
 
+/* What was handed on is not kept a second time; the C1 API's key goes with each question. Each
+ * worker has its own copy of the settings. */
+static void wipe_secrets(const struct config *config)
+{
+	config_wipe(config->visitor_secret);
+	for (size_t i = 0; i < config->visitor_secret_count; i++)
+		config_wipe(config->visitor_secrets[i]);
+	if (strchr(config->store_uri, '@'))
+		config_wipe(config->store_uri);
+	config_wipe(config->mongodb_uri);
+}
+
 static void *app_open(const struct config *config, struct shm *shm, struct engine *engine,
 		      struct error *err)
 {
@@ -65,6 +80,7 @@ static void *app_open(const struct config *config, struct shm *shm, struct engin
 		app_close(app);
 		return NULL;
 	}
+	wipe_secrets(config);
 	app->api = (struct api){
 		.config = config, .service = app->service, .guard = app->guard, .shm = shm
 	};
@@ -131,13 +147,32 @@ static void read_settings(struct reading *reading, int argc, char **argv)
 	buffer_init(&reading->report, REPORT_MAX);
 	if (!command_load(argc, argv, &reading->config, &reading->report, &reading->err))
 		return;
-	if (store_check_uri(reading->config.store_uri, &reading->err)) {
+	if (reading->config.user && (!drop_to(reading->config.user, &reading->err) ||
+				     !drop_check_folders(&reading->config, &reading->err)))
+		buffer_appendf(&reading->report, "c1d: C1D_USER: %s\n", reading->err.detail);
+	else if (!store_check_uri(reading->config.store_uri, &reading->err))
+		buffer_appendf(&reading->report, "c1d: the store's address is wrong: %s\n",
+			       reading->err.detail);
+	else
 		reading->ok = true;
-		return;
-	}
-	buffer_appendf(&reading->report, "c1d: the store's address is wrong: %s\n",
-		       reading->err.detail);
-	config_done(&reading->config);
+	if (!reading->ok)
+		config_done(&reading->config);
+}
+
+/* Root goes before anything is opened, and the settings are read by whom we are then: what could
+ * not be read again at a reload is found out now. */
+static bool drop_root(int argc, char **argv, struct error *err)
+{
+	struct config config;
+	bool ok = true;
+
+	if (geteuid() != 0 ||
+	    !config_load(command_option(argc, argv, "--config"), &config, NULL, NULL))
+		return true; /* what is wrong with them is told when they are read */
+	if (config.user)
+		ok = drop_to(config.user, err);
+	config_done(&config);
+	return ok;
 }
 
 static void forget_settings(struct reading *reading)
@@ -205,9 +240,16 @@ int command_serve(int argc, char **argv)
 		.argv = argv - 1, /* with the program's name */
 	};
 	struct reading reading;
+	struct error err = { 0 };
 	int code;
 
+	if (!drop_root(argc, argv, &err)) {
+		fprintf(stderr, "c1d: C1D_USER: %s\n", err.detail);
+		return EXIT_CONFIG;
+	}
 	read_settings(&reading, argc, argv);
+	if (!config_hide_environment())
+		log_warn("secrets stay in the environment: no memory for a file of them");
 	code = command_has(argc, argv, "--trial") ? serve_trial(&reading, &app)
 						  : serve(&reading, &app);
 	forget_settings(&reading);

@@ -12,7 +12,6 @@
 
 #define CONFIG_FILE "/etc/c1d/c1d.conf"
 #define MEMORY_MAX  (4u << 20)
-#define SECRET_MAX  65536
 #define UNSET       (-1) /* which no text is read as */
 
 /* --- the environment --- */
@@ -36,63 +35,21 @@ static void refuse_unknown(struct load *load, struct slice name)
 	config_problem(load, "environment", fix, "there is no setting %.*s", SLICE_ARG(name));
 }
 
+void config_read_entry(struct load *load, const char *entry)
+{
+	const char *equals = strchr(entry, '=');
+	struct slice name = { entry, equals ? (size_t)(equals - entry) : 0 };
+
+	if (!config_take(load, name, equals ? equals + 1 : "", "environment") &&
+	    slice_starts(name, SLICE("C1D_")) && !is_other_variable(name))
+		refuse_unknown(load, name);
+}
+
 static void read_environment(struct load *load)
 {
-	for (char **at = environ; *at; at++) {
-		const char *equals = strchr(*at, '=');
-		struct slice name = { *at, equals ? (size_t)(equals - *at) : 0 };
-		const struct setting *setting = setting_find(name);
-
-		if (setting)
-			setting_store(load, setting, equals + 1, "environment");
-		else if (slice_starts(name, SLICE("C1D_")) && !is_other_variable(name))
-			refuse_unknown(load, name);
-	}
-}
-
-/* --- credentials --- */
-
-/* THESYS_API_KEY is the file thesys-api-key. */
-static void credential_name(const char *name, char out[64])
-{
-	size_t n = 0;
-
-	for (; n < 63 && name[n]; n++)
-		out[n] = name[n] == '_'                     ? '-'
-			 : name[n] >= 'A' && name[n] <= 'Z' ? (char)(name[n] | 0x20)
-							    : name[n];
-	out[n] = '\0';
-}
-
-static void read_credential(struct load *load, const char *folder, const struct setting *setting)
-{
-	char name[64], path[4096], *text;
-	FILE *file;
-	size_t n;
-
-	credential_name(setting->name, name);
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	if (!(file = fopen(path, "re")))
-		return;
-	if ((text = malloc(SECRET_MAX))) {
-		n = fread(text, 1, SECRET_MAX - 1, file);
-		while (n > 0 && strchr("\r\n", text[n - 1]))
-			n--;
-		text[n] = '\0';
-		setting_store(load, setting, text, "credential");
-		explicit_bzero(text, SECRET_MAX);
-		free(text);
-	}
-	fclose(file);
-}
-
-static void read_credentials(struct load *load)
-{
-	const char *folder = getenv("CREDENTIALS_DIRECTORY");
-
-	for (size_t i = 0; folder && i < setting_count; i++)
-		if (settings[i].kind == SECRET)
-			read_credential(load, folder, &settings[i]);
+	config_read_hidden(load, config_host().inherited_secrets);
+	for (char **at = environ; *at; at++)
+		config_read_entry(load, *at);
 }
 
 /* --- what follows from several settings --- */
@@ -217,7 +174,7 @@ static void read_all(struct load *load, const char *path)
 	if (path && config_read_file(load, path))
 		load->config.config_path = arena_text(load->arena, path);
 	read_environment(load);
-	read_credentials(load);
+	config_read_secrets(load);
 	check_all(load);
 }
 
@@ -227,6 +184,7 @@ static bool begin(struct load *load, struct error *err)
 	if (!load->arena)
 		return error_set(err, ERROR_INTERNAL, "No memory for the settings.");
 	arena_init(load->arena, MEMORY_MAX);
+	load->files = arena_alloc(load->arena, setting_count * sizeof *load->files);
 	load->config.memory = load->arena;
 	return true;
 }
@@ -266,6 +224,7 @@ void config_done(struct config *config)
 {
 	if (!config->memory)
 		return;
+	config_each_secret(config, config_wipe);
 	arena_done(config->memory);
 	free(config->memory);
 	*config = (struct config){ 0 };

@@ -41,7 +41,6 @@ static bool unquote(char **value)
 
 static void read_line(struct load *load, char *line, const char *where)
 {
-	const struct setting *setting;
 	char *equals, *name, *value, fix[128];
 	const char *nearest;
 
@@ -56,18 +55,15 @@ static void read_line(struct load *load, char *line, const char *where)
 	*equals = '\0';
 	name = trim(line);
 	value = trim(equals + 1);
-	setting = setting_find(slice_of(name));
-	if (!setting) {
+	if (!unquote(&value)) {
+		config_problem(load, where, "close the quote",
+			       "the value of %s has a quote that is not closed", name);
+	} else if (!config_take(load, slice_of(name), value, where)) {
 		nearest = setting_nearest(slice_of(name));
 		snprintf(fix, sizeof fix,
 			 nearest ? "did you mean %s?" : "c1d help settings lists what there is",
 			 nearest);
 		config_problem(load, where, fix, "there is no setting %s", name);
-	} else if (!unquote(&value)) {
-		config_problem(load, where, "close the quote",
-			       "the value of %s has a quote that is not closed", name);
-	} else {
-		setting_store(load, setting, value, where);
 	}
 }
 

@@ -1,8 +1,9 @@
 /* config_host: what systemd hands a service: sd_listen_fds(3), sd_notify(3),
  * sd_watchdog_enabled(3), systemd.exec(5). */
-#include "config/config.h"
+#include "config_room.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -49,24 +50,29 @@ static int64_t newest_credential_ms(void)
 	return newest_ms;
 }
 
-#define INHERITED "C1D_INHERITED" /* "pid:listener:shm" */
+#define INHERITED "C1D_INHERITED" /* "pid:listener:shm:secrets" */
 
 static void read_inherited(struct config_host *host)
 {
 	const char *text = getenv(INHERITED);
-	int pid, listener, shm;
+	int pid, listener, shm, secrets;
 
-	if (!text || sscanf(text, "%d:%d:%d", &pid, &listener, &shm) != 3 || pid != (int)getpid())
+	if (!text || sscanf(text, "%d:%d:%d:%d", &pid, &listener, &shm, &secrets) != 4 ||
+	    pid != (int)getpid())
 		return;
 	host->inherited_listener = listener;
 	host->inherited_shm = shm;
+	host->inherited_secrets = secrets;
 }
 
 bool config_host_leave(int listener, int shm)
 {
 	char text[64];
+	int secrets = config_hidden();
 
-	snprintf(text, sizeof text, "%d:%d:%d", (int)getpid(), listener, shm);
+	if (secrets >= 0)
+		fcntl(secrets, F_SETFD, 0);
+	snprintf(text, sizeof text, "%d:%d:%d:%d", (int)getpid(), listener, shm, secrets);
 	return setenv(INHERITED, text, 1) == 0;
 }
 
@@ -77,7 +83,8 @@ struct config_host config_host(void)
 				    .journal = stderr_is_journal(),
 				    .credentials_ms = newest_credential_ms(),
 				    .inherited_listener = -1,
-				    .inherited_shm = -1 };
+				    .inherited_shm = -1,
+				    .inherited_secrets = -1 };
 
 	if (fds && is_for_us("LISTEN_PID"))
 		host.listen_fds = atoi(fds);

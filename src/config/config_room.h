@@ -6,6 +6,7 @@
  *   config_auth.c   who may come in
  *   config_file.c   KEY=value lines
  *   config_help.c   help, markdown, and what is in force
+ *   config_secrets.c  keys and passwords: their files, and that they do not stay in /proc
  *   config_host.c   what systemd handed us
  */
 #ifndef CONFIG_ROOM_H
@@ -34,6 +35,7 @@ struct load {
 	struct arena *arena;   /* what the config's strings point to */
 	struct buffer *report; /* may be NULL */
 	int problems;
+	const char **files; /* one a setting: where NAME_FILE says that it is; NULL */
 };
 
 const struct setting *setting_find(struct slice name);
@@ -42,11 +44,22 @@ const char *setting_nearest(struct slice name);
 /* Stores a value, or reports why not. `where` is "environment", "c1d.conf:12" and so on. */
 void setting_store(struct load *load, const struct setting *setting, const char *value,
 		   const char *where);
+/* The secret whose file NAME_FILE names; NULL: there is none. */
+const struct setting *setting_of_file(struct slice name);
+/* A setting, or where the file of one is. false: there is none of that name. */
+bool config_take(struct load *load, struct slice name, const char *value, const char *where);
 /* Reports a problem: what is wrong where, why, and what to do. */
 void config_problem(struct load *load, const char *where, const char *fix, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 /* What C1D_AUTH and C1D_VISITOR_SECRET say, word by word. */
 void config_choose_auth(struct load *load);
+/* NAME=value of the environment. */
+void config_read_entry(struct load *load, const char *entry);
+/* Those that an earlier life of this process hid; -1: none. */
+void config_read_hidden(struct load *load, int inherited);
+int config_hidden(void); /* the descriptor; -1: nothing was hidden */
+/* NAME_FILE, then credentials. */
+void config_read_secrets(struct load *load);
 /* false: the file cannot be read. */
 bool config_read_file(struct load *load, const char *path);
 

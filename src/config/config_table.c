@@ -126,6 +126,19 @@ void setting_store(struct load *load, const struct setting *setting, const char 
 	}
 }
 
+bool config_take(struct load *load, struct slice name, const char *value, const char *where)
+{
+	const struct setting *setting = setting_find(name), *of_file;
+
+	if (setting)
+		setting_store(load, setting, value, where);
+	else if ((of_file = setting_of_file(name)) && load->files)
+		load->files[of_file - settings] = *value ? arena_text(load->arena, value) : NULL;
+	else
+		return false;
+	return true;
+}
+
 void config_each_secret(const struct config *config, void (*each)(const char *secret))
 {
 	for (size_t i = 0; i < setting_count; i++) {

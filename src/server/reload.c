@@ -69,7 +69,7 @@ static void exec_trial(const struct pool *pool, int out)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (dup2(out, STDOUT_FILENO) >= 0)
+	if (config_host_leave(-1, -1) && dup2(out, STDOUT_FILENO) >= 0)
 		execvp(words[0], words);
 	_exit(NO_PROGRAM);
 }

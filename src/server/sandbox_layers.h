@@ -17,6 +17,9 @@
 #include "config/config.h"
 #include "server/sandbox.h"
 
+/* No core, and no other process of this user looks into this one's memory. In the supervisor, too.
+ */
+void sandbox_close_memory(void);
 /* Those of the list that are not there yet, since a rule is made for a folder and not for a name.
  */
 void sandbox_make_folders(const struct reach *reach);

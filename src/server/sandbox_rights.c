@@ -38,14 +38,20 @@ static void drop_capabilities(void)
 	syscall(SYS_capset, &head, none);
 }
 
-unsigned sandbox_close_rights(void)
+/* A core would hold keys and other people's conversations, and so does /proc/PID/mem. */
+void sandbox_close_memory(void)
 {
 	const struct rlimit none = { 0, 0 };
 
-	drop_capabilities();
 	setrlimit(RLIMIT_CORE, &none);
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+unsigned sandbox_close_rights(void)
+{
+	drop_capabilities();
+	sandbox_close_memory();
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	return !has_capabilities() && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 &&
 			       prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0
 		       ? FENCE_BIT(FENCE_RIGHTS)

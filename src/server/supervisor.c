@@ -225,6 +225,12 @@ static void say_settings(const struct pool *pool)
 {
 	if (!pool->config->api_key)
 		log_warn("THESYS_API_KEY is not set: the C1 API will refuse every question");
+	if (geteuid() == 0)
+		log_warn("started as root: workers are root without its powers, and what they "
+			 "write is root's; C1D_USER, or User= of a unit, names another user");
+	if (pool->config->open_secret)
+		log_warn("everybody on this machine may read a secret: chmod o-rwx",
+			 LOG_T("path", pool->config->open_secret));
 	if (!pool->config->sandbox)
 		log_warn("C1D_SANDBOX=no: nothing holds a worker that was taken over");
 }
@@ -239,6 +245,8 @@ int server_run(const struct config *config, const struct server_app *app, const 
 	log_identity("supervisor");
 	if (!pool)
 		return code;
+	if (config->sandbox)
+		sandbox_close_memory();
 	descriptors_raise();
 	pool->settings = *config;
 	pool->settings.runs_max = descriptors_fit(config);

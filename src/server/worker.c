@@ -273,7 +273,10 @@ static void close_parts(struct worker *w)
 /* When memory runs out a worker shall go, which is replaced, and not the supervisor. */
 static void offer_to_the_oom_killer(void)
 {
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	int fd;
+
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* or the file is root's; the sandbox takes it back */
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return;
@@ -304,6 +307,7 @@ int worker_main(const struct worker_place *place)
 
 	snprintf(name, sizeof name, "worker %d", place->number);
 	log_identity(name);
+	config_forget_environment();
 	signal(SIGPIPE, SIG_IGN);
 	mallopt(M_ARENA_MAX, ARENAS);
 	mallopt(M_MMAP_THRESHOLD,
