@@ -17,8 +17,9 @@ def length(n):
 
 
 def pairs(params):
-    return b"".join(length(len(k)) + length(len(v)) + k + v
-                    for k, v in ((k.encode(), v.encode()) for k, v in params.items()))
+    def raw(text):
+        return text if isinstance(text, bytes) else text.encode()
+    return b"".join(length(len(k)) + length(len(v)) + k + v for k, v in ((raw(k), raw(v)) for k, v in params.items()))
 
 
 def request(method, target, headers, body, more=None):
@@ -47,10 +48,21 @@ def read_records(peer):
 
 def ask(socket_path, method, target, headers=None, body=b"", more=None):
     """An Answer, as from house.Site; headers is a dict of lower-case names."""
+    return exchange(socket_path, request(method, target, headers or {}, body, more))
+
+
+def ask_params(socket_path, params):
+    """The same, of parameters as they stand, in bytes, and no body."""
+    content = pairs(params)
+    chunks = [content[at:at + 65535] for at in range(0, len(content), 65535)]
+    return exchange(socket_path, b"".join([record(BEGIN, RESPONDER), *(record(PARAMS, chunk) for chunk in chunks), record(PARAMS), record(STDIN)]))
+
+
+def exchange(socket_path, data):
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(DEADLINE_S)
         peer.connect(str(socket_path))
-        peer.sendall(request(method, target, headers or {}, body, more))
+        peer.sendall(data)
         found = list(read_records(peer))
     assert not [content for kind, content in found if kind == STDERR and content]
     head, _, text = b"".join(content for kind, content in found if kind == STDOUT).partition(b"\r\n\r\n")

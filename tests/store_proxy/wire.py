@@ -33,8 +33,8 @@ def more_follows(message: bytes) -> bool:
 
 
 def error_reply(request: bytes, code: int) -> bytes:
-    """{ok: 0.0, code: CODE, errmsg: "by the proxy"}: as a server says that it is no primary (10107) or shuts down (91)."""
-    said = b"by the proxy\0"
+    """{ok: 0.0, code: CODE, errmsg: ...}: as a server says that it is no primary (10107) or shuts down (91), and quotes what it was asked."""
+    said = b'by the proxy, of { find: "threads", filter: { title: "quoted" } }\0'
     elements = (b"\x01ok\0" + struct.pack("<d", 0.0) + b"\x10code\0" + struct.pack("<i", code)
                 + b"\x02errmsg\0" + struct.pack("<i", len(said)) + said)
     document = struct.pack("<i", len(elements) + 5) + elements + b"\0"

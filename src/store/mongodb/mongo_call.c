@@ -75,6 +75,13 @@ static enum error_code code_of(const struct mongo_call *call)
 	return is_away(error) ? ERROR_STORE_DOWN : ERROR_STORE;
 }
 
+/* What the server says, up to where it begins to quote: of a command that it refuses it tells all
+ * of it, with what somebody searched for. */
+static struct slice reason_of(const struct mongo_call *call)
+{
+	return (struct slice){ call->error.message, strcspn(call->error.message, "{[\"'`") };
+}
+
 /* An outage and a full disk are told once, by store_mark.c. */
 enum error_code mongo_failed(const struct mongo_call *call)
 {
@@ -82,7 +89,7 @@ enum error_code mongo_failed(const struct mongo_call *call)
 
 	if (code == ERROR_STORE || code == ERROR_STORE_TIMEOUT)
 		log_error("MongoDB failed", LOG_I("domain", call->error.domain),
-			  LOG_I("code", call->error.code), LOG_T("reason", call->error.message));
+			  LOG_I("code", call->error.code), LOG_S("reason", reason_of(call)));
 	return code;
 }
 
