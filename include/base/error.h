@@ -63,8 +63,10 @@ struct error {
 	enum error_code code;
 	int retry_after_s; /* 0: say nothing; 1 for what is answered 503, until it is set */
 	char detail[256];  /* one sentence or two: what, why, what to do */
-	char field[64];    /* the JSON field or query parameter at fault; "" when none is */
-	char link[320];    /* a URI reference that helps (409: the running answer); "" when none */
+	/* The limit that refused it, as RateLimit-Policy names it; a literal; NULL: none did. */
+	const char *policy;
+	char field[64]; /* the JSON field or query parameter at fault; "" when none is */
+	char link[320]; /* a URI reference that helps (409: the running answer); "" when none */
 };
 
 /* Fills err (which may be NULL) anew and returns false, so that callers write `return

@@ -86,6 +86,11 @@
 	X(M_HEADERS_REFUSED, "c1d_header_injection_blocked_total", COUNTER,                        \
 	  "Answers not given because a header of theirs held a control character.", NULL, NULL, 1, \
 	  NULL, NULL, 1)                                                                           \
+	X(M_LIMITED, "c1d_limited_total", COUNTER, "Requests refused by a limit, by which.",       \
+	  "limit", metric_limit_kinds, METRIC_LIMIT_KINDS, NULL, NULL, 1)                          \
+	X(M_LIMITS_CROWDED, "c1d_limits_crowded_total", COUNTER,                                   \
+	  "Requests counted together with another user's for want of room.", NULL, NULL, 1, NULL,  \
+	  NULL, 1)                                                                                 \
 	X(M_BAD_PEERS, "c1d_fastcgi_rejected_total", COUNTER,                                      \
 	  "FastCGI connections without a usable request.", NULL, NULL, 1, NULL, NULL, 1)
 
@@ -126,6 +131,16 @@ enum metric_cookie_kind {
 	METRIC_COOKIE_KIND_LIST(X)
 #undef X
 		METRIC_COOKIE_KINDS
+};
+
+/* They are the names of the policies in the RateLimit headers, too. */
+#define METRIC_LIMIT_KIND_LIST(X) X(chat) X(read) X(write) X(site) X(runs) X(failed)
+
+enum metric_limit_kind {
+#define X(name) METRIC_LIMIT_##name,
+	METRIC_LIMIT_KIND_LIST(X)
+#undef X
+		METRIC_LIMIT_KINDS
 };
 
 enum metric_upstream_kind {

@@ -19,7 +19,7 @@
 
 #define SHM_SLOTS    128 /* workers, all generations together */
 #define SHM_COUNTERS 2048
-#define SHM_VERSION  4 /* of another one nothing is adopted: figures start anew, nothing else */
+#define SHM_VERSION  5 /* of another one nothing is adopted: figures start anew, nothing else */
 #define SHM_PAGE     4096
 #define SHM_REASON   256
 

@@ -13,10 +13,14 @@
 #define CONFIG_CONFIG_H
 
 #include "base/buffer.h"
+#include "base/cidr.h"
 #include "base/error.h"
 #include "config/auth.h"
+#include "config/redis_url.h"
 #include "config/settings.h"
 #include <stdint.h>
+
+#define PROXIES_MAX 64 /* networks of C1D_TRUSTED_PROXIES */
 
 struct config {
 #define X(field, name, kind, ...) SETTING_TYPE_##kind field;
@@ -30,7 +34,10 @@ struct config {
 	char *visitor_secrets[VISITOR_SECRETS_MAX]; /* C1D_VISITOR_SECRET's, newest first */
 	size_t visitor_secret_count;
 	char *open_secret; /* a file of a secret that everybody may read; NULL: there is none */
-	void *memory;      /* what the strings point to */
+	struct cidr proxies[PROXIES_MAX]; /* C1D_TRUSTED_PROXIES */
+	size_t proxy_count;
+	struct redis_url redis; /* REDIS_URL; without host and path: there is none */
+	void *memory;           /* what the strings point to */
 };
 
 /* path: NULL = the C1D_CONFIG variable, else /etc/c1d/c1d.conf when that exists. On failure *out is

@@ -1,8 +1,8 @@
 /*
  * settings: the table. X(field, name, kind, default, min, max, help)
  * Kinds: TEXT (char *, NULL when unset), SECRET (TEXT that is never shown), COUNT and MS and BYTES
- * (int64_t with bounds; BYTES takes k, m, g suffixes), BOOL (yes/no), SIZE-less lists are TEXT. A
- * help text is one line.
+ * (int64_t with bounds; BYTES takes k, m, g suffixes), BOOL (yes/no), RATE (10/minute or off),
+ * SIZE-less lists are TEXT. A help text is one line.
  */
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
@@ -10,12 +10,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* How often: so many at once, then as many each window, evenly. */
+struct rate {
+	int64_t count; /* 0: off, no limit */
+	int64_t window_s;
+};
+
 #define SETTING_TYPE_TEXT   char *
 #define SETTING_TYPE_SECRET char *
 #define SETTING_TYPE_COUNT  int64_t
 #define SETTING_TYPE_MS     int64_t
 #define SETTING_TYPE_BYTES  int64_t
 #define SETTING_TYPE_BOOL   bool
+#define SETTING_TYPE_RATE   struct rate
 
 /* clang-format off */
 #define SETTINGS(X) \
@@ -40,8 +47,16 @@
 	X(workers, "C1D_WORKERS", COUNT, "0", 0, 64, "worker processes; 0 is one a core") \
 	X(threads, "C1D_THREADS", COUNT, "16", 1, 256, "request threads a worker") \
 	X(runs_max, "C1D_RUNS_MAX", COUNT, "4000", 1, 100000, "runs in flight a worker; more are refused with 503") \
+	X(runs_per_user, "C1D_RUNS_PER_USER", COUNT, "5", 1, 100000, "answers that may be written for one user at once; more are refused with 429") \
 	X(unattended_max, "C1D_UNATTENDED_MAX", COUNT, "3", 0, 1000, "runs of one user that may go on with nobody following") \
 	X(unattended_ms, "C1D_UNATTENDED_MS", MS, "30000", 0, 3600000, "how long nobody may follow a run before it counts among those") \
+	X(limit_chat, "C1D_LIMIT_CHAT", RATE, "10/minute", 0, 0, "questions of one user (of a visitor also by address): N/second, minute, hour or day, or off") \
+	X(limit_read, "C1D_LIMIT_READ", RATE, "off", 0, 0, "requests of one user that read, the same way") \
+	X(limit_write, "C1D_LIMIT_WRITE", RATE, "off", 0, 0, "requests of one user that change something, questions excepted, the same way") \
+	X(limit_site, "C1D_LIMIT_SITE", RATE, "off", 0, 0, "questions of all users together, such as 5000/day") \
+	X(limit_failed, "C1D_LIMIT_FAILED", RATE, "60/minute", 0, 0, "bad tokens and keys from one address, then it is refused unseen") \
+	X(trusted_proxies, "C1D_TRUSTED_PROXIES", TEXT, NULL, 0, 0, "networks of proxies whose X-Forwarded-For is believed (10.0.0.0/8), separated by spaces") \
+	X(redis_url, "REDIS_URL", SECRET, NULL, 0, 0, "Redis in which several machines count together (or the credential redis-url): redis://:password@host:6379/0 or unix:/path") \
 	X(memory_max, "C1D_MEMORY_MAX", BYTES, "256m", 64 << 20, 1LL << 40, "memory a worker for large bodies, pages and prompts; over it requests wait, then get 503") \
 	X(connect_ms, "C1D_CONNECT_MS", MS, "3000", 10, 60000, "longest wait for a connection to the C1 API") \
 	X(first_byte_ms, "C1D_FIRST_BYTE_MS", MS, "30000", 10, 600000, "longest wait for the model's first byte") \

@@ -26,6 +26,10 @@ void guard_close(struct guard *guard); /* NULL is fine */
 bool guard_start(struct guard *guard, struct error *err);
 void guard_stop(struct guard *guard);
 
+/* The address that a request comes from, behind proxies of ours (C1D_TRUSTED_PROXIES) the one that
+ * they tell: what request->remote_addr has to be from then on. */
+struct slice guard_client(const struct guard *guard, const struct request *request);
+
 /* Who asks, before anything of the request's body is read. What its client has to be told goes into
  * the response's headers (Set-Cookie, WWW-Authenticate), also when it is refused: the caller of
  * this keeps them (response_keep). ERROR_UNAUTHORIZED, in the same words whatever the reason;

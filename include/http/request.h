@@ -18,6 +18,7 @@
 	X(AUTHORIZATION, "HTTP_AUTHORIZATION")                                                     \
 	X(COOKIE, "HTTP_COOKIE")                                                                   \
 	X(SEC_FETCH_SITE, "HTTP_SEC_FETCH_SITE")                                                   \
+	X(X_FORWARDED_FOR, "HTTP_X_FORWARDED_FOR")                                                 \
 	X(IDEMPOTENCY_KEY, "HTTP_IDEMPOTENCY_KEY")                                                 \
 	X(IF_MATCH, "HTTP_IF_MATCH")                                                               \
 	X(IF_NONE_MATCH, "HTTP_IF_NONE_MATCH")                                                     \

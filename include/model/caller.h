@@ -48,6 +48,8 @@ struct caller {
 	/* Of one that can be somebody else with the next request (anybody, visitor) its address
 	 * besides; NULL: counted once. */
 	const char *also_counted_as;
+	/* Of such a one with IPv6 the /48 around its address, which may do more; NULL: none. */
+	const char *wider_counted_as;
 	bool named;       /* a user_id was given that is not proved, so lists are filtered by it */
 	bool enforced;    /* ownership is enforced: in every mode but none, except for an admin */
 	unsigned scopes;  /* enum caller_scope */

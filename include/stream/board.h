@@ -35,7 +35,8 @@ enum board_state {
 struct board_entry {
 	int64_t created_ms; /* wall */
 	char run_id[ID_MAX + 1], thread_id[ID_MAX + 1], message_id[ID_MAX + 1];
-	char user_key[ID_UUID_SIZE];                    /* hash of whom limits count */
+	char user_key[ID_UUID_SIZE];    /* hash of whom limits count */
+	char address_key[ID_UUID_SIZE]; /* the same of its address; "": not counted */
 	char key[ID_UUID_SIZE], question[ID_UUID_SIZE]; /* as in struct spool_record */
 	enum board_state state;
 	/* From here on as it stands; board_add does not read it. */
@@ -53,6 +54,11 @@ int board_slot(const struct shm *shm, const struct shm_slot *slot);
 
 /* ERROR_OVERLOADED when it is full. */
 bool board_add(struct board *board, int slot, const struct board_entry *entry, struct error *err);
+/* Whether it may be: of the runs that are prepared or written for its user, and of those for its
+ * address, there are at most cap with it, whoever asks at the same time. Of those that ask together
+ * as many are let in as there is room for. Others of its thread do not count: one of them is
+ * written at a time. Asked once, behind board_add; who is refused removes it. */
+bool board_admit(struct board *board, const char *run_id, size_t cap);
 /* Of one that is not on it: nothing is done. */
 void board_set_state(struct board *board, const char *run_id, enum board_state state);
 void board_remove(struct board *board, const char *run_id);

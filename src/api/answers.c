@@ -67,7 +67,8 @@ static const struct {
 	  "{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\",\"code\"],"
 	  "\"properties\":{\"type\":" TEXT ",\"title\":" TEXT ",\"status\":" NUMBER
 	  ",\"detail\":" TEXT ",\"code\":" TEXT ",\"request_id\":" TEXT ",\"retry_after\":" NUMBER
-	  ",\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":"
+	  ",\"violated-policies\":{\"type\":\"array\",\"items\":" TEXT
+	  "},\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":"
 	  "{\"field\":" TEXT ",\"reason\":" TEXT "}}}}}" },
 };
 

@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "guard/limit.h"
 #include "http/problem.h"
 #include <stdio.h>
 #include <strings.h>
@@ -196,6 +197,17 @@ static bool name_caller(struct call *call, const struct route *route, struct err
 	return guard_act_as(call->arena, said, &call->caller, err);
 }
 
+/* How often it may: a question is asked for when it is known to be no resend (chat.c). */
+static bool is_not_too_often(struct call *call, const struct route *route, struct error *err)
+{
+	bool reads = strcmp(route->method, "GET") == 0;
+	struct limit_taken taken;
+
+	return !(route->flags & ROUTE_CALLER) || route->handle == chat_post ||
+	       limit_take(call->api->guard, &call->caller, reads ? LIMIT_READ : LIMIT_WRITE,
+			  call->response, &taken, err);
+}
+
 /* --- the walk --- */
 
 static bool serve(struct call *call, const struct route *route, struct error *err)
@@ -203,7 +215,8 @@ static bool serve(struct call *call, const struct route *route, struct error *er
 	call->route = route;
 	return query_read(call, err) && find_caller(call, route, err) && scopes_check(call, err) &&
 	       read_body(call, route, err) && name_caller(call, route, err) &&
-	       !call->arena->failed && route->handle(call, err);
+	       !call->arena->failed && is_not_too_often(call, route, err) &&
+	       route->handle(call, err);
 }
 
 static bool walk(struct call *call, struct error *err)
@@ -240,6 +253,7 @@ void api_handle(struct api *api, struct request *request, struct response *respo
 	response->body.loan = loan_of(request->budget);
 	response->route = ROUTE_UNKNOWN;
 	response->route_label = 0;
+	request->remote_addr = guard_client(api->guard, request);
 	ok = walk(&call, &err);
 	name_user(&call);
 	if (!ok || (response->header_refused && !response->stream)) {

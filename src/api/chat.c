@@ -5,6 +5,7 @@
  */
 #include "api_room.h"
 
+#include "guard/limit.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -166,22 +167,62 @@ static bool start(struct call *call, const struct stream_options *options, struc
 	return error_set(err, ERROR_OVERLOADED, "No memory for another stream.");
 }
 
-bool chat_post(struct call *call, struct error *err)
+/* --- how often --- */
+
+/* A question on its way in, and what was counted for it. */
+struct admission {
+	struct call *call;
+	struct limit_taken taken;
+};
+
+static bool let_in(void *ctx, struct error *err)
 {
-	struct stream_options options;
-	struct turn_request request;
+	struct admission *admission = ctx;
+	struct call *call = admission->call;
+
+	return limit_take(call->api->guard, &call->caller, LIMIT_CHAT, call->response,
+			  &admission->taken, err);
+}
+
+/* What was refused by another limit, or failed on our side before the model was asked. What its
+ * asker does wrong, or takes back, stays counted. */
+static bool is_to_be_given_back(const struct error *err)
+{
+	return err->policy || error_status(err->code) >= 500;
+}
+
+static bool answer(struct call *call, const struct stream_options *options,
+		   const struct turn_request *request, enum turn_kind *kind, struct error *err)
+{
 	struct turn turn;
 
-	stream_query(call, &options);
-	if (!read_turn(call, &request, err) ||
-	    !service_turn_begin(call->api->service, &call->caller, &request, call->arena, &turn,
+	if (!service_turn_begin(call->api->service, &call->caller, request, call->arena, &turn,
 				err))
 		return false;
+	*kind = turn.kind;
 	switch (turn.kind) {
-	case TURN_REPLAY: return replay(call, &options, &turn, err);
-	case TURN_REJOIN: return follow(call, &options, &turn, err);
-	default: return start(call, &options, &turn, err);
+	case TURN_REPLAY: return replay(call, options, &turn, err);
+	case TURN_REJOIN: return follow(call, options, &turn, err);
+	default: return start(call, options, &turn, err);
 	}
+}
+
+bool chat_post(struct call *call, struct error *err)
+{
+	struct admission admission = { .call = call };
+	enum turn_kind kind = TURN_NEW;
+	struct stream_options options;
+	struct turn_request request;
+	bool ok;
+
+	stream_query(call, &options);
+	if (!read_turn(call, &request, err))
+		return false;
+	request.gate = (struct turn_gate){ let_in, &admission };
+	ok = answer(call, &options, &request, &kind, err);
+	if (ok ? kind != TURN_NEW : is_to_be_given_back(err))
+		limit_give_back(call->api->guard, &call->caller, &admission.taken);
+	return ok;
 }
 
 /* --- failures --- */

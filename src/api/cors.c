@@ -7,7 +7,8 @@
 
 /* Beside the few that any page may read and send. */
 #define READABLE                                                                                   \
-	"ETag, Idempotency-Replayed, Link, Location, Retry-After, X-Response-Id, X-Run-Id, "       \
+	"ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, "   \
+	"X-Response-Id, X-Run-Id, "                                                                \
 	"X-Thread-Id"
 #define SENDABLE "Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID"
 #define KEPT_S   "600" /* how long a browser need not ask again */

@@ -37,6 +37,9 @@ static const struct header answered[] = {
 	  false, NULL },
 	{ ROUTE_KEYED, "Idempotency-Replayed", "true when the question was asked before", false,
 	  NULL },
+	{ ROUTE_CALLER, "RateLimit-Policy", "How often you may ask; not where there is no limit",
+	  false, NULL },
+	{ ROUTE_CALLER, "RateLimit", "How much of that is left", false, NULL },
 	{ ROUTE_TAGGED, "ETag", "Its version", true, NULL },
 	{ ROUTE_PAGED, "Link", "The next page, rel=next; none on the last", false, NULL },
 	{ ROUTE_PLACES, "Location", "Where it is now", true, NULL },
@@ -44,6 +47,8 @@ static const struct header answered[] = {
 static const struct header failed[] = {
 	{ 0, "WWW-Authenticate", "Of a 401: how to say who you are", false, NULL },
 	{ 0, "Retry-After", "Seconds after which to try again", false, NULL },
+	{ 0, "RateLimit-Policy", "How often you may ask", false, NULL },
+	{ 0, "RateLimit", "How much of that is left: nothing, of a 429", false, NULL },
 	{ 0, "Allow", "Of a 405: what this address takes", false, NULL },
 	{ 0, "Link", "Of a 409 or 410: what stands in the way, or is left; rel=related", false,
 	  NULL },

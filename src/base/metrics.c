@@ -33,6 +33,11 @@ static const char *const metric_token_kinds[] = {
 	METRIC_TOKENS_KIND_LIST(X)
 #undef X
 };
+static const char *const metric_limit_kinds[] = {
+#define X(n) #n,
+	METRIC_LIMIT_KIND_LIST(X)
+#undef X
+};
 static const char *const metric_store_kinds[] = {
 #define X(n) #n,
 	METRIC_STORE_KIND_LIST(X)

@@ -149,6 +149,7 @@ static void check_all(struct load *load)
 	check_base_url(load);
 	check_origins(load);
 	config_choose_auth(load);
+	config_choose_limits(load);
 	choose_drain(&load->config);
 	if (config->state_dir)
 		choose_store(load);

@@ -5,24 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SEPARATORS " \t\n,"
-
 static const char *const words[AUTH_MODE_COUNT] = {
 #define X(word) [AUTH_##word] = #word,
 	AUTH_MODES(X)
 #undef X
 };
-
-/* The next word of a list; empty: none is left. */
-static struct slice next_word(const char **at)
-{
-	struct slice word;
-
-	*at += strspn(*at, SEPARATORS);
-	word = (struct slice){ *at, strcspn(*at, SEPARATORS) };
-	*at += word.len;
-	return word;
-}
 
 /* --- C1D_AUTH --- */
 
@@ -72,7 +59,7 @@ static void choose_modes(struct load *load)
 	const char *at = config->auth ? config->auth : "";
 	struct slice word;
 
-	while ((word = next_word(&at)).len > 0)
+	while ((word = config_next_word(&at)).len > 0)
 		add_word(load, word);
 	if (!config->auth || (load->problems == 0 && config->auth_mode_count == 0))
 		config_problem(load, "settings", "remove the line or give it a value",
@@ -112,7 +99,7 @@ static void choose_secrets(struct load *load)
 	int problems = load->problems;
 	struct slice secret;
 
-	while (load->problems == problems && (secret = next_word(&at)).len > 0)
+	while (load->problems == problems && (secret = config_next_word(&at)).len > 0)
 		add_secret(load, secret);
 }
 

@@ -4,6 +4,8 @@
  *   config.c        the way from all sources to one struct config
  *   config_table.c  the table as data, nearest names, values checked and printed
  *   config_auth.c   who may come in
+ *   config_limits.c whose header is believed, and where several machines count
+ *   redis_url.c     the address of Redis
  *   config_file.c   KEY=value lines
  *   config_help.c   help, markdown, and what is in force
  *   config_secrets.c  keys and passwords: their files, and that they do not stay in /proc
@@ -15,7 +17,7 @@
 #include "base/arena.h"
 #include "config/config.h"
 
-enum setting_kind { TEXT, SECRET, COUNT, MS, BYTES, BOOL };
+enum setting_kind { TEXT, SECRET, COUNT, MS, BYTES, BOOL, RATE };
 
 struct setting {
 	const char *name;
@@ -48,6 +50,8 @@ void setting_store(struct load *load, const struct setting *setting, const char 
 const struct setting *setting_of_file(struct slice name);
 /* A setting, or where the file of one is. false: there is none of that name. */
 bool config_take(struct load *load, struct slice name, const char *value, const char *where);
+/* The next word of a list that blanks and commas separate; empty: none is left. */
+struct slice config_next_word(const char **at);
 /* Reports a problem: what is wrong where, why, and what to do. */
 void config_problem(struct load *load, const char *where, const char *fix, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -60,6 +64,8 @@ void config_read_hidden(struct load *load, int inherited);
 int config_hidden(void); /* the descriptor; -1: nothing was hidden */
 /* NAME_FILE, then credentials. */
 void config_read_secrets(struct load *load);
+/* The same of C1D_TRUSTED_PROXIES and REDIS_URL. */
+void config_choose_limits(struct load *load);
 /* false: the file cannot be read. */
 bool config_read_file(struct load *load, const char *path);
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define RATE_MAX 1000000 /* a window */
+
 const struct setting settings[] = {
 #define X(field, name, kind, fallback, min, max, help)                                             \
 	{ name, kind, fallback, min, max, help, offsetof(struct config, field) },
@@ -34,6 +36,17 @@ const char *setting_nearest(struct slice name)
 }
 
 /* --- values --- */
+
+struct slice config_next_word(const char **at)
+{
+	static const char between[] = " \t\n,";
+	struct slice word;
+
+	*at += strspn(*at, between);
+	word = (struct slice){ *at, strcspn(*at, between) };
+	*at += word.len;
+	return word;
+}
 
 void config_problem(struct load *load, const char *where, const char *fix, const char *format, ...)
 {
@@ -85,6 +98,29 @@ static bool parse_number(const struct setting *setting, const char *text, int64_
 	return true;
 }
 
+/* N/unit; the table of counts (guard/gcra.h) knows nothing shorter than a microsecond. */
+static bool parse_rate(const char *text, struct rate *out)
+{
+	static const struct {
+		const char *name;
+		int64_t seconds;
+	} units[] = { { "second", 1 }, { "minute", 60 }, { "hour", 3600 }, { "day", 86400 } };
+	size_t digits = strspn(text, "0123456789");
+	struct rate rate = { .count = digits > 0 && digits < 8 ? strtoll(text, NULL, 10) : 0 };
+
+	if (strcmp(text, "off") == 0) {
+		*out = (struct rate){ 0, 1 };
+		return true;
+	}
+	for (size_t i = 0; text[digits] == '/' && i < sizeof units / sizeof units[0]; i++)
+		if (strcmp(text + digits + 1, units[i].name) == 0)
+			rate.window_s = units[i].seconds;
+	if (rate.count < 1 || rate.count > RATE_MAX || rate.window_s == 0)
+		return false;
+	*out = rate;
+	return true;
+}
+
 static void store_text(struct load *load, const struct setting *setting, const char *value,
 		       const char *where)
 {
@@ -112,6 +148,13 @@ void setting_store(struct load *load, const struct setting *setting, const char 
 		if (!parse_bool(value, (bool *)field))
 			config_problem(load, where, "write yes or no",
 				       "%s=%s is neither yes nor no", setting->name, shown);
+		return;
+	case RATE:
+		if (!parse_rate(value, (struct rate *)field))
+			config_problem(load, where,
+				       "write off, or a rate such as 10/minute: 1 to 1000000 a "
+				       "second, minute, hour or day",
+				       "%s=%s is no rate", setting->name, shown);
 		return;
 	default:
 		if (!parse_number(setting, value, (int64_t *)field)) {

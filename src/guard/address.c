@@ -10,6 +10,17 @@
 
 #define NOBODY "anonymous"
 
+/* The network of so many bits around it. */
+static const char *network_of(struct arena *arena, const struct in6_addr *address, int bits)
+{
+	struct in6_addr network = { .s6_addr = { 0 } };
+	char text[INET6_ADDRSTRLEN];
+
+	memcpy(&network, address, (size_t)bits / 8);
+	return arena_printf(arena, NOBODY "@%s/%d",
+			    inet_ntop(AF_INET6, &network, text, sizeof text), bits);
+}
+
 const char *address_counted(struct arena *arena, struct slice address)
 {
 	char text[INET6_ADDRSTRLEN];
@@ -24,6 +35,16 @@ const char *address_counted(struct arena *arena, struct slice address)
 	if (IN6_IS_ADDR_V4MAPPED(&in6))
 		return arena_printf(arena, NOBODY "@%s",
 				    inet_ntop(AF_INET, &in6.s6_addr[12], text, sizeof text));
-	memset(&in6.s6_addr[8], 0, 8);
-	return arena_printf(arena, NOBODY "@%s/64", inet_ntop(AF_INET6, &in6, text, sizeof text));
+	return network_of(arena, &in6, 64);
+}
+
+const char *address_counted_wider(struct arena *arena, struct slice address)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr in6;
+
+	snprintf(text, sizeof text, "%.*s", SLICE_ARG(address));
+	if (inet_pton(AF_INET6, text, &in6) != 1 || IN6_IS_ADDR_V4MAPPED(&in6))
+		return NULL;
+	return network_of(arena, &in6, 48);
 }

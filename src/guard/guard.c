@@ -2,7 +2,7 @@
 #include "guard_room.h"
 
 #include "base/utf8.h"
-#include <stdio.h>
+#include "proxies.h"
 #include <stdlib.h>
 
 static const struct who_mode *const modes[AUTH_MODE_COUNT] = {
@@ -36,6 +36,7 @@ struct guard *guard_open(const struct config *config, struct shm *shm, struct er
 	}
 	guard->config = config;
 	guard->shm = shm;
+	guard->counts = gcra_of(shm);
 	guard->keys = key_ring_open(config->state_dir);
 	guard->revocations = revocations_open(config->state_dir);
 	if (!guard->keys || !guard->revocations)
@@ -103,6 +104,9 @@ bool guard_who(struct guard *guard, const struct request *request, enum origin o
 	if (found != WHO_FOUND)
 		return false;
 	add_visitor(guard, &ask, &caller);
+	if (caller.kind == CALLER_ANYBODY || caller.kind == CALLER_VISITOR)
+		caller.wider_counted_as =
+			address_counted_wider(request->arena, request->remote_addr);
 	*out = caller;
 	return true;
 }
@@ -143,15 +147,10 @@ bool guard_act_as(struct arena *arena, struct slice user_id, struct caller *call
 	return true;
 }
 
-/* --- for logs --- */
+/* --- where it comes from --- */
 
-void guard_tag(struct guard *guard, const char *user_id, char out[GUARD_TAG_SIZE])
+struct slice guard_client(const struct guard *guard, const struct request *request)
 {
-	unsigned char mac[SECRET_MAC_SIZE];
-
-	out[0] = '\0';
-	if (!secret_mac(guard->secrets, "log", slice_of(user_id), mac))
-		return;
-	for (int i = 0; i < (GUARD_TAG_SIZE - 1) / 2; i++)
-		snprintf(out + 2 * i, 3, "%02x", mac[i]);
+	return proxies_client(guard->config, request->remote_addr,
+			      request->headers[HEADER_X_FORWARDED_FOR]);
 }

@@ -7,13 +7,15 @@
  *   who_key.c      a server, by its API key; key_text.c, key_ring.c, keys_file.c: keys
  *   who_refuse.c   what each of them says to whom it refuses; bearer.c: what Authorization holds
  *   revocations.c, revoked_file.c  who was shown the door; list_file.c: where that and the keys lie
- *   address.c      the network that a client has to itself
+ *   address.c      the network that a client has to itself; proxies.c: whose address it is
+ *   limit_room.h   how often: limit.c and what it stands on
  *   secret.c       what we sign with; secret_file.c: where it is kept
  *   origin.c       which page sends it
  */
 #ifndef GUARD_ROOM_H
 #define GUARD_ROOM_H
 
+#include "gcra.h"
 #include "guard/guard.h"
 #include "guard/secret.h"
 #include "key_ring.h"
@@ -25,6 +27,8 @@ struct guard {
 	struct secrets *secrets;
 	struct key_ring *keys;
 	struct revocations *revocations;
+	struct gcra *counts;           /* NULL: there is no shared memory, so nothing is counted */
+	_Atomic int64_t limit_said_ms; /* monotonic: when a limit was last told of in the log */
 	void *states[AUTH_MODE_COUNT]; /* each way's own */
 };
 
@@ -78,6 +82,9 @@ enum who_found who_no_memory(struct error *err);
 const char *visitor_of(struct guard *guard, const struct request *request);
 
 /* --- address.c --- */
+/* The /48 around an IPv6 address, "anonymous@2001:db8::/48"; NULL: it is another one, or no memory.
+ */
+const char *address_counted_wider(struct arena *arena, struct slice address);
 /* Whom limits count of those who may be somebody else with the next request: "anonymous@" and the
  * IPv4 address, or the IPv6 network, a /64. One that is no address (a web server on a socket) makes
  * all of them one: "anonymous". NULL: no memory. */

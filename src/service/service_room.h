@@ -114,8 +114,9 @@ struct turn_work {
 	char question[ID_UUID_SIZE]; /* hash of what is asked: same name, other question is an error
 				      */
 	char user_key[ID_UUID_SIZE]; /* hash of whom limits count */
-	struct slice model;          /* that is to answer */
-	struct turn turn;            /* what comes out */
+	char address_key[ID_UUID_SIZE]; /* of its address, when that is counted too */
+	struct slice model;             /* that is to answer */
+	struct turn turn;               /* what comes out */
 };
 
 /* --- turn_known.c: was it asked before? --- */

@@ -11,9 +11,11 @@
 #include "base/clock.h"
 #include "base/crashpoint.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include <stdio.h>
 
-#define TRY_MS 3000 /* for all that a turn waits for others */
+#define TRY_MS       3000 /* for all that a turn waits for others */
+#define RUNS_RETRY_S 5    /* behind a refusal for too many answers; nobody knows when one ends */
 
 /* --- names --- */
 
@@ -64,6 +66,7 @@ static void hash_all(struct turn_work *work)
 					  request->model,
 					  slice_of(request->metadata ? request->metadata : "") };
 	const struct slice user = slice_of(work->caller->counted_as);
+	const struct slice address = slice_of(work->caller->also_counted_as);
 
 	work->model =
 		request->model.len > 0 ? request->model : slice_of(work->service->config->model);
@@ -72,6 +75,8 @@ static void hash_all(struct turn_work *work)
 		id_hash(key, 2, work->key);
 	id_hash(question, 4, work->question);
 	id_hash(&user, 1, work->user_key);
+	if (work->caller->also_counted_as)
+		id_hash(&address, 1, work->address_key);
 }
 
 static bool check(const struct turn_work *work, struct error *err)
@@ -98,9 +103,27 @@ static bool put_on_board(const struct turn_work *work, struct error *err)
 	snprintf(entry.thread_id, sizeof entry.thread_id, "%s", turn->thread_id);
 	snprintf(entry.message_id, sizeof entry.message_id, "%s", turn->response_id);
 	memcpy(entry.user_key, work->user_key, sizeof entry.user_key);
+	memcpy(entry.address_key, work->address_key, sizeof entry.address_key);
 	memcpy(entry.key, work->key, sizeof entry.key);
 	memcpy(entry.question, work->question, sizeof entry.question);
 	return board_add(work->service->board, work->service->slot, &entry, err);
+}
+
+/* Once it is on the board, so that whoever comes at the same time sees it. */
+static bool is_within_cap(const struct turn_work *work, struct error *err)
+{
+	int64_t cap = work->service->config->runs_per_user;
+
+	if (board_admit(work->service->board, work->turn.run_id, (size_t)cap))
+		return true;
+	metrics_add(M_LIMITED, METRIC_LIMIT_runs, 0, 1);
+	error_set(err, ERROR_RATE_LIMITED,
+		  "%lld answers are being written for you, which is as many as there may be. Wait "
+		  "for one to end, or stop one.",
+		  (long long)cap);
+	err->policy = "runs";
+	err->retry_after_s = RUNS_RETRY_S;
+	return false;
 }
 
 static struct spool *make_spool(const struct turn_work *work, struct error *err)
@@ -120,7 +143,7 @@ static struct spool *make_spool(const struct turn_work *work, struct error *err)
 	snprintf(record.model, sizeof record.model, "%.*s", SLICE_ARG(work->model));
 	if (!put_on_board(work, err))
 		return NULL;
-	spool = spool_create(work->service->spools, &record, err);
+	spool = is_within_cap(work, err) ? spool_create(work->service->spools, &record, err) : NULL;
 	if (!spool)
 		board_remove(work->service->board, turn->run_id);
 	return spool;

@@ -11,79 +11,11 @@
  * highest entry ever used: 4,000 live runs cost two microseconds. An index would have to survive a
  * death in the middle of its change.
  */
-#include "stream/board.h"
+#include "board_room.h"
 
 #include "base/clock.h"
 #include "base/table.h"
 #include <string.h>
-
-#define IDENTITY_SIZE offsetof(struct board_entry, state)
-#define WORDS         ((IDENTITY_SIZE + 7) / 8)
-
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a lock inside of an atomic would not survive a death");
-
-enum phase { PHASE_FREE, PHASE_FILLING, PHASE_LIVE /* + enum board_state */ };
-
-/* --- the words --- */
-
-/* A head: phase in 8 bits, owner's slot + 1 in 8, generation in the rest. */
-static uint64_t head_of(uint64_t generation, int slot, unsigned phase)
-{
-	return generation << 16 | (uint64_t)(slot + 1) << 8 | phase;
-}
-
-static unsigned phase_of(uint64_t head)
-{
-	return head & 0xFF;
-}
-
-static int slot_of(uint64_t head)
-{
-	return (int)(head >> 8 & 0xFF) - 1;
-}
-
-static uint64_t generation_of(uint64_t head)
-{
-	return head >> 16;
-}
-
-/* A claim, to supersede the run: 32 bits of the generation, so that no late word meets another
- * entry, and who has it: nobody, a try that is under way (each has its own number), or for good. */
-enum { CLAIM_NOBODY, CLAIM_SUPERSEDED, CLAIM_FIRST_TRY };
-
-static uint64_t claim_of(uint64_t generation, uint32_t holder)
-{
-	return generation << 32 | holder;
-}
-
-static bool is_of(uint64_t claim, uint64_t generation)
-{
-	return claim >> 32 == (generation & UINT32_MAX);
-}
-
-_Static_assert(SHM_SLOTS % 64 == 0 && SHM_SLOTS < 255, "slots fit the words");
-
-struct cell {
-	_Atomic uint64_t followers[SHM_SLOTS / 64]; /* a bit a worker */
-	_Atomic uint64_t claim;
-	_Atomic int64_t unfollowed_ms; /* when the last bit went */
-	_Atomic uint64_t identity[WORDS];
-};
-
-struct board {
-	_Atomic uint32_t top;      /* entries in use have numbers below; it only grows */
-	_Atomic uint32_t free;     /* where to look for a free one first: a hint */
-	_Atomic uint32_t tries;    /* numbers of tries to supersede */
-	_Atomic int32_t rebuilder; /* 0: nobody yet; slot + 2: at it; REBUILT */
-	_Atomic int64_t spool_bytes;
-	_Atomic uint64_t heads[BOARD_ENTRIES];
-	_Atomic uint64_t runs[BOARD_ENTRIES], threads[BOARD_ENTRIES], users[BOARD_ENTRIES];
-	struct cell cells[BOARD_ENTRIES];
-};
-
-_Static_assert(sizeof(struct board) <= SHM_BOARD_SIZE, "its place in the shared memory");
-
-#define REBUILT (-1)
 
 struct board *board_of(struct shm *shm)
 {
@@ -98,11 +30,6 @@ int board_slot(const struct shm *shm, const struct shm_slot *slot)
 _Atomic int64_t *board_spool_bytes(struct board *board)
 {
 	return board ? &board->spool_bytes : NULL;
-}
-
-static uint32_t top_of(const struct board *board)
-{
-	return board ? atomic_load(&board->top) : 0;
 }
 
 /* --- one entry --- */
@@ -134,9 +61,7 @@ static bool has_followers(const struct cell *cell)
 	return any != 0;
 }
 
-/* Entry i as it is at one moment; false: it is none. *head tells which it was. */
-static bool read_entry(const struct board *board, uint32_t i, struct board_entry *out,
-		       uint64_t *head)
+bool board_read(const struct board *board, uint32_t i, struct board_entry *out, uint64_t *head)
 {
 	const struct cell *cell = &board->cells[i];
 
@@ -153,20 +78,14 @@ static bool read_entry(const struct board *board, uint32_t i, struct board_entry
 	return true;
 }
 
-struct place {
-	uint32_t at;
-	uint64_t head;
-	struct board_entry entry;
-};
-
-static bool find(const struct board *board, const char *run_id, struct place *out)
+bool board_look_up(const struct board *board, const char *run_id, struct board_place *out)
 {
 	uint64_t hash = table_hash_text(run_id);
-	uint32_t top = top_of(board);
+	uint32_t top = board_top(board);
 
 	for (out->at = 0; out->at < top; out->at++)
 		if (atomic_load(&board->runs[out->at]) == hash &&
-		    read_entry(board, out->at, &out->entry, &out->head) &&
+		    board_read(board, out->at, &out->entry, &out->head) &&
 		    strcmp(out->entry.run_id, run_id) == 0)
 			return true;
 	return false;
@@ -217,13 +136,16 @@ bool board_add(struct board *board, int slot, const struct board_entry *entry, s
 	atomic_store(&board->runs[at], table_hash_text(entry->run_id));
 	atomic_store(&board->threads[at], table_hash_text(entry->thread_id));
 	atomic_store(&board->users[at], table_hash_text(entry->user_key));
+	atomic_store(&board->addresses[at],
+		     entry->address_key[0] ? table_hash_text(entry->address_key) : 0);
+	atomic_store(&board->admissions[at], admission_of(generation_of(head), 0));
 	atomic_store(&board->heads[at],
 		     head_of(generation_of(head), slot, PHASE_LIVE + entry->state));
 	return true;
 }
 
 /* To another phase and owner, as long as it is the entry that was found. */
-static void move(struct board *board, struct place *place, int slot, unsigned phase)
+static void move(struct board *board, struct board_place *place, int slot, unsigned phase)
 {
 	uint64_t generation = generation_of(place->head);
 
@@ -235,25 +157,25 @@ static void move(struct board *board, struct place *place, int slot, unsigned ph
 
 void board_set_state(struct board *board, const char *run_id, enum board_state state)
 {
-	struct place place;
+	struct board_place place;
 
-	if (find(board, run_id, &place))
+	if (board_look_up(board, run_id, &place))
 		move(board, &place, place.entry.slot, PHASE_LIVE + state);
 }
 
 void board_adopt(struct board *board, const char *run_id, int slot)
 {
-	struct place place;
+	struct board_place place;
 
-	if (find(board, run_id, &place))
+	if (board_look_up(board, run_id, &place))
 		move(board, &place, slot, PHASE_LIVE + BOARD_ENDED);
 }
 
 void board_remove(struct board *board, const char *run_id)
 {
-	struct place place;
+	struct board_place place;
 
-	if (!find(board, run_id, &place))
+	if (!board_look_up(board, run_id, &place))
 		return;
 	move(board, &place, BOARD_NOBODY, PHASE_FREE);
 	if (place.at < atomic_load(&board->free))
@@ -277,11 +199,11 @@ static bool stand_in_the_way(struct cell *cell, uint64_t generation)
 bool board_follow(struct board *board, const char *run_id, int slot, bool yes)
 {
 	uint64_t bit = slot >= 0 ? UINT64_C(1) << slot % 64 : 0;
-	struct place place;
+	struct board_place place;
 	struct cell *cell;
 	bool ok = true;
 
-	if (slot < 0 || !find(board, run_id, &place))
+	if (slot < 0 || !board_look_up(board, run_id, &place))
 		return true;
 	cell = &board->cells[place.at];
 	if (yes) {
@@ -303,11 +225,11 @@ bool board_follow(struct board *board, const char *run_id, int slot, bool yes)
  * not matter that its process may die. */
 bool board_supersede(struct board *board, const char *run_id)
 {
-	struct place place;
+	struct board_place place;
 	uint64_t generation, claim;
 	struct cell *cell;
 
-	if (!find(board, run_id, &place))
+	if (!board_look_up(board, run_id, &place))
 		return true;
 	cell = &board->cells[place.at];
 	generation = generation_of(place.head);
@@ -337,9 +259,9 @@ bool board_supersede(struct board *board, const char *run_id)
 
 bool board_find(const struct board *board, const char *run_id, struct board_entry *out)
 {
-	struct place place;
+	struct board_place place;
 
-	if (!find(board, run_id, &place))
+	if (!board_look_up(board, run_id, &place))
 		return false;
 	*out = place.entry;
 	return true;
@@ -349,13 +271,13 @@ size_t board_of_thread(const struct board *board, const char *thread_id,
 		       struct board_entry *entries, size_t max)
 {
 	uint64_t hash = table_hash_text(thread_id), head;
-	uint32_t top = top_of(board);
+	uint32_t top = board_top(board);
 	struct board_entry entry;
 	size_t count = 0;
 
 	for (uint32_t i = 0; i < top; i++) {
 		if (atomic_load(&board->threads[i]) != hash ||
-		    !read_entry(board, i, &entry, &head) || strcmp(entry.thread_id, thread_id) != 0)
+		    !board_read(board, i, &entry, &head) || strcmp(entry.thread_id, thread_id) != 0)
 			continue;
 		if (count++ < max)
 			entries[count - 1] = entry;
@@ -382,12 +304,12 @@ size_t board_unattended(const struct board *board, const char *user_key, int64_t
 			struct board_entry *entries, size_t max)
 {
 	uint64_t hash = table_hash_text(user_key), head;
-	uint32_t top = top_of(board);
+	uint32_t top = board_top(board);
 	struct board_entry entry;
 	size_t count = 0;
 
 	for (uint32_t i = 0; i < top; i++) {
-		if (atomic_load(&board->users[i]) != hash || !read_entry(board, i, &entry, &head) ||
+		if (atomic_load(&board->users[i]) != hash || !board_read(board, i, &entry, &head) ||
 		    strcmp(entry.user_key, user_key) != 0 || entry.state != BOARD_RUNNING ||
 		    entry.followed || entry.unfollowed_ms > before_ms)
 			continue;
@@ -398,14 +320,14 @@ size_t board_unattended(const struct board *board, const char *user_key, int64_t
 
 size_t board_orphans(const struct board *board, char (*run_ids)[ID_MAX + 1], size_t max)
 {
-	uint32_t top = top_of(board);
+	uint32_t top = board_top(board);
 	struct board_entry entry;
 	uint64_t head;
 	size_t count = 0;
 
 	for (uint32_t i = 0; i < top && count < max; i++)
 		if (phase_of(atomic_load(&board->heads[i])) == PHASE_LIVE + BOARD_ORPHAN &&
-		    read_entry(board, i, &entry, &head) && entry.state == BOARD_ORPHAN)
+		    board_read(board, i, &entry, &head) && entry.state == BOARD_ORPHAN)
 			memcpy(run_ids[count++], entry.run_id, sizeof entry.run_id);
 	return count;
 }
@@ -427,7 +349,7 @@ static void orphan(struct board *board, uint32_t i, int slot)
 
 void board_forget_slot(struct board *board, int slot)
 {
-	uint32_t top = slot >= 0 ? top_of(board) : 0;
+	uint32_t top = slot >= 0 ? board_top(board) : 0;
 	int32_t rebuilder = slot + 2;
 
 	for (uint32_t i = 0; i < top; i++) {

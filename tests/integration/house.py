@@ -320,6 +320,8 @@ class Site:
             "C1D_WORKERS": str(workers),
             "C1D_SPOOL_RESERVE": "1m",
             "C1D_LOG_FORMAT": "json",
+            "C1D_LIMIT_CHAT": "off",  # tests ask more than people do
+            "C1D_RUNS_PER_USER": "100000",
             "THESYS_API_KEY": "sk-th-test-canary-0123456789",
         }
         if upstream:
@@ -335,7 +337,7 @@ class Site:
 
     # --- processes ---
     def environment(self):
-        ours = ("C1D_", "THESYS_", "MONGODB_")
+        ours = ("C1D_", "THESYS_", "MONGODB_", "REDIS_")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
         return {**kept, **self.settings}
 

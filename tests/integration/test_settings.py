@@ -9,7 +9,7 @@ import pytest
 from house import ROOT, wait_for
 
 PROGRAM = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
-OURS = ("C1D_", "THESYS_", "MONGODB_")
+OURS = ("C1D_", "THESYS_", "MONGODB_", "REDIS_")
 OK, USAGE, CONFIG = 0, 2, 78
 
 
@@ -184,7 +184,7 @@ def test_t7_every_setting_is_read_by_something(c1d):
     """A field of struct config that no room reads is a promise that nobody keeps."""
     fields = dict(re.findall(r'X\((\w+), "([A-Z_0-9]+)"', (ROOT / "include/config/settings.h").read_text()))
     code = "".join(path.read_text() for path in (ROOT / "src").rglob("*.c") if path.parent.name != "config")
-    code += "".join((ROOT / "src/config" / name).read_text() for name in ("config.c", "config_auth.c"))
+    code += "".join((ROOT / "src/config" / name).read_text() for name in ("config.c", "config_auth.c", "config_limits.c"))
     assert len(fields) == len(listed(c1d))
     assert [name for field, name in fields.items() if not re.search(rf"(->|\.){field}\b", code)] == []
 
