@@ -7,6 +7,7 @@
 ## make test-debian13   test-unit in a Debian 13 of its own, which debootstrap makes in .cache/ (as root)
 ## make check           what CI refuses: layers, format, warnings (gcc and clang), circles, clang-tidy, cppcheck, shellcheck
 ## make fuzz            every fuzz target for 30 s; T=NAME one of them, S=SECONDS each; `tests/fuzz/run keep` keeps what was found
+## make schemathesis     /api/openapi.json against the program, longer than make test does; EXAMPLES=N
 ## make torture          2,000 trials with faults at random moments; TRIALS=N, SEED=N
 ## make bench           the figures of the README, measured on this machine
 ## make bench-kept      what 20,000 kept answers cost a chat's first byte and a delete
@@ -108,6 +109,11 @@ demo:
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@exec $(PYTHON) tests/demo/run $(BUILD)/c1d
 
+schemathesis:
+	@sh tests/deps test
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/san DEFS=-DC1D_CRASHPOINTS OPT="$(SAN_FLAGS)" $(BUILD)/san/c1d
+	@C1D_BIN=$(BUILD)/san/c1d EXAMPLES=$(or $(EXAMPLES),100) $(PYTHON) -m pytest -q -p no:cacheprovider tests/integration/test_schemathesis.py
+
 torture:
 	@sh tests/deps test
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/san DEFS=-DC1D_CRASHPOINTS OPT="$(SAN_FLAGS)" $(BUILD)/san/c1d
@@ -204,7 +210,7 @@ uninstall:
 clean:
 	@rm -rf $(BUILD)
 
-.PHONY: all help test test-unit test-debian13 test-programs fuzz fuzz-programs demo torture bench bench-kept check check-needs check-layers check-format check-warnings check-circles check-tidy \
+.PHONY: all help test test-unit test-debian13 test-programs fuzz fuzz-programs demo schemathesis torture bench bench-kept check check-needs check-layers check-format check-warnings check-circles check-tidy \
 	check-cppcheck check-scripts format install uninstall clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d) $(FUZZ:%=%.d)
