@@ -7,6 +7,7 @@
  *   cors.c       pages elsewhere: refused, or told what they may
  *   routes.c     the table, and the route that tells of it
  *   shape.h      what requests may say, as tables: shape.c query.c shapes.c
+ *   cursor.c     the pages of a list, signed
  *   fields.c     what the body said
  *   render.c     threads, messages and runs as JSON
  *   pages.c      messages on their way out, never a whole page at once
@@ -122,6 +123,14 @@ void cors_begin(struct call *call);
 bool cors_admit(const struct call *call, struct error *err);
 /* Answers OPTIONS on an address that takes these methods, a preflight included. */
 void cors_answer_options(struct call *call, const char *methods);
+
+/* --- cursor.c --- */
+/* The page behind that place of this list, as a client gets it; in the arena. NULL: no memory. */
+const char *cursor_sign(const struct call *call, const struct thread_filter *filter,
+			const char *place);
+/* Sets filter->cursor, the last of the filter, to the place that the query's cursor means, if there
+ * is one. ERROR_VALIDATION: it was not signed for this user and this list. */
+bool cursor_read(const struct call *call, struct thread_filter *filter, struct error *err);
 
 /* --- scopes.c --- */
 /* ERROR_ACCESS_DENIED, and a header that says the same, unless the caller may do what this route

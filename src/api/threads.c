@@ -3,7 +3,8 @@
 
 #include "http/etag.h"
 
-#define VERSIONS_MAX 16 /* of a header */
+#define VERSIONS_MAX 16   /* of a header */
+#define LINK_MAX     6144 /* every letter of the longest filters may need twelve */
 
 /* --- list --- */
 
@@ -30,22 +31,26 @@ static void put_param(struct buffer *link, const char *name, const char *value)
 }
 
 /* Link: <...>; rel="next" (RFC 8288), with the filters of this page. */
-static void link_next(struct call *call, const struct thread_filter *filter, const char *next)
+static bool link_next(struct call *call, const struct thread_filter *filter, const char *place,
+		      struct error *err)
 {
 	static const char *const yes_no[] = { "false", "true" };
+	const char *next = cursor_sign(call, filter, place);
 	struct buffer link;
+	bool ok;
 
-	buffer_init(&link, 4096);
+	if (!next)
+		return budget_refused(err);
+	buffer_init(&link, LINK_MAX);
 	buffer_appendf(&link, "</api/threads?limit=%zu", filter->limit);
 	put_param(&link, "cursor", next);
 	put_param(&link, "q", filter->q);
 	put_param(&link, "archived", filter->archived < 0 ? NULL : yes_no[filter->archived]);
-	put_param(&link, "user_id",
-		  call->caller.named && !call->caller.enforced ? call->caller.user_id : NULL);
+	put_param(&link, "user_id", query_text(call, "user_id"));
 	buffer_append(&link, SLICE(">; rel=\"next\""));
-	if (!link.failed)
-		response_header(call->response, "Link", buffer_slice(&link));
+	ok = !link.failed && response_header(call->response, "Link", buffer_slice(&link));
 	buffer_done(&link);
+	return ok || budget_refused(err);
 }
 
 bool threads_list(struct call *call, struct error *err)
@@ -54,7 +59,6 @@ bool threads_list(struct call *call, struct error *err)
 	struct thread_filter filter = {
 		.archived = archived < 0 ? -1 : archived % 2, /* false true 0 1 */
 		.q = query_text(call, "q"),
-		.cursor = query_text(call, "cursor"),
 		.limit = (size_t)query_number(call, "limit"),
 	};
 	struct thread_list list;
@@ -62,9 +66,8 @@ bool threads_list(struct call *call, struct error *err)
 
 	if (filter.q && !*filter.q)
 		filter.q = NULL;
-	if (filter.cursor && !*filter.cursor)
-		filter.cursor = NULL;
-	if (!service_thread_list(call->api->service, &call->caller, &filter, call->arena, &list,
+	if (!cursor_read(call, &filter, err) ||
+	    !service_thread_list(call->api->service, &call->caller, &filter, call->arena, &list,
 				 err))
 		return false;
 	w = answer_json(call, 200);
@@ -72,9 +75,7 @@ bool threads_list(struct call *call, struct error *err)
 	for (size_t i = 0; i < list.count; i++)
 		render_thread(&w, &list.items[i]);
 	json_close(&w, ']');
-	if (list.next)
-		link_next(call, &filter, list.next);
-	return answer_done(call, err);
+	return (!list.next || link_next(call, &filter, list.next, err)) && answer_done(call, err);
 }
 
 /* --- one --- */

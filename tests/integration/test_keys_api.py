@@ -11,7 +11,7 @@ import pytest
 from api import problem
 from attackers import Browser, bearer
 from callers import key, run, server, unique
-from house import Site, wait_for
+from house import Site, in_parallel, wait_for
 
 NOBODY = 65534
 OPENAPI = "/api/openapi.json"
@@ -19,7 +19,7 @@ OPENAPI = "/api/openapi.json"
 
 @pytest.fixture(scope="module")
 def site(scratch, upstream):
-    house = Site(scratch, upstream, {"C1D_AUTH": "visitor"})
+    house = Site(scratch, upstream, {"C1D_AUTH": "visitor"}, workers=1)  # what one has seen, all have
     yield house
     house.stop()
 
@@ -42,6 +42,18 @@ def test_e14_a_key_is_taken_and_refused_without_a_reload(site):
     again = key(site, name)  # the same user, by another key
     wait_for(lambda: get(site, again).status == 200, "the new key is taken")
     assert get(site, text).status == 401
+
+
+def test_e14_every_worker_takes_what_changed(new_site):
+    house = new_site({"C1D_AUTH": "visitor"}, workers=4)
+    text = key(house, "ci")
+
+    def statuses():
+        return {answer.status for answer in in_parallel(32, lambda _: get(house, text))}
+
+    assert statuses() == {200}  # a new one at once
+    run(house, "keys", "revoke", "ci")
+    wait_for(lambda: statuses() == {401}, "the key is refused everywhere")
 
 
 def test_a_key_is_a_user_of_its_own(site):
@@ -190,7 +202,7 @@ def test_an_expired_key_is_refused(site):
 
 
 def test_a_damaged_file_refuses_keys_and_nothing_else(new_site):
-    house = new_site({"C1D_AUTH": "visitor"})
+    house = new_site({"C1D_AUTH": "visitor"}, workers=1)
     text = key(house, "ci")
     wait_for(lambda: get(house, text).status == 200, "the key is taken")
     edit(house, "keys", lambda old: old + "no key\n")
