@@ -136,7 +136,8 @@ static bool read_in(int folder, struct secret_set *out, struct error *err)
 	if (fd < 0 && errno == ENOENT)
 		return error_set(err, ERROR_NOT_FOUND,
 				 "There is no file `" NAME
-				 "` in the state folder (C1D_STATE_DIR).");
+				 "` in the state folder (C1D_STATE_DIR); the service makes it at "
+				 "its first start.");
 	if (fd < 0)
 		return cannot(err, errno, "file `" NAME "` of the ");
 	ok = read_open(fd, out, err);
@@ -214,24 +215,28 @@ static size_t write_lines(const struct secret_set *set, char *text)
 	return n;
 }
 
-/* The file is the service's, also when root writes it. */
+/* The file is the service's, whose the folder is, also when root writes it. */
 static bool give_away(int folder, int fd)
 {
-	struct stat is;
+	struct stat whose, is;
 
-	return geteuid() != 0 || (fstat(folder, &is) == 0 && fchown(fd, is.st_uid, is.st_gid) == 0);
+	if (fstat(folder, &whose) != 0 || fstat(fd, &is) != 0)
+		return false;
+	return geteuid() != 0 || whose.st_uid == is.st_uid ||
+	       fchown(fd, whose.st_uid, whose.st_gid) == 0;
 }
 
-/* 0, or the errno. */
+/* A new file, whatever lies there: a dead writer's half, or what somebody has planted for root to
+ * write into. 0, or the errno. */
 static int write_beside(int folder, const struct secret_set *set)
 {
 	char text[FILE_MAX + 1];
 	size_t len = write_lines(set, text);
-	int fd = openat(folder, NEW_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-			0600);
-	int reason = 0;
+	int fd, reason = 0;
 	ssize_t n;
 
+	unlinkat(folder, NEW_NAME, 0);
+	fd = openat(folder, NEW_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		reason = errno;
 	} else {
@@ -281,7 +286,7 @@ static void drop_old(struct secret_set *set)
 
 static bool rotate_in(int folder, int64_t older_s, struct error *err)
 {
-	struct secret_set set;
+	struct secret_set set = { .count = 0 };
 	bool ok = read_in(folder, &set, err);
 
 	if (ok && clock_wall_ms() / 1000 - set.items[0].made_s >= older_s) {

@@ -324,6 +324,22 @@ def test_an_answer_without_a_body_carries_the_new_cookie(new_site):
         assert renewed.split(".")[1] == browser.visitor[len("visitor-"):]
 
 
+def test_a_secret_of_90_days_is_followed_by_a_new_one_while_it_runs(new_site):
+    """By the workers themselves, fenced in as they are."""
+    site = new_site(VISITORS, workers=2)
+    browser, thread, _, _ = with_thread(site)
+    old, = secret_lines(site)
+    secret = site.folder / "state/secret"
+    secret.write_text(f"{old.split()[0]} {int(old.split()[1]) - 91 * 86400}\n")
+    wait_for(lambda: site.get("/api/threads", browser.sent(None)).status == 200 and len(secret_lines(site)) == 2, "a second one")
+    assert [line.split()[0] for line in secret_lines(site)][1] == old.split()[0]
+    assert secret.stat().st_mode & 0o777 == 0o600 and not (site.folder / "state/secret.new").exists()
+    assert len(site.log_lines("secret rotated: the newest was 90 days old")) == 1
+    assert all(in_parallel(12, lambda _: site.get(f"/api/threads/{thread}", browser.sent(None)).status == 200))
+    wait_for(lambda: set_cookies(browser.get("/api/threads").headers), "the new one signs")
+    assert browser.threads() == [thread]
+
+
 def test_20_workers_that_start_at_once_make_one_secret(new_site):
     site = new_site(VISITORS, workers=20)
     assert len(secret_lines(site)) == 1

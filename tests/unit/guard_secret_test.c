@@ -315,7 +315,7 @@ static void who_runs_goes_on_with_what_he_knows(void **state)
 	secrets_close(secrets);
 }
 
-static void what_a_dead_writer_left_is_no_obstacle(void **state)
+static void what_lies_in_the_way_is_no_obstacle(void **state)
 {
 	int fd = open(path_of("secret.new"), O_WRONLY | O_CREAT | O_CLOEXEC, 0400);
 
@@ -324,6 +324,13 @@ static void what_a_dead_writer_left_is_no_obstacle(void **state)
 	close(fd);
 	secrets_close(open_secrets());
 	assert_int_equal(lines(), 1);
+	/* Nor what was planted for whoever writes next. */
+	assert_int_equal(symlink(path_of("victim"), path_of("secret.new")), 0);
+	assert_true(secret_rotate(&site_config, &err));
+	assert_int_equal(access(path_of("victim"), F_OK), -1);
+	assert_int_equal(mkfifo(path_of("secret.new"), 0600), 0);
+	assert_true(secret_rotate(&site_config, &err));
+	assert_int_equal(lines(), 3);
 }
 
 /* --- the setting --- */
@@ -371,7 +378,7 @@ int main(void)
 		SITE_TEST(f19_a_file_that_others_may_read_is_refused),
 		SITE_TEST(what_is_no_file_is_refused),
 		SITE_TEST(who_runs_goes_on_with_what_he_knows),
-		SITE_TEST(what_a_dead_writer_left_is_no_obstacle),
+		SITE_TEST(what_lies_in_the_way_is_no_obstacle),
 		SITE_TEST(nodes_with_one_setting_know_each_other),
 	};
 
