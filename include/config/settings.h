@@ -34,7 +34,7 @@ struct rate {
 	X(system_prompt, "C1D_SYSTEM_PROMPT", TEXT, NULL, 0, 0, "system message put before every conversation") \
 	X(store, "C1D_STORE", TEXT, NULL, 0, 0, "store as a URI: mongodb://... or sqlite:PATH; wins over MONGODB_URI") \
 	X(mongodb_uri, "MONGODB_URI", SECRET, NULL, 0, 0, "MongoDB, chosen when C1D_STORE is not set (or the credential mongodb-uri)") \
-	X(state_dir, "C1D_STATE_DIR", TEXT, "/var/lib/c1d", 0, 0, "folder of the node's name, the spool and the SQLite store") \
+	X(state_dir, "C1D_STATE_DIR", TEXT, "/var/lib/c1d", 0, 0, "folder of the node's name, the secret, the spool and the SQLite store") \
 	X(spool_dir, "C1D_SPOOL_DIR", TEXT, NULL, 0, 0, "folder of answers in flight, on a local disk; spool/ in the state folder unless set") \
 	X(spool_reserve, "C1D_SPOOL_RESERVE", BYTES, "64m", 0, 1LL << 50, "free bytes below which new turns are refused") \
 	X(spool_max, "C1D_SPOOL_MAX", BYTES, "4g", 1 << 20, 1LL << 50, "cap of the spool folder; new turns are refused over it") \

@@ -18,8 +18,8 @@ HOST = "chat.example.org"
 class Whole:
     """nginx with site.conf; only places, ports and the certificate are this machine's."""
 
-    def __init__(self, scratch, upstream, rate="rate=1000r/s", burst="burst=1000 nodelay"):
-        self.c1d = Site(scratch, upstream, {}, workers=2, nginx=False)
+    def __init__(self, scratch, upstream, rate="rate=1000r/s", burst="burst=1000 nodelay", settings=None):
+        self.c1d = Site(scratch, upstream, settings or {}, workers=2, nginx=False)
         self.folder, self.plain, self.tls = self.c1d.folder, held_port(), held_port()
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={HOST}",
                         "-addext", f"subjectAltName=DNS:{HOST}", "-days", "2", "-keyout", self.folder / "privkey.pem",
@@ -103,6 +103,27 @@ def test_an_answer_streams_through_and_is_not_compressed(whole):
     assert "through" in html.unescape((first + rest).decode()) and (first + rest).endswith(b"</content>")
     head = (whole.folder / "head").read_text().lower()
     assert "content-encoding" not in head and "x-run-id" in head
+
+
+def test_the_site_as_it_is_shipped_is_private_from_its_first_visitor_on(scratch, upstream):
+    """site.conf with the settings beside it; two people, each with a cookie jar of curl's, as browsers keep one."""
+    house = Whole(scratch, upstream, settings={"C1D_CONFIG": str(ROOT / "systemd/c1d.conf")})
+    try:
+        ada, bob = (["-b", house.folder / name, "-c", house.folder / name] for name in ("ada", "bob"))
+        thread = json.loads(house.ask("/api/threads", *ada, value={"title": "ada's"})[2])["id"]
+        answer = house.ask("/api/chat", *ada, value={"thread_id": thread, "message": "fault:pace=0 hello"})
+        assert answer[0] == 200 and answer[2].endswith("</content>")
+        assert [one["id"] for one in json.loads(house.ask("/api/threads", *ada)[2])] == [thread]
+        jar = (house.folder / "ada").read_text()
+        assert jar.count("c1d_visitor") == 1 and re.search(rf"^#HttpOnly_{HOST}\tFALSE\t/\tTRUE\t\d+\t__Host-c1d_visitor\tv1\.", jar, re.M), jar
+        assert json.loads(house.ask("/api/threads", *bob)[2]) == []
+        for path, more in ((f"/api/threads/{thread}", ()), (f"/api/threads/{thread}/messages", ()), (f"/api/threads/{thread}", ("-X", "DELETE"))):
+            status, headers, body = house.ask(path, *bob, *more)
+            assert (status, json.loads(body)["code"]) == (403, "access_denied") and "set-cookie" not in headers
+        assert [one["id"] for one in json.loads(house.ask("/api/threads", *ada)[2])] == [thread]
+        assert json.loads(house.ask("/readyz")[2])["auth"] == "visitor"
+    finally:
+        house.stop()
 
 
 def test_r23_a_tag_that_gzip_made_weak_is_the_threads(whole):
