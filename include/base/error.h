@@ -47,6 +47,7 @@
 	X(ERROR_STORE_DOWN, 503, "storage_unavailable", "The store is unavailable")                \
 	X(ERROR_STORE_FULL, 503, "storage_full", "The store has no room")                          \
 	X(ERROR_OVERLOADED, 503, "overloaded", "Too much is going on")                             \
+	X(ERROR_NO_KEYS, 503, "keys_unavailable", "Nobody can be signed in for now")               \
 	X(ERROR_SPOOL, 503, "spool_unavailable", "No room for another answer")                     \
 	X(ERROR_STORE_TIMEOUT, 504, "storage_timeout", "The store did not answer in time")         \
 	X(ERROR_UPSTREAM_TIMEOUT, 504, "upstream_timeout", "The C1 API did not answer in time")    \

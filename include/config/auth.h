@@ -5,8 +5,11 @@
 #define CONFIG_AUTH_H
 
 #define AUTH_MODES(X)                                                                              \
-	X(none)    /* nobody is asked; alone only */                                               \
-	X(visitor) /* each browser is its own user, by a signed cookie */
+	X(none)     /* nobody is asked; alone only */                                              \
+	X(visitor)  /* each browser is its own user, by a signed cookie */                         \
+	X(jwt)      /* whoever an issuer's signed token names */                                   \
+	X(firebase) /* the same, of a Firebase project */                                          \
+	X(header)   /* whoever the web server has signed in and names */
 
 enum auth_mode {
 #define X(word) AUTH_##word,

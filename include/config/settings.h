@@ -42,8 +42,21 @@ struct rate {
 	X(socket, "C1D_SOCKET", TEXT, "/run/c1d-socket/c1d.sock", 0, 0, "socket that nginx connects to, unless systemd passes one") \
 	X(socket_group, "C1D_SOCKET_GROUP", TEXT, NULL, 0, 0, "group of the socket (mode 0660); the web server's") \
 	X(origins, "C1D_ORIGINS", TEXT, NULL, 0, 0, "origins of pages elsewhere that may call this (https://host), separated by spaces") \
-	X(auth, "C1D_AUTH", TEXT, "none", 0, 0, "who is let in: none (everybody, and everybody sees everything) or visitor (each browser sees its own)") \
+	X(auth, "C1D_AUTH", TEXT, "none", 0, 0, "who is let in: none (everybody, and everybody sees everything), visitor (each browser sees its own), jwt, firebase (signed tokens), header (whom the web server has signed in); several: the first that knows who it is") \
 	X(visitor_secret, "C1D_VISITOR_SECRET", SECRET, NULL, 0, 0, "what visitors' cookies are signed with, where several nodes share visitors: 32 bytes or more, newer ones first; a file in the state folder unless set") \
+	X(jwt_secret, "C1D_JWT_SECRET", SECRET, NULL, 0, 0, "jwt: what tokens are signed with (HS256), 32 bytes or more (or the credential c1d-jwt-secret)") \
+	X(jwt_key_file, "C1D_JWT_KEY_FILE", TEXT, NULL, 0, 0, "jwt: the issuer's public keys: PEM, certificates, or a JWK set; read at the start and on a reload") \
+	X(jwt_jwks_url, "C1D_JWT_JWKS_URL", TEXT, NULL, 0, 0, "jwt: where the issuer publishes its keys as a JWK set (https://...)") \
+	X(jwt_issuer, "C1D_JWT_ISSUER", TEXT, NULL, 0, 0, "jwt: who has to have made a token (iss); anybody with the key unless set") \
+	X(jwt_audience, "C1D_JWT_AUDIENCE", TEXT, NULL, 0, 0, "jwt: whom a token has to be for (aud); unless set those that are for somebody are refused") \
+	X(jwt_algorithms, "C1D_JWT_ALGORITHMS", TEXT, NULL, 0, 0, "jwt: the issuer's algorithms, of HS256 RS256 PS256 ES256 (and 384, 512) and EdDSA; HS256 with a secret, else RS256 ES256 EdDSA, by the key's type") \
+	X(jwt_user_claim, "C1D_JWT_USER_CLAIM", TEXT, "sub", 0, 0, "jwt: the claim that names the user") \
+	X(firebase_project, "C1D_FIREBASE_PROJECT", TEXT, NULL, 0, 0, "firebase: the project's id") \
+	X(firebase_keys_url, "C1D_FIREBASE_KEYS_URL", TEXT, "https://www.googleapis.com/robot/v1/metadata/x509/securetoken@system.gserviceaccount.com", 0, 0, "firebase: where Google publishes its keys") \
+	X(auth_cookie, "C1D_AUTH_COOKIE", TEXT, "__session", 0, 0, "jwt, firebase: the cookie that may hold the token where no Authorization header does; empty: none") \
+	X(auth_header, "C1D_AUTH_HEADER", TEXT, NULL, 0, 0, "header: the FastCGI parameter by which the web server says whom it has signed in (no HTTP_*: clients set those)") \
+	X(admin_claim, "C1D_ADMIN_CLAIM", TEXT, NULL, 0, 0, "jwt, firebase: the claim that makes an administrator, as name=value (role=admin)") \
+	X(end_expired, "C1D_END_EXPIRED", BOOL, "no", 0, 0, "end an open stream when its token has expired more than a minute ago; otherwise it may finish") \
 	X(workers, "C1D_WORKERS", COUNT, "0", 0, 64, "worker processes; 0 is one a core") \
 	X(threads, "C1D_THREADS", COUNT, "16", 1, 256, "request threads a worker") \
 	X(runs_max, "C1D_RUNS_MAX", COUNT, "4000", 1, 100000, "runs in flight a worker; more are refused with 503") \

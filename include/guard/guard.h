@@ -7,6 +7,7 @@
 #define GUARD_GUARD_H
 
 #include "base/error.h"
+#include "base/reach.h"
 #include "base/shm.h"
 #include "config/config.h"
 #include "guard/origin.h"
@@ -18,6 +19,13 @@
 
 struct guard;
 struct secrets;
+
+/* Do the settings of C1D_AUTH go together? ERROR_CONFIG: what is wrong, why, and what would do.
+ * Pure; what they name is not opened. */
+bool guard_check(const struct config *config, struct error *err);
+
+/* What it opens and calls besides the state folder. */
+void guard_reach(const struct config *config, struct reach *reach);
 
 /* shm may be NULL (tests). ERROR_CONFIG: what only the administrator mends. */
 struct guard *guard_open(const struct config *config, struct shm *shm, struct error *err);

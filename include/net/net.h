@@ -50,6 +50,16 @@ struct net_request {
 bool net_ask(const struct net_request *request, struct slice body, int64_t ms, int *status,
 	     struct error *err);
 
+/* What a GET brought, beside its body. */
+struct net_got {
+	int status;
+	int64_t max_age_s; /* Cache-Control's max-age; -1: it says none, or that nothing be kept */
+};
+/* Blocking, any thread: one GET and its answer's body, which the buffer's cap bounds
+ * (ERROR_TOO_LARGE), all within `ms`. Given up within about a second once *stop is true. */
+bool net_get(const struct net_request *request, int64_t ms, const _Atomic bool *stop,
+	     struct buffer *body, struct net_got *got, struct error *err);
+
 /* How a transfer failed; the labels of M_UPSTREAM_ERRORS. */
 enum net_failure { NET_OK, NET_CONNECT, NET_DNS, NET_TLS, NET_TIMEOUT, NET_CUT, NET_PROTOCOL };
 

@@ -29,6 +29,8 @@ struct stream_options {
 				 heartbeat */
 	bool errors_card;     /* raw: failures are shown as a card, with 200 */
 	int64_t offset;       /* follow from this byte of the answer */
+	int64_t until_ms;     /* wall: the client is cut off then, since it counts as signed in no
+				 longer; 0: never */
 	char request_id[64];
 	size_t headers_kept; /* how much of the answer's headers stays when it is a problem instead
 			      */

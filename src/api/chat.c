@@ -23,6 +23,7 @@ void stream_query(const struct call *call, struct stream_options *out)
 		.errors_card = query_word(call, "errors") == CARD,
 		.keepalive_ms = query_number(call, "keepalive") * 1000,
 		.headers_kept = call->response->kept,
+		.until_ms = call->api->config->end_expired ? call->caller.until_ms : 0,
 	};
 	snprintf(out->request_id, sizeof out->request_id, "%s", call->request->id);
 }

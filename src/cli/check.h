@@ -8,6 +8,7 @@
  *   check_who.c     who is let in, and what visitors are known by
  *   check_socket.c  the socket and who may connect to it
  *   check_model.c   the C1 API: its certificates, its address, our key
+ *   check_auth.c    who is let in: settings, and the keys of tokens
  *   check_say.c     the line
  */
 #ifndef CLI_CHECK_H
@@ -33,6 +34,8 @@ int check_who(const struct config *config);
 int check_socket(const struct config *config);
 int check_ca_file(const struct config *config);
 int check_model(const struct config *config);
+int check_auth(const struct config *config);
+int check_auth_settings(const struct config *config); /* the part of it that opens nothing */
 
 bool check_is_folder(const char *path);
 /* Tries it, with a file that never gets a name. errno says why not. */

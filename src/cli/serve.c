@@ -43,6 +43,7 @@ static void app_reach(const struct config *config, struct reach *reach)
 	reach_write(reach, config->spool_path, 0700);
 	net_reach(config->base_url, config->ca_file, reach);
 	store_reach(config->store_uri, reach);
+	guard_reach(config, reach);
 }
 
 static bool app_wake(const struct config *config, struct error *err)
@@ -57,6 +58,7 @@ static bool app_wake(const struct config *config, struct error *err)
 static void wipe_secrets(const struct config *config)
 {
 	config_wipe(config->visitor_secret);
+	config_wipe(config->jwt_secret);
 	for (size_t i = 0; i < config->visitor_secret_count; i++)
 		config_wipe(config->visitor_secrets[i]);
 	if (strchr(config->store_uri, '@'))
@@ -152,6 +154,9 @@ static void read_settings(struct reading *reading, int argc, char **argv)
 		buffer_appendf(&reading->report, "c1d: C1D_USER: %s\n", reading->err.detail);
 	else if (!store_check_uri(reading->config.store_uri, &reading->err))
 		buffer_appendf(&reading->report, "c1d: the store's address is wrong: %s\n",
+			       reading->err.detail);
+	else if (!guard_check(&reading->config, &reading->err))
+		buffer_appendf(&reading->report, "c1d: nobody could sign in: %s\n",
 			       reading->err.detail);
 	else
 		reading->ok = true;

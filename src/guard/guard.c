@@ -26,6 +26,24 @@ static bool open_modes(struct guard *guard, struct error *err)
 	return true;
 }
 
+bool guard_check(const struct config *config, struct error *err)
+{
+	for (size_t i = 0; i < config->auth_mode_count; i++) {
+		const struct who_mode *mode = modes[config->auth_modes[i]];
+
+		if (mode->check && !mode->check(config, err))
+			return false;
+	}
+	return true;
+}
+
+void guard_reach(const struct config *config, struct reach *reach)
+{
+	for (size_t i = 0; i < config->auth_mode_count; i++)
+		if (modes[config->auth_modes[i]]->reach)
+			modes[config->auth_modes[i]]->reach(config, reach);
+}
+
 struct guard *guard_open(const struct config *config, struct shm *shm, struct error *err)
 {
 	struct guard *guard = calloc(1, sizeof *guard);

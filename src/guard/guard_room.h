@@ -7,6 +7,10 @@
  *   who_key.c      a server, by its API key; key_text.c, key_ring.c, keys_file.c: keys
  *   who_refuse.c   what each of them says to whom it refuses; bearer.c: what Authorization holds
  *   revocations.c, revoked_file.c  who was shown the door; list_file.c: where that and the keys lie
+ *   who_token.c    whom an issuer's token names; token_settings.c token_keys.c: by what, with what;
+ *                  token.c: what a token says; jose*.c: its form, keys and signature; keyset.c
+ *                  jwks.c jwks_file.c: the issuer's keys; bad_tokens.c: what was none
+ *   who_header.c   whom the web server has signed in; user_id.c: what it may be called
  *   address.c      the network that a client has to itself; proxies.c: whose address it is
  *   limit_room.h   how often: limit.c and what it stands on
  *   secret.c       what we sign with; secret_file.c: where it is kept
@@ -44,8 +48,11 @@ enum who_found {
 	WHO_REFUSED, /* what it brings is no good: err says why, no other way is asked */
 };
 
-/* A way in. open, close, start, stop: NULL where there is nothing to do. */
+/* A way in. All but who: NULL where there is nothing to do. */
 struct who_mode {
+	/* Are its settings whole? Opens nothing. */
+	bool (*check)(const struct config *config, struct error *err);
+	void (*reach)(const struct config *config, struct reach *reach);
 	bool (*open)(struct guard *guard, struct error *err);
 	void (*close)(struct guard *guard); /* also behind an open that failed, or none */
 	bool (*start)(struct guard *guard, struct error *err);
@@ -54,7 +61,7 @@ struct who_mode {
 			      struct error *err);
 };
 
-extern const struct who_mode who_none, who_visitor;
+extern const struct who_mode who_none, who_visitor, who_jwt, who_firebase, who_header;
 
 /* Is what was made then (seconds since 1970; 0: it does not say) and names this user void? Each way
  * in asks that before it says who it is, or renews what says so. */
@@ -75,7 +82,12 @@ struct slice bearer_of(const struct request *request);
 /* --- who_refuse.c --- */
 /* The one 401: the same words and headers whatever the reason. */
 enum who_found who_refuse(const struct who_ask *ask, struct error *err);
+/* The same to one who brought a token or a key (RFC 6750, 3.1). */
+enum who_found who_refuse_token(const struct who_ask *ask, struct error *err);
 enum who_found who_no_memory(struct error *err);
+/* What a browser sends by itself proves nothing of who made it send: ERROR_FOREIGN_ORIGIN unless
+ * that was a page of this site. */
+bool who_comes_from_here(const struct who_ask *ask, struct error *err);
 
 /* --- who_visitor.c --- */
 /* The user_id of the visitor whose good cookie this request brings; NULL: none, or no memory. */

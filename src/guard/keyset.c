@@ -8,6 +8,7 @@
 
 static struct keyset *set_new(struct error *err)
 {
+	static _Atomic uint64_t serial;
 	struct keyset *set = calloc(1, sizeof *set + KEYSET_MAX * sizeof set->keys[0]);
 
 	if (!set) {
@@ -15,6 +16,7 @@ static struct keyset *set_new(struct error *err)
 		return NULL;
 	}
 	set->refs = 1;
+	set->serial = atomic_fetch_add(&serial, 1) + 1;
 	return set;
 }
 
@@ -209,31 +211,34 @@ static bool is_set(const struct reading *reading, struct error *err)
 	       error_set(err, ERROR_CONFIG, "Secrets and public keys are mixed in it.");
 }
 
-static bool is_json(struct slice text)
+static struct keyset *read_set(struct slice text, unsigned algs, bool as_json, struct error *err)
 {
-	size_t at = 0;
+	struct reading reading = { .set = set_new(err), .algs = algs };
+	bool ok = reading.set != NULL;
 
-	while (at < text.len && strchr(" \t\r\n", text.ptr[at]))
-		at++;
-	return at < text.len && text.ptr[at] == '{';
+	if (ok && as_json)
+		ok = read_json(&reading, text, err);
+	else if (ok)
+		read_pem(&reading, text, "");
+	if (ok && is_set(&reading, err))
+		return reading.set;
+	keyset_unref(reading.set);
+	return NULL;
 }
 
-static bool read_text(struct reading *reading, struct slice text, struct error *err)
+struct keyset *keyset_of_json(struct slice text, unsigned algs, struct error *err)
 {
-	if (is_json(text))
-		return read_json(reading, text, err);
-	read_pem(reading, text, "");
-	return true;
+	return read_set(text, algs, true, err);
 }
 
 struct keyset *keyset_of_text(struct slice text, unsigned algs, struct error *err)
 {
-	struct reading reading = { .set = set_new(err), .algs = algs };
+	size_t at = 0;
 
-	if (reading.set && read_text(&reading, text, err) && is_set(&reading, err))
-		return reading.set;
-	keyset_unref(reading.set);
-	return NULL;
+	while (at < text.len && (text.ptr[at] == ' ' || text.ptr[at] == '\t' ||
+				 text.ptr[at] == '\r' || text.ptr[at] == '\n'))
+		at++;
+	return read_set(text, algs, at < text.len && text.ptr[at] == '{', err);
 }
 
 /* --- looking up --- */

@@ -12,11 +12,13 @@
 #include "base/error.h"
 #include "jose_key.h"
 #include <stdatomic.h>
+#include <stdint.h>
 
 #define KEYSET_MAX 64 /* keys */
 
 struct keyset {
 	_Atomic int refs;
+	uint64_t serial; /* no other set of this process has it, nor ever will */
 	bool by_name;    /* keys came with names: a token has to say which one it means */
 	unsigned algs;   /* of all its keys together */
 	size_t count;    /* at least 1 */
@@ -27,8 +29,10 @@ struct keyset {
 /* NULL: error's detail says why, and what would do, in a sentence. ERROR_CONFIG: it is no set of
  * keys; ERROR_OVERLOADED: no memory. */
 struct keyset *keyset_of_secret(struct slice secret, struct error *err);
-/* PEM or JSON, whichever it is. algs: keys for none of these are passed over; a set of which none
- * is left, or where two have one name, is refused. */
+/* A JWK set, or certificates by name. algs: keys for none of these are passed over; a set of which
+ * none is left, or where two have one name, is refused. */
+struct keyset *keyset_of_json(struct slice text, unsigned algs, struct error *err);
+/* The same, or PEM, whichever it is. */
 struct keyset *keyset_of_text(struct slice text, unsigned algs, struct error *err);
 
 struct keyset *keyset_ref(struct keyset *set);

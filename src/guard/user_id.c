@@ -3,7 +3,7 @@
 
 #include "base/utf8.h"
 
-#define CHARACTERS_MAX 128
+#include "model/caller.h"
 
 static bool is_ours(struct slice name)
 {
@@ -26,6 +26,6 @@ static bool has_control(struct slice name)
 bool user_id_is_foreign(struct slice name)
 {
 	return name.len > 0 && utf8_valid(name, NULL) &&
-	       utf8_prefix(name, CHARACTERS_MAX).len == name.len && !has_control(name) &&
+	       utf8_prefix(name, USER_ID_MAX).len == name.len && !has_control(name) &&
 	       !is_ours(name);
 }

@@ -13,7 +13,7 @@
 static enum who_found refuse(const struct who_ask *ask, enum metric_refusal why, struct error *err)
 {
 	metrics_add(M_AUTH_REFUSED, (int)why, 0, 1);
-	return who_refuse(ask, err);
+	return who_refuse_token(ask, err);
 }
 
 enum who_found who_key(struct guard *guard, const struct who_ask *ask, struct caller *out,

@@ -1,14 +1,38 @@
-/* net_ask: one question and the status of its answer, blocking, on a connection of its own: for
- * `c1d check`. */
+/* net_ask: one question and its answer, blocking, on a connection of its own: for `c1d check`, and
+ * for what is asked now and then by a thread that has nothing else to do. */
 #include "net/net.h"
 
+#include "net_max_age.h"
 #include <curl/curl.h>
+#include <stdatomic.h>
+
+/* --- what comes --- */
 
 static size_t pass_over(char *bytes, size_t size, size_t n, void *userdata)
 {
 	(void)bytes, (void)userdata;
 	return size * n;
 }
+
+/* Less than n makes curl give it up. */
+static size_t keep(char *bytes, size_t size, size_t n, void *userdata)
+{
+	return buffer_append(userdata, (struct slice){ bytes, size * n }) ? size * n : 0;
+}
+
+static size_t read_header(char *line, size_t size, size_t n, void *userdata)
+{
+	net_max_age((struct slice){ line, size * n }, userdata);
+	return size * n;
+}
+
+static int is_to_stop(void *stop, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	(void)a, (void)b, (void)c, (void)d;
+	return atomic_load((const _Atomic bool *)stop);
+}
+
+/* --- asking --- */
 
 #define SET(option, value) (ok = ok && curl_easy_setopt(easy, (option), (value)) == CURLE_OK)
 
@@ -50,6 +74,20 @@ static bool copy_headers(const char *const *from, struct curl_slist **out)
 	return true;
 }
 
+static bool set_get(CURL *easy, const _Atomic bool *stop, struct buffer *body, struct net_got *got)
+{
+	bool ok = true;
+
+	SET(CURLOPT_WRITEFUNCTION, keep);
+	SET(CURLOPT_WRITEDATA, body);
+	SET(CURLOPT_HEADERFUNCTION, read_header);
+	SET(CURLOPT_HEADERDATA, &got->max_age_s);
+	SET(CURLOPT_XFERINFOFUNCTION, is_to_stop);
+	SET(CURLOPT_XFERINFODATA, (void *)(uintptr_t)stop);
+	SET(CURLOPT_NOPROGRESS, 0L);
+	return ok;
+}
+
 static bool perform(CURL *easy, int *status, struct error *err)
 {
 	CURLcode code = curl_easy_perform(easy);
@@ -79,5 +117,27 @@ bool net_ask(const struct net_request *request, struct slice body, int64_t ms, i
 		ok = error_set(err, ERROR_OVERLOADED, "No memory for a connection.");
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(easy);
+	return ok;
+}
+
+bool net_get(const struct net_request *request, int64_t ms, const _Atomic bool *stop,
+	     struct buffer *body, struct net_got *got, struct error *err)
+{
+	CURL *easy = curl_easy_init();
+	struct curl_slist *headers = NULL;
+	struct net_got found = { .max_age_s = -1 };
+	bool ok;
+
+	if (easy && copy_headers(request->headers, &headers) &&
+	    set_options(easy, request, SLICE(""), headers, ms) && set_get(easy, stop, body, &found))
+		ok = perform(easy, &found.status, err);
+	else
+		ok = error_set(err, ERROR_OVERLOADED, "No memory for a connection.");
+	curl_slist_free_all(headers);
+	curl_easy_cleanup(easy);
+	if (ok)
+		*got = found;
+	else if (body->failed)
+		error_set(err, ERROR_TOO_LARGE, "The answer has more than %zu bytes.", body->max);
 	return ok;
 }

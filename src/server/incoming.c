@@ -81,11 +81,16 @@ static bool read_params(struct incoming *in)
 	return ok;
 }
 
-static struct slice param(struct incoming *in, const char *name)
+static struct slice param(const struct incoming *in, const char *name)
 {
 	const char *value = FCGX_GetParam(name, in->params);
 
 	return value ? slice_of(value) : SLICE("");
+}
+
+static struct slice request_param(const struct request *request, const char *name)
+{
+	return param(request->transport, name);
 }
 
 /* The web server's, when it can stand in a log and a body as it is. */
@@ -115,6 +120,7 @@ static bool take_params(struct incoming *in)
 		request->headers[i] = param(in, header_params[i]);
 	choose_id(request, param(in, "HTTP_X_REQUEST_ID"));
 	request->read_body = read_body;
+	request->param = request_param;
 	request->transport = in;
 	request->arena = &in->arena;
 	return request->method.len > 0 && !in->arena.failed;

@@ -1,6 +1,7 @@
 /* follower: see follower.h. */
 #include "follower.h"
 
+#include "base/clock.h"
 #include "base/metrics.h"
 #include "framing.h"
 #include "http/problem.h"
@@ -10,6 +11,11 @@
 /* One of an answer that is over that takes nothing for so long is given up. */
 #define LINGER_MS      (15 * 60 * 1000)
 #define LINGER_STOP_MS 3000 /* while the worker stops */
+
+static const struct error expired = {
+	.code = ERROR_UNAUTHORIZED,
+	.detail = "Your token has expired meanwhile. Sign in again, then ask for the rest.",
+};
 
 struct follower {
 	struct run_reader reader; /* first */
@@ -22,8 +28,10 @@ struct follower {
 	struct stream_options options;
 	struct buffer headers; /* of the success; dropped once begun */
 	const struct error *refusal;
-	int64_t offset; /* next byte of the answer it is to get */
-	int64_t sent;   /* body bytes, framing included */
+	int64_t refused_ms;
+	int64_t until_ms; /* monotonic: its client counts as signed in; 0: for good */
+	int64_t offset;   /* next byte of the answer it is to get */
+	int64_t sent;     /* body bytes, framing included */
 	int64_t taken_ms, last_sent_ms;
 	bool begun;   /* the head is out: the status is spent */
 	bool blocked; /* the sink keeps a rest */
@@ -82,9 +90,14 @@ static bool is_over(const struct follower *f)
 
 static int64_t given_up_ms(const struct follower *f)
 {
-	int64_t since_ms = f->refusal ? f->taken_ms : run_ended_ms(f->run);
+	int64_t since_ms = f->refusal ? f->refused_ms : run_ended_ms(f->run);
 
 	return since_ms + (f->all->is_cut || f->refusal ? LINGER_STOP_MS : LINGER_MS);
+}
+
+static bool may_expire(const struct follower *f)
+{
+	return f->until_ms > 0 && !f->ending;
 }
 
 /* When it is to be looked at again. Sending moves no timer: one that fires too early is set anew.
@@ -101,6 +114,8 @@ static void set_timer(struct follower *f)
 		due_ms = given_up_ms(f);
 	else if (beat_ms(f) > 0)
 		due_ms = f->last_sent_ms + beat_ms(f);
+	if (may_expire(f) && (due_ms == 0 || f->until_ms < due_ms))
+		due_ms = f->until_ms;
 	if (due_ms > 0)
 		loop_set_timer(f->all->loop, &f->timer, due_ms);
 	else
@@ -165,7 +180,9 @@ static void finish_body(struct follower *f)
 
 	f->ended = true;
 	if (went_on(f, result))
-		depart(f, f->refusal ? "refused" : message_status_text(run_status(f->run)));
+		depart(f, f->refusal == &expired ? "expired"
+			  : f->refusal           ? "refused"
+						 : message_status_text(run_status(f->run)));
 }
 
 /* Nothing was sent and nothing will come: a plain status with a problem body. */
@@ -178,6 +195,9 @@ static void end_with_problem(struct follower *f, const struct error *error)
 		      (struct slice){ f->headers.data, f->options.headers_kept });
 	response_keep(&response);
 	problem_response(error, f->options.request_id, &response);
+	if (error == &expired)
+		response_header(&response, "WWW-Authenticate",
+				SLICE("Bearer error=\"invalid_token\""));
 	f->begun = f->ending = true;
 	f->status = response.status;
 	f->sink->ops->begin(f->sink, response.status, buffer_slice(&response.headers));
@@ -214,6 +234,30 @@ static void end(struct follower *f)
 		end_with_problem(f, error);
 	else
 		end_stream(f, error);
+}
+
+/* What its client may have is over, whatever becomes of the run: SSE is told, and not that it is
+ * done; a raw body just ends, as it does when an answer fails. */
+static void expire(struct follower *f)
+{
+	struct buffer *scratch = &f->all->scratch;
+
+	f->refusal = &expired;
+	f->refused_ms = loop_now_ms(f->all->loop);
+	f->hungry = false;
+	if (f->blocked) {
+		depart(f, "expired");
+		return;
+	}
+	if (!f->begun || f->options.format == STREAM_RAW) {
+		end(f);
+		return;
+	}
+	buffer_reset(scratch);
+	framing_sse_error(&expired, f->options.request_id, scratch);
+	f->ending = true;
+	if (send_bytes(f, buffer_slice(scratch)))
+		finish_body(f);
 }
 
 /* --- all there is for it --- */
@@ -273,7 +317,9 @@ static void on_time(struct loop_timer *timer)
 	struct follower *f = timer->owner;
 	int64_t now_ms = loop_now_ms(f->all->loop);
 
-	if (f->hungry)
+	if (may_expire(f) && now_ms >= f->until_ms)
+		expire(f);
+	else if (f->hungry)
 		pump(f);
 	else if (is_over(f))
 		give_up_when_due(f, now_ms);
@@ -317,6 +363,11 @@ static void on_cut(struct run_reader *reader)
 
 /* --- life --- */
 
+static int64_t later(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms > b_ms ? a_ms : b_ms;
+}
+
 struct follower *follower_new(const struct stream_options *options, struct slice headers)
 {
 	struct follower *f = calloc(1, sizeof *f);
@@ -353,7 +404,9 @@ void follower_join(struct follower *f, struct followers *all, struct run *run, s
 	f->run = run;
 	f->sink = sink;
 	f->refusal = refusal;
-	f->taken_ms = f->last_sent_ms = loop_now_ms(all->loop);
+	f->taken_ms = f->last_sent_ms = f->refused_ms = loop_now_ms(all->loop);
+	if (f->options.until_ms > 0)
+		f->until_ms = later(f->taken_ms + f->options.until_ms - clock_wall_ms(), 1);
 	f->watch = (struct loop_watch){ .fd = -1, .ready = on_ready, .owner = f };
 	f->timer = (struct loop_timer){ .fire = on_time, .owner = f };
 	atomic_fetch_add(&all->count, 1);

@@ -27,13 +27,11 @@ bool framing_sse_delta(const struct spool_record *record, int64_t offset_behind,
 	return buffer_append(out, SLICE("\"\n\n")) && !out->failed;
 }
 
-static void put_error(const struct error *error, const char *request_id, struct buffer *out)
+bool framing_sse_error(const struct error *error, const char *request_id, struct buffer *out)
 {
-	if (error->code == ERROR_NONE)
-		return;
 	buffer_append(out, SLICE("event: error\ndata: "));
 	problem_json(error, request_id, out);
-	buffer_append(out, SLICE("\n\n"));
+	return buffer_append(out, SLICE("\n\n")) && !out->failed;
 }
 
 bool framing_sse_end(const struct spool_record *record, enum message_status status,
@@ -42,7 +40,8 @@ bool framing_sse_end(const struct spool_record *record, enum message_status stat
 	char usage[USAGE_TEXT];
 	struct json_writer w;
 
-	put_error(error, request_id, out);
+	if (error->code != ERROR_NONE)
+		framing_sse_error(error, request_id, out);
 	if (usage_text(&record->usage, usage))
 		buffer_appendf(out, "event: usage\ndata: %s\n\n", usage);
 	buffer_append(out, SLICE("event: done\ndata: "));

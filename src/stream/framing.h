@@ -18,6 +18,7 @@
 bool framing_sse_run(const struct spool_record *record, struct buffer *out);
 bool framing_sse_delta(const struct spool_record *record, int64_t offset_behind, struct slice text,
 		       struct buffer *out);
+bool framing_sse_error(const struct error *error, const char *request_id, struct buffer *out);
 /* error (when there is one), usage (when known), done. */
 bool framing_sse_end(const struct spool_record *record, enum message_status status,
 		     const struct error *error, const char *request_id, struct buffer *out);
