@@ -143,6 +143,8 @@ static bool string(struct scan *s, struct slice *raw, uint64_t *hash)
 	if (!take(s, '"'))
 		return bad(s, "a string was expected");
 	for (begin = s->at; s->at < s->end && *s->at != '"';) {
+		if (hash && s->at - begin >= JSON_KEY_MAX)
+			return bad(s, "a key is too long");
 		if ((code = next_code(s)) < 0)
 			return false;
 		if (hash)

@@ -2,6 +2,7 @@
 import json
 import socket
 import uuid
+from pathlib import Path
 
 import pytest
 from house import in_parallel
@@ -54,6 +55,12 @@ def test_A11_what_is_no_json_is_told_by_its_offset(site, body, at):
     assert f"byte {at}" in answer["detail"], answer["detail"]
 
 
+def test_A11_the_problem_repeats_nothing_of_what_came(site):
+    for body in ('{"message":"canary"x', '{"message":canary}', '{"canary":1,"canary":2}', '{"message":"canary\\q"}', '"canary" canary'):
+        answer = post(site, body)
+        assert answer.status == 400 and "canary" not in answer.text, answer
+
+
 @pytest.mark.parametrize("raw", [b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82"])
 def test_A12_bad_utf8(site, raw):
     problem(post(site, b'{"message":"' + raw + b'"}'), 400, "bad_utf8")
@@ -72,6 +79,28 @@ def test_A13_nul(site):
                                   '{"a":' + "1" * 100_000 + "}"], ids=["deep", "deeper", "keys", "number"])
 def test_A14_bodies_meant_to_hurt(site, body):
     problem(post(site, body), 400, "bad_json")
+
+
+HEAVY = {"deep": "[" * 250_000, "keys": "{" + ",".join(f'"{i}":1' for i in range(20_000)) + "}", "values": "[" + "1," * 120_000 + "1]",
+         "alike": "{" + ",".join('"' + "k" * 200 + f'{i}":1' for i in range(1020)) + "}", "number": '{"a":' + "1" * 11_000_000 + "}",
+         "exponent": '{"a":1e' + "9" * 11_000_000 + "}", "key": '{"' + "k" * 11_000_000 + '":1}', "escaped_key": '{"' + "\\u006b" * 1_800_000 + '":1}',
+         "metadata": '{"role":"user","metadata":{' + ",".join(f'"k{i}":1' for i in range(900_000)) + "}}"}
+
+
+def cpu_ms(pid):
+    return sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e6
+
+
+def test_A14_bodies_meant_to_hurt_cost_no_processor(new_site):
+    """50 ms for each without sanitizers, which make all of it several times as dear; what is quadratic takes minutes."""
+    site = new_site(workers=1)
+    pid = site.worker_pids()[0]
+    for name, body in HEAVY.items():
+        before = cpu_ms(pid)
+        answer = post(site, body, "/api/threads/t/messages")
+        assert answer.status in (400, 422) and len(answer.body) < 1000, (name, answer)
+        assert cpu_ms(pid) - before < 1500, name
+    assert site.worker_pids() == [pid]
 
 
 @pytest.mark.parametrize("body", ['{"message":"a","message":"b"}', '{"thread_id":"a","message":"x","thread_id":"b"}',
@@ -112,7 +141,9 @@ def test_A17_A18_ids_that_are_none(site, bad):
 
 @pytest.mark.parametrize("path", ["/api/threads/.", "/api/threads/..", "/api/threads/%2e%2e", "/api/threads/a%2fb", "/api/threads/a%0d%0a",
                                   "/api//threads", "/api/threads/", "/api/threads/" + "x" * 129, "/api/threads/$x", "/api/threads/a;b",
-                                  "/API/threads", "/api/metrics", "/api/%2e%2e/metrics", "/api/threads/..%2f..%2fmetrics"])
+                                  "/API/threads", "/api/metrics", "/api/%2e%2e/metrics", "/api/threads/..%2f..%2fmetrics", "http://evil.example/metrics",
+                                  "http://evil.example/api/nothing", "/api/../metrics", "/%61pi/threads", "/api/threads;x=1", "//api/threads", "/./metrics", "/metrics",
+                                  "/metrics/", "/METRICS", "/api/chat/../../metrics", "/c1d-error/503"])
 def test_A17_A19_addresses_that_lead_nowhere(site, path):
     with socket.create_connection((site.host, site.port)) as client:  # as it stands: no client may tidy it up
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
@@ -128,6 +159,18 @@ def test_A20_headers_of_the_client_reach_nothing_unasked(site):
     answer = site.get("/api/threads", {"Proxy": "http://127.0.0.1:1", "X_Real_Ip": "6.6.6.6", "X-Request-Id": "forged\tid"})
     assert answer.status == 200
     assert "forged" not in site.log_path.read_text()
+
+
+def test_A20_no_proxy_of_the_environment_is_asked(new_site):
+    """CVE-2016-5385: the C1 API is called as the settings say and by no other way."""
+    with socket.create_server(("127.0.0.1", 0)) as canary:
+        address = f"http://127.0.0.1:{canary.getsockname()[1]}"
+        site = new_site({name: address for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy")}, workers=1)
+        assert site.chat("fault:pace=0 x", headers={"Proxy": address}).status == 200
+        assert site.get("/health").status == 200
+        canary.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            canary.accept()
 
 
 # --- A22: the protocol's words ---

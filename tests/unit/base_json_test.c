@@ -107,6 +107,9 @@ static void depth_and_keys_have_a_bound(void **state)
 			buffer_appendf(&text, "%c\"k%d\":%d", i ? ',' : '{', i, i);
 		buffer_append_char(&text, '}');
 		assert_int_equal(is_taken(&text), extra == 0);
+		buffer_reset(&text);
+		buffer_appendf(&text, "{\"%0*d\":1}", JSON_KEY_MAX + extra, 0);
+		assert_int_equal(is_taken(&text), extra == 0);
 	}
 	buffer_done(&text);
 }
