@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "cookie.h"
+#include "guard/limit.h"
 #include "net/net.h"
 #include "token_keys.h"
 #include <stdlib.h>
@@ -90,11 +91,23 @@ static bool is_surprise(int reason)
 	       reason == METRIC_REFUSAL_user || reason == METRIC_REFUSAL_claims;
 }
 
-static enum who_found refuse(const struct who_ask *ask, int reason, struct error *err)
+/* Nobody's token. One that has expired meanwhile is no attempt, and its sender may share an address
+ * with many. */
+static bool is_attempt(int reason)
+{
+	return reason == METRIC_REFUSAL_form || reason == METRIC_REFUSAL_header ||
+	       reason == METRIC_REFUSAL_algorithm || reason == METRIC_REFUSAL_key ||
+	       reason == METRIC_REFUSAL_signature;
+}
+
+static enum who_found refuse(struct guard *guard, const struct who_ask *ask, int reason,
+			     struct error *err)
 {
 	if (reason == TOKEN_NO_MEMORY)
 		return who_no_memory(err);
 	metrics_add(M_AUTH_REFUSED, reason, 0, 1);
+	if (is_attempt(reason))
+		limit_failed_count(guard, ask->request);
 	LOG_AT(is_surprise(reason) ? LOG_NOTICE : LOG_DEBUG, "token refused",
 	       LOG_T("reason", reasons[reason]), LOG_T("request", ask->request->id));
 	if (reason != METRIC_REFUSAL_no_keys)
@@ -133,10 +146,12 @@ static enum who_found who(struct guard *guard, const struct who_ask *ask, struct
 		if (!who_comes_from_here(ask, err))
 			return WHO_REFUSED;
 	}
+	if (!limit_failed_allows(guard, ask->request, err))
+		return WHO_REFUSED;
 	reason = check(way, ask->request->arena, text, &token);
 	if (reason == TOKEN_GOOD && revoked_is(guard, token.user_id, token.signed_in_ms / 1000))
 		reason = METRIC_REFUSAL_revoked;
-	return reason == TOKEN_GOOD ? accept(&token, out) : refuse(ask, reason, err);
+	return reason == TOKEN_GOOD ? accept(&token, out) : refuse(guard, ask, reason, err);
 }
 
 /* --- life --- */

@@ -321,6 +321,7 @@ class Site:
             "C1D_SPOOL_RESERVE": "1m",
             "C1D_LOG_FORMAT": "json",
             "C1D_LIMIT_CHAT": "off",  # tests ask more than people do
+            "C1D_LIMIT_FAILED": "off",  # and more wrongly
             "C1D_RUNS_PER_USER": "100000",
             "THESYS_API_KEY": "sk-th-test-canary-0123456789",
         }
