@@ -65,8 +65,8 @@ def test_systemd_would_name_a_key_that_it_does_not_know(installed):
     assert "Wachdog" in "\n".join(systemd("systemd-analyze", "verify", unit).said)
 
 
-def test_the_service_is_exposed_by_1_5_at_most(installed):
-    done = systemd("systemd-analyze", "security", "--offline=true", "--threshold=15", installed / "c1d.service")
+def test_the_service_is_exposed_by_1_0_at_most(installed):
+    done = systemd("systemd-analyze", "security", "--offline=true", "--threshold=10", installed / "c1d.service")
     assert done.returncode == 0, done.stdout
 
 
