@@ -91,27 +91,28 @@ static bool open_at_last(struct pool *pool, const sigset_t *set, struct error *e
 	return true;
 }
 
-/* --- running --- */
-
+/* From before any worker draws its fence. What they would make would look like a change. */
 static struct sandbox_watch *watch_files(const struct pool *pool)
 {
-	struct sandbox_watch *watch = NULL;
+	struct sandbox_watch *watch;
 	struct reach reach;
 
+	if (!pool->config->sandbox || !(sandbox_offered() & FENCE_BIT(FENCE_FILES)))
+		return NULL;
 	reach_init(&reach);
 	pool->app->reach(pool->config, &reach);
-	if (pool->config->sandbox && sandbox_offered() & FENCE_BIT(FENCE_FILES))
-		watch = sandbox_watch_open(&reach);
+	sandbox_make_folders(&reach);
+	watch = sandbox_watch_open(&reach);
 	reach_done(&reach);
 	return watch;
 }
+
+/* --- running --- */
 
 static void say_ready(struct pool *pool)
 {
 	pool->is_ready = true;
 	reload_done(pool);
-	if (!pool->watch)
-		pool->watch = watch_files(pool); /* workers have made the folders by now */
 	log_info("pool ready", LOG_I("workers", pool->count),
 		 LOG_T("socket", pool->config->socket));
 	notify_send(pool->host.notify_socket,
@@ -261,6 +262,7 @@ int server_run(const struct config *config, const struct server_app *app, const 
 	if (pool->is_reload)
 		reload_adopt(pool);
 	process_open();
+	pool->watch = watch_files(pool);
 	if (open_at_last(pool, &set, &err)) {
 		if (broken)
 			reload_failed(pool, broken);

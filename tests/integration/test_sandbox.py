@@ -2,14 +2,12 @@
 forbidden acts from inside a worker (src/server/sandbox_probes.c) and say how each went."""
 import ctypes
 import os
-import re
 import socket
-import subprocess
-from pathlib import Path
+import uuid
 
 import pytest
 
-from house import ROOT, wait_for
+from house import ROOT, Upstream, wait_for
 
 REFUSED = {"EPERM", "EACCES"}
 # Which layers refuse each act, where every other is left out. Rights (no capability, closed memory) always stand.
@@ -104,3 +102,46 @@ def test_f18_a_layer_that_is_taken_out_is_missed(new_site, layer):
     assert let and let == {act for act, layers in ACTS.items() if layers & HERE <= {layer}} - KERNEL
 
 
+def name(kind):
+    return kind + uuid.uuid4().hex[:12]
+
+
+def test_f18_names_are_found_inside_of_the_fence(new_site, upstream):
+    """By the resolver's files, in a thread of libcurl's that did not exist when the fence was drawn."""
+    port = upstream.base_url.split("//")[1].split("/")[0].split(":")[1]
+    site = new_site({"THESYS_BASE_URL": upstream.base_url.replace("127.0.0.1", "localhost")}, workers=1)
+    assert port and site.chat(f"fault:pace=0 {name('p')}").status == 200
+
+
+def test_f18_a_file_that_is_replaced_is_read_all_the_same(new_site, scratch):
+    """The fence lets a file in and not its name: another certificate under the name makes new workers by itself."""
+    folder = scratch / name("tls-")
+    folder.mkdir()
+    tls = Upstream(folder, "--tls-self", str(folder))
+    try:
+        ca = scratch / name("ca-")
+        ca.write_text((ROOT / "tests/integration/test_sandbox.py").read_text())  # no certificate at all
+        site = new_site({"THESYS_CA_FILE": str(ca)}, upstream=tls, workers=1)
+        assert site.chat(f"fault:pace=0 {name('p')}").status == 502
+        before = site.worker_pids()
+        other = scratch / name("ca-")
+        other.write_text((folder / "ca.pem").read_text())
+        other.rename(ca)
+        wait_for(lambda: not set(before) & set(site.worker_pids()) and len(site.worker_pids()) == 1, "another worker")
+        told = site.log_lines("a file that workers read was replaced: as if a reload was asked for")
+        assert [line["path"] for line in told] == [str(ca)]
+        assert site.chat(f"fault:pace=0 {name('p')}").status == 200
+    finally:
+        site.stop()
+        tls.stop()
+
+
+def test_f18_a_folder_that_comes_later_is_written_all_the_same(new_site):
+    """Its store lies on a disk that is mounted late."""
+    site = new_site(workers=1, start=False)
+    site.settings["C1D_STORE"] = f"sqlite:{site.folder}/later/on/c1d.db"
+    site.start()
+    assert site.get("/readyz").status == 503
+    (site.folder / "later/on").mkdir(parents=True)
+    wait_for(lambda: site.get("/readyz").status == 200, "the store is back")
+    assert site.chat(f"fault:pace=0 {name('p')}").status == 200
