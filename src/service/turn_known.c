@@ -85,6 +85,15 @@ static bool came_to_nothing(const struct spool_record *record)
 	       (record->status == STATUS_ERROR || record->status == STATUS_INTERRUPTED);
 }
 
+/* Its file says to come again soon, of a trouble that has passed; but the model was asked, so that
+ * would never help. */
+static bool says_to_come_again(const struct spool_record *record)
+{
+	return record->saved && record->length == 0 &&
+	       (record->status == STATUS_ERROR || record->status == STATUS_INTERRUPTED) &&
+	       error_status(error_of_word(record->error_word)) == 503;
+}
+
 /* Takes the reference. */
 static enum turn_look join_spool(struct turn_work *work, struct spool *spool, struct error *err)
 {
@@ -98,6 +107,8 @@ static enum turn_look join_spool(struct turn_work *work, struct spool *spool, st
 	} else if (came_to_nothing(record)) {
 		/* Once it is saved the store's word counts; before, a saver is about to say it. */
 		look = record->saved ? LOOK_AGAIN : LOOK_FREE;
+	} else if (says_to_come_again(record)) {
+		look = LOOK_AGAIN; /* the store's word counts */
 	} else if (!take_names(work, record)) {
 		error_set(err, ERROR_OVERLOADED, "No memory for this request.");
 		look = LOOK_FAILED;

@@ -1,15 +1,20 @@
 """What fails half way is finished: a turn whose claim is held ends like any other, a question that never reached the model may be
 asked again under its name, a deletion that was begun is carried through."""
 import os
+import resource
 import signal
 import socket
+import threading
 import uuid
 from pathlib import Path
 
 import pytest
-from api import problem
+from api import problem, wait_at_gate
 from house import in_parallel, wait_for
 from workers import frozen, owner_of
+
+
+SPOOL_HEADER = 4096  # bytes of a spool file before its text
 
 
 def name(kind):
@@ -183,6 +188,28 @@ def test_r9_question_that_may_have_reached_the_model_is_not_asked_again(new_site
     first, again = post(site, question), post(site, question)
     assert again.status == first.status and again.body[:40] == first.body[:40], (first, again)
     assert calls(site, prompt) == 1
+
+
+def test_r9_question_whose_answer_found_no_room_is_not_to_be_asked_again_for_ever(new_site, named):
+    """The model was asked, so its name is spent: who comes again, as 503 says, is told to ask anew."""
+    site = new_site(workers=1, start=False)
+    program, site.program = site.program, str(site.folder / "limited")
+    Path(site.program).write_text(f'#!/bin/sh\ntrap "" XFSZ\nexec "{program}" "$@"\n')
+    Path(site.program).chmod(0o755)
+    site.start()
+    gate = name("g")
+    question, answers = named(quick(f";gate_head={gate}")), []
+    asking = threading.Thread(target=lambda: answers.append(post(site, question)), daemon=True)
+    asking.start()
+    wait_at_gate(site, gate)
+    worker = site.worker_pids()[0]
+    resource.prlimit(worker, resource.RLIMIT_FSIZE, (SPOOL_HEADER, resource.RLIM_INFINITY))  # no file grows: a full disk
+    site.upstream.open_gate(gate)
+    asking.join(60)
+    resource.prlimit(worker, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert answers[0].status == 503, answers
+    wait_for(lambda: post(site, question).status != 503, "who comes again is told more than to come again")
+    problem(post(site, question), 502, "upstream_failed")
 
 
 def test_r9_store_that_goes_before_the_claim(proxied, proxy, named):
