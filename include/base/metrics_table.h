@@ -91,6 +91,9 @@
 	X(M_LIMITS_CROWDED, "c1d_limits_crowded_total", COUNTER,                                   \
 	  "Requests counted together with another user's for want of room.", NULL, NULL, 1, NULL,  \
 	  NULL, 1)                                                                                 \
+	X(M_LIMITS_REDIS, "c1d_limits_redis_total", COUNTER,                                       \
+	  "Requests that Redis was to count: ok, failed, away (it was not asked).", "result",      \
+	  metric_redis_kinds, METRIC_REDIS_KINDS, NULL, NULL, 1)                                   \
 	X(M_BAD_PEERS, "c1d_fastcgi_rejected_total", COUNTER,                                      \
 	  "FastCGI connections without a usable request.", NULL, NULL, 1, NULL, NULL, 1)
 
@@ -141,6 +144,15 @@ enum metric_limit_kind {
 	METRIC_LIMIT_KIND_LIST(X)
 #undef X
 		METRIC_LIMIT_KINDS
+};
+
+#define METRIC_REDIS_KIND_LIST(X) X(ok) X(failed) X(away)
+
+enum metric_redis_kind {
+#define X(name) METRIC_REDIS_##name,
+	METRIC_REDIS_KIND_LIST(X)
+#undef X
+		METRIC_REDIS_KINDS
 };
 
 enum metric_upstream_kind {

@@ -19,7 +19,7 @@
 
 #define SHM_SLOTS    128 /* workers, all generations together */
 #define SHM_COUNTERS 2048
-#define SHM_VERSION  5 /* of another one nothing is adopted: figures start anew, nothing else */
+#define SHM_VERSION  6 /* of another one nothing is adopted: figures start anew, nothing else */
 #define SHM_PAGE     4096
 #define SHM_REASON   256
 
@@ -34,6 +34,8 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_LONG_LOCK_FREE == 2 &&
 	       "atomics that processes share must be free of locks");
 
 enum shm_slot_state { SHM_SLOT_FREE, SHM_SLOT_STARTING, SHM_SLOT_READY, SHM_SLOT_DRAINING };
+
+enum shm_redis_state { SHM_REDIS_NONE, SHM_REDIS_UP, SHM_REDIS_AWAY };
 
 struct shm_slot {
 	_Alignas(SHM_PAGE) _Atomic int32_t pid;
@@ -86,6 +88,8 @@ struct shm {
 	/* When the keys of tokens were last asked for: since they were due, since a token named an
 	 * unknown one, and when the last such question began and ended. */
 	_Atomic int64_t keys_due_ms, keys_unknown_ms, keys_began_ms, keys_ended_ms;
+	_Atomic int32_t redis_state;         /* enum shm_redis_state, as a worker found it last */
+	_Atomic int64_t redis_away_since_ms; /* monotonic; 0: it is not, or that was not told */
 	/* What is known of the C1 API (llm/llm_health.h). */
 	_Atomic bool llm_asked;        /* a question has told; until then connections do */
 	_Atomic uint32_t llm_failures; /* in a row */

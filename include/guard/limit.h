@@ -15,6 +15,7 @@
 #ifndef GUARD_LIMIT_H
 #define GUARD_LIMIT_H
 
+#include "base/reach.h"
 #include "guard/guard.h"
 
 enum limit_policy {
@@ -43,5 +44,10 @@ void limit_give_back(struct guard *guard, const struct caller *caller,
  * ERROR_RATE_LIMITED. */
 bool limit_failed_allows(struct guard *guard, const struct request *request, struct error *err);
 void limit_failed_count(struct guard *guard, const struct request *request);
+
+/* What a worker has to reach for it. */
+void limit_reach(const struct config *config, struct reach *reach);
+/* For `c1d check`: can Redis be used? *shared: there is one. */
+bool limit_try(const struct config *config, bool *shared, struct error *err);
 
 #endif

@@ -38,6 +38,11 @@ static const char *const metric_limit_kinds[] = {
 	METRIC_LIMIT_KIND_LIST(X)
 #undef X
 };
+static const char *const metric_redis_kinds[] = {
+#define X(n) #n,
+	METRIC_REDIS_KIND_LIST(X)
+#undef X
+};
 static const char *const metric_store_kinds[] = {
 #define X(n) #n,
 	METRIC_STORE_KIND_LIST(X)

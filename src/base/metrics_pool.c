@@ -43,6 +43,9 @@ static void put_scoreboard(struct buffer *out, const struct shm *shm)
 		  "Memory of large bodies, pages and prompts, drawn from the budget.", lent);
 	put_gauge(out, "c1d_store_up", "Whether the store can be reached.",
 		  atomic_load(&shm->store_down_since_ms) == 0);
+	if (atomic_load(&shm->redis_state) != SHM_REDIS_NONE)
+		put_gauge(out, "c1d_limits_redis_up", "Whether Redis counts, for all machines.",
+			  atomic_load(&shm->redis_state) == SHM_REDIS_UP);
 	put_gauge(out, "c1d_worker_respawns", "Workers started again since the start.",
 		  atomic_load(&shm->pool.respawns));
 	put_gauge(out, "c1d_reload_failed",

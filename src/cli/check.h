@@ -9,6 +9,7 @@
  *   check_socket.c  the socket and who may connect to it
  *   check_model.c   the C1 API: its certificates, its address, our key
  *   check_auth.c    who is let in: settings, and the keys of tokens
+ *   check_limits.c  how often, and the Redis that counts it
  *   check_say.c     the line
  */
 #ifndef CLI_CHECK_H
@@ -36,6 +37,7 @@ int check_ca_file(const struct config *config);
 int check_model(const struct config *config);
 int check_auth(const struct config *config);
 int check_auth_settings(const struct config *config); /* the part of it that opens nothing */
+int check_limits(const struct config *config);
 
 bool check_is_folder(const char *path);
 /* Tries it, with a file that never gets a name. errno says why not. */

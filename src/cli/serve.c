@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "commands.h"
+#include "guard/limit.h"
 #include "net/net.h"
 #include "server/drop.h"
 #include "server/server.h"
@@ -44,6 +45,7 @@ static void app_reach(const struct config *config, struct reach *reach)
 	net_reach(config->base_url, config->ca_file, reach);
 	store_reach(config->store_uri, reach);
 	guard_reach(config, reach);
+	limit_reach(config, reach);
 }
 
 static bool app_wake(const struct config *config, struct error *err)
@@ -64,6 +66,7 @@ static void wipe_secrets(const struct config *config)
 	if (strchr(config->store_uri, '@'))
 		config_wipe(config->store_uri);
 	config_wipe(config->mongodb_uri);
+	config_wipe(config->redis_url);
 }
 
 static void *app_open(const struct config *config, struct shm *shm, struct engine *engine,

@@ -195,4 +195,6 @@ void config_each_secret(const struct config *config, void (*each)(const char *se
 		each(config->visitor_secrets[i]);
 	if (config->store_uri && strchr(config->store_uri, '@'))
 		each(config->store_uri);
+	if (config->redis.password)
+		each(config->redis.password);
 }

@@ -89,9 +89,11 @@ static const char *take_credentials(struct slice *rest, struct arena *arena, str
 static const char *take_host(struct slice text, struct arena *arena, struct redis_url *url)
 {
 	bool bracketed = take_prefix(&text, SLICE("["));
+	bool closed = !bracketed || (text.len > 0 && memchr(text.ptr, ']', text.len));
 	struct slice host = take_to(&text, bracketed ? ']' : ':');
 
-	if (host.len == 0 || (bracketed && text.len > 0 && !take_prefix(&text, SLICE(":"))))
+	if (host.len == 0 || !closed ||
+	    (bracketed && text.len > 0 && !take_prefix(&text, SLICE(":"))))
 		return "names no host";
 	if (text.len > 0 && (!parse_number(text, PORT_MAX, &url->port) || url->port == 0))
 		return "has a port that is none";

@@ -233,15 +233,15 @@ static bool fits(struct gcra_rate rate, int64_t ahead_us)
 	return ahead_us <= (rate.burst - 1) * rate.every_us;
 }
 
-static struct gcra_use use_of(struct gcra_rate rate, int64_t ahead_us, bool crowded)
+struct gcra_use gcra_use_of(struct gcra_rate rate, int64_t ahead_us)
 {
 	int64_t used = (ahead_us + rate.every_us - 1) / rate.every_us;
 	int64_t counted = used < rate.burst ? used : rate.burst;
 
-	return (struct gcra_use){ .left = rate.burst - counted,
-				  .more_us =
-					  used > 0 ? ahead_us - (counted - 1) * rate.every_us : 0,
-				  .crowded = crowded };
+	return (struct gcra_use){
+		.left = rate.burst - counted,
+		.more_us = used > 0 ? ahead_us - (counted - 1) * rate.every_us : 0,
+	};
 }
 
 bool gcra_take(struct gcra *table, struct siphash key, struct gcra_rate rate, int64_t now_us,
@@ -259,11 +259,13 @@ bool gcra_take(struct gcra *table, struct siphash key, struct gcra_rate rate, in
 		if (!at.cell)
 			continue;
 		if (!fits(rate, ahead_us)) {
-			*out = use_of(rate, ahead_us, crowded);
+			*out = gcra_use_of(rate, ahead_us);
+			out->crowded = crowded;
 			return false;
 		}
 		if (atomic_compare_exchange_strong(&at.cell->count, &at.count, more)) {
-			*out = use_of(rate, ahead_us + rate.every_us, crowded);
+			*out = gcra_use_of(rate, ahead_us + rate.every_us);
+			out->crowded = crowded;
 			return true;
 		}
 	}
@@ -278,7 +280,7 @@ bool gcra_may(struct gcra *table, struct siphash key, struct gcra_rate rate, int
 	bool is_there = find(bucket_of(table, key), key.b, &at);
 	int64_t ahead_us = is_there ? ahead_of(at.count, now_us) : 0;
 
-	*out = use_of(rate, ahead_us, false);
+	*out = gcra_use_of(rate, ahead_us);
 	return fits(rate, ahead_us);
 }
 

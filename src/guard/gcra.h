@@ -55,4 +55,8 @@ bool gcra_may(struct gcra *table, struct siphash key, struct gcra_rate rate, int
 void gcra_give_back(struct gcra *table, struct siphash key, struct gcra_rate rate, int64_t taken_us,
 		    int64_t now_us);
 
+/* How one stands that is so far ahead of its rate: for who counts elsewhere by the same algorithm.
+ */
+struct gcra_use gcra_use_of(struct gcra_rate rate, int64_t ahead_us);
+
 #endif

@@ -18,6 +18,15 @@ static const struct who_mode *mode_at(const struct guard *guard, size_t i)
 
 /* --- life --- */
 
+/* Where several machines count together. */
+static bool open_redis(struct guard *guard, struct error *err)
+{
+	const struct redis_url *url = &guard->config->redis;
+
+	return !guard->counts || (!url->host && !url->path) ||
+	       (guard->redis = redis_open(url, guard->shm, err));
+}
+
 static bool open_modes(struct guard *guard, struct error *err)
 {
 	for (size_t i = 0; i < guard->config->auth_mode_count; i++)
@@ -59,7 +68,8 @@ struct guard *guard_open(const struct config *config, struct shm *shm, struct er
 	guard->revocations = revocations_open(config->state_dir);
 	if (!guard->keys || !guard->revocations)
 		error_set(err, ERROR_INTERNAL, "No memory for the guard.");
-	else if ((guard->secrets = secrets_open(config, err)) && open_modes(guard, err))
+	else if ((guard->secrets = secrets_open(config, err)) && open_redis(guard, err) &&
+		 open_modes(guard, err))
 		return guard;
 	guard_close(guard);
 	return NULL;
@@ -72,6 +82,7 @@ void guard_close(struct guard *guard)
 	for (size_t i = 0; i < guard->config->auth_mode_count; i++)
 		if (mode_at(guard, i)->close)
 			mode_at(guard, i)->close(guard);
+	redis_close(guard->redis);
 	secrets_close(guard->secrets);
 	revocations_free(guard->revocations);
 	key_ring_free(guard->keys);
@@ -83,7 +94,7 @@ bool guard_start(struct guard *guard, struct error *err)
 	for (size_t i = 0; i < guard->config->auth_mode_count; i++)
 		if (mode_at(guard, i)->start && !mode_at(guard, i)->start(guard, err))
 			return false;
-	return true;
+	return !guard->redis || redis_start(guard->redis, err);
 }
 
 void guard_stop(struct guard *guard)
@@ -91,6 +102,7 @@ void guard_stop(struct guard *guard)
 	for (size_t i = 0; i < guard->config->auth_mode_count; i++)
 		if (mode_at(guard, i)->stop)
 			mode_at(guard, i)->stop(guard);
+	redis_stop(guard->redis);
 }
 
 struct secrets *guard_secrets(struct guard *guard)

@@ -23,6 +23,7 @@
 #include "guard/guard.h"
 #include "guard/secret.h"
 #include "key_ring.h"
+#include "redis.h"
 #include "revocations.h"
 
 struct guard {
@@ -32,6 +33,7 @@ struct guard {
 	struct key_ring *keys;
 	struct revocations *revocations;
 	struct gcra *counts;           /* NULL: there is no shared memory, so nothing is counted */
+	struct redis *redis;           /* NULL: this machine counts for itself */
 	_Atomic int64_t limit_said_ms; /* monotonic: when a limit was last told of in the log */
 	void *states[AUTH_MODE_COUNT]; /* each way's own */
 };

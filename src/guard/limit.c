@@ -8,11 +8,12 @@
 #include "limit_room.h"
 
 #include "base/clock.h"
+#include "base/id.h"
 #include "base/log.h"
 #include "guard_room.h"
 #include <stdio.h>
 
-#define COUNTS_MAX   4
+#define COUNTS_MAX   REDIS_COUNTS_MAX
 #define WIDER_SHARE  10   /* what a /48 may do more than a /64 */
 #define SAY_EVERY_MS 1000 /* and worker */
 
@@ -26,6 +27,7 @@ struct count {
 
 struct counts {
 	struct count list[COUNTS_MAX];
+	struct redis_count shared[COUNTS_MAX]; /* the same, as Redis knows them, if there is one */
 	size_t count;
 };
 
@@ -37,6 +39,16 @@ static struct gcra_rate gcra_of_rate(struct rate rate, int64_t share)
 	int64_t burst = rate.count * share;
 
 	return (struct gcra_rate){ burst, (rate.window_s * 1000000 + burst - 1) / burst };
+}
+
+/* The braces keep all of them on one machine of a cluster. */
+static void name_shared(const struct count *count, struct slice text, struct redis_count *out)
+{
+	char hash[ID_UUID_SIZE];
+
+	id_hash(&text, 1, hash);
+	snprintf(out->name, sizeof out->name, "c1d:{limits}:%d:%s", (int)count->kind, hash);
+	out->rate = count->gcra;
 }
 
 /* who: NULL: it does not exist. sort: 'a' an address, 'u' a user: no name of one is the other. */
@@ -53,6 +65,8 @@ static void add_count(struct guard *guard, struct counts *out, enum metric_limit
 				.rate = rate,
 				.gcra = gcra_of_rate(rate, share),
 				.key = siphash(guard->shm->limits_key, slice_of(text)) };
+	if (guard->redis)
+		name_shared(made, slice_of(text), &out->shared[out->count]);
 	out->count++;
 }
 
@@ -109,6 +123,28 @@ static size_t take_here(struct guard *guard, const struct counts *counts, int64_
 		return i;
 	}
 	return counts->count;
+}
+
+/* What passed here, of all machines. It does not become better than it is here. */
+static size_t take_everywhere(struct guard *guard, const struct counts *counts,
+			      struct gcra_use uses[COUNTS_MAX], struct limit_taken *taken)
+{
+	struct gcra_use shared[COUNTS_MAX];
+	size_t refused = counts->count;
+
+	switch (redis_take(guard->redis, counts->shared, counts->count, shared, &refused,
+			   &taken->redis_us)) {
+	case REDIS_AWAY: return counts->count;
+	case REDIS_NO:
+		give_back_here(guard, counts, counts->count, taken->at_us);
+		uses[refused] = shared[refused];
+		return refused;
+	default:
+		for (size_t i = 0; i < counts->count; i++)
+			if (shared[i].left <= uses[i].left)
+				uses[i] = shared[i];
+		return counts->count;
+	}
 }
 
 /* --- telling --- */
@@ -171,9 +207,10 @@ bool limit_take(struct guard *guard, const struct caller *caller, enum limit_pol
 	int64_t now_us = clock_mono_us();
 	size_t refused = take_here(guard, &counts, now_us, uses);
 
-	*taken = (struct limit_taken){ .any = counts.count > 0 && refused == counts.count,
-				       .policy = policy,
-				       .at_us = now_us };
+	*taken = (struct limit_taken){ .policy = policy, .at_us = now_us };
+	if (guard->redis && counts.count > 0 && refused == counts.count)
+		refused = take_everywhere(guard, &counts, uses, taken);
+	taken->any = counts.count > 0 && refused == counts.count;
 	tell(guard, policy, &counts, uses, response);
 	return refused == counts.count ||
 	       refuse(guard, caller, &counts.list[refused], &uses[refused], err);
@@ -186,6 +223,24 @@ void limit_give_back(struct guard *guard, const struct caller *caller,
 					  : (struct counts){ .count = 0 };
 
 	give_back_here(guard, &counts, counts.count, taken->at_us);
+	if (guard->redis && counts.count > 0 && taken->redis_us)
+		redis_give_back(guard->redis, counts.shared, counts.count, taken->redis_us);
+}
+
+/* --- where Redis is --- */
+
+void limit_reach(const struct config *config, struct reach *reach)
+{
+	if (config->redis.host)
+		reach_port(reach, (uint16_t)config->redis.port);
+	else
+		reach_read(reach, config->redis.path);
+}
+
+bool limit_try(const struct config *config, bool *shared, struct error *err)
+{
+	*shared = config->redis.host || config->redis.path;
+	return !*shared || redis_try(&config->redis, err);
 }
 
 /* --- bad credentials --- */

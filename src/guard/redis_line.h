@@ -1,0 +1,30 @@
+/*
+ * redis_line: one connection to Redis, for which nobody waits longer than he says: hiredis without
+ * blocking, and poll(2) around it. One thread at a time.
+ *
+ * hiredis 0.14 aborts where memory fails it in the middle of a reply; 1.0 and later do not.
+ */
+#ifndef GUARD_REDIS_LINE_H
+#define GUARD_REDIS_LINE_H
+
+#include "base/error.h"
+#include "config/redis_url.h"
+#include <hiredis/hiredis.h>
+
+#define REDIS_WORDS_MAX 24
+
+/* A command: its words, without NULs. */
+struct redis_words {
+	const char *list[REDIS_WORDS_MAX];
+	int count;
+};
+
+/* Connected, signed in, with its database chosen. NULL with ERROR_OVERLOADED and why, in words for
+ * an administrator. Blocks on the name server besides: no request thread calls it. until_ms:
+ * monotonic. */
+redisContext *redis_line_open(const struct redis_url *url, int64_t until_ms, struct error *err);
+/* The reply, which freeReplyObject frees; it may be an error. NULL: the line is of no more use. */
+redisReply *redis_line_ask(redisContext *line, const struct redis_words *words, int64_t until_ms);
+void redis_line_close(redisContext *line); /* NULL is fine */
+
+#endif
