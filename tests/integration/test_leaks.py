@@ -9,6 +9,7 @@ import pytest
 
 import fcgi
 from api import problem
+from attackers import token
 from house import wait_for
 
 JSON = {"Content-Type": "application/json"}
@@ -22,9 +23,12 @@ class Secret:
     """One of each kind, which nobody may ever read again."""
 
     def __init__(self):
-        self.key, self.visitor = "sk-th-" + canary("upstream"), canary("visitors")
+        self.key, self.visitor, self.jwt = "sk-th-" + canary("upstream"), canary("visitors"), canary("tokens")
         self.password = canary("password")
         self.said, self.cookie, self.token, self.agent = (canary(what) for what in ("said", "cookie", "token", "agent"))
+        self.subject = canary("subject")
+        self.good = token(self.subject, secret=self.jwt)
+        self.expired = token(self.subject, secret=self.jwt, exp=1)
         self.all = list(vars(self).values())
 
 
@@ -47,8 +51,9 @@ def house(request, new_site, tmp_path):
     credentials.mkdir(mode=0o700)
     (credentials / "thesys-api-key").write_text(secrets.key)
     (credentials / "c1d-visitor-secret").write_text(secrets.visitor)
+    (credentials / "c1d-jwt-secret").write_text(secrets.jwt)
     (credentials / "mongodb-uri").write_text(f"mongodb://c1d:{secrets.password}@127.0.0.1:1/c1d")
-    site = new_site({"C1D_AUTH": "visitor", "C1D_LOG_LEVEL": "debug", "CREDENTIALS_DIRECTORY": str(credentials), "C1D_FIRST_BYTE_MS": "2000",
+    site = new_site({"C1D_AUTH": "jwt visitor", "C1D_LOG_LEVEL": "debug", "CREDENTIALS_DIRECTORY": str(credentials), "C1D_FIRST_BYTE_MS": "2000",
                      "C1D_STORE": f"sqlite:{tmp_path}/c1d.db"}, start=False)
     del site.settings["THESYS_API_KEY"]
     site.form = request.param
@@ -64,7 +69,7 @@ def house(request, new_site, tmp_path):
 def session(site, secrets):
     """All that a user may do, right and wrong, with a canary wherever a word of his goes. The errors' bodies."""
     said, errors = secrets.said, []
-    head = {"Cookie": f"__session={secrets.cookie}; other={secrets.cookie}", "User-Agent": secrets.agent, "X-Other": secrets.agent}
+    head = {"Cookie": f"other={secrets.cookie}", "Authorization": f"Bearer {secrets.good}", "User-Agent": secrets.agent, "X-Other": secrets.agent}
 
     def ask(method, path, body=None, **headers):
         if not isinstance(body, (bytes, type(None))):
@@ -98,8 +103,11 @@ def session(site, secrets):
     ask("POST", path + "/messages", {"role": "system", "content": said})
     ask("PUT", path + "/messages/m1", {"content": said + " again"})
     ask("GET", path + "/messages")
-    for value in (f"Bearer {secrets.token}", f"Bearer c1d_{secrets.token}", f"Basic {secrets.token}", secrets.token):
+    for value in (f"Bearer {secrets.good}", f"Bearer {secrets.expired}", f"Bearer {secrets.token}", f"Bearer c1d_{secrets.token}", f"Basic {secrets.token}", secrets.token):
         ask("GET", "/api/threads", Authorization=value)
+    ask("GET", "/api/threads", Authorization="", Cookie=f"__session={secrets.cookie}")
+    ask("GET", "/api/threads", Authorization="", Cookie=f"other={secrets.cookie}")  # a new visitor
+    ask("POST", "/api/me/claim", {}, Cookie=f"c1d_visitor={secrets.cookie}")
     ask("POST", "/api/threads", {}, Origin="https://" + secrets.agent)
     ask("DELETE", path)
     ask("GET", path)

@@ -344,7 +344,7 @@ def uncommented(text, first, last):
 class Signed:
     """nginx with c1d.conf as an administrator edits it, and the FastCGI peer behind it."""
 
-    def __init__(self, scratch, edit, server=""):
+    def __init__(self, scratch, edit, server="", c1d=None):
         self.folder = Path(tempfile.mkdtemp(prefix="signed-", dir=scratch))
         self.folder.chmod(0o755)
         (self.folder / "c1d.conf").write_text(edit((FILES / "c1d.conf").read_text().replace("/etc/nginx/c1d.htpasswd", f"{self.folder}/htpasswd")))
@@ -352,7 +352,7 @@ class Signed:
         (self.folder / "htpasswd").write_text(f"ada:{made}")
         self.port = held_port()
         conf = self.folder / "nginx.conf"
-        conf.write_text(SIGNED.format(folder=self.folder, port=self.port, server=server, user="user root;" if os.geteuid() == 0 else ""))
+        conf.write_text(SIGNED.format(folder=self.folder, socket=c1d.settings["C1D_SOCKET"] if c1d else f"{self.folder}/c1d.sock", port=self.port, server=server, user="user root;" if os.geteuid() == 0 else ""))
         self.peer = Peer(self.folder / "c1d.sock")
         self.nginx = Process([NGINX, "-p", str(self.folder), "-e", "stderr", "-c", str(conf)], self.folder, "nginx")
         wait_for(self.listens, f"nginx listens\n{self.nginx.text()}")
@@ -362,9 +362,9 @@ class Signed:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def get(self, headers):
+    def get(self, headers, method="GET", body=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
-        connection.request("GET", "/api/threads", headers=headers)
+        connection.request(method, "/api/threads", body, {**headers, **({"Content-Type": "application/json"} if body else {})})
         response = connection.getresponse()
         answer = Answer(response.status, response.headers, response.read())
         connection.close()
@@ -382,10 +382,29 @@ events {{ }}
 http {{
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi; access_log off;
-    upstream c1d {{ server unix:{folder}/c1d.sock; }}
+    upstream c1d {{ server unix:{socket}; }}
     server {{ listen 127.0.0.1:{port} reuseport; {server} include {folder}/c1d.conf; }}
 }}
 """
+
+
+def basic(name):
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:secret".encode()).decode()}
+
+
+def test_with_the_block_for_auth_basic_each_name_has_threads_of_its_own(scratch, upstream):
+    first, last = 'auth_basic           "chat";', "fastcgi_param REMOTE_USER $remote_user;"
+    c1d = Site(scratch, upstream, {"C1D_AUTH": "header", "C1D_AUTH_HEADER": "REMOTE_USER"}, nginx=False)
+    house = Signed(scratch, lambda text: uncommented(text, first, last), c1d=c1d)
+    try:
+        (house.folder / "htpasswd").write_text("".join((house.folder / "htpasswd").read_text().replace("ada:", f"{name}:") for name in ("ada", "eve")))
+        assert house.get(basic("ada"), "POST", b'{"title":"of ada"}').status == 201
+        assert [thread["title"] for thread in house.get(basic("ada")).json()] == ["of ada"]
+        assert house.get({**basic("eve"), "Remote-User": "ada", "Remote_User": "ada"}).json() == []
+        assert problem(house.get({}), 401) and problem(house.get({"Cookie": "REMOTE_USER=ada"}), 401)
+    finally:
+        house.stop()
+        c1d.stop()
 
 
 def test_the_block_for_auth_basic_lets_in_who_has_the_password_and_names_them(scratch):
@@ -396,7 +415,7 @@ def test_the_block_for_auth_basic_lets_in_who_has_the_password_and_names_them(sc
         refused = house.get(forged)
         assert problem(refused, 401)["code"] == "unauthorized" and refused.headers["WWW-Authenticate"].startswith("Basic")
         assert house.peer.seen == []
-        let_in = house.get({"Authorization": "Basic " + base64.b64encode(b"ada:secret").decode(), **forged})
+        let_in = house.get({**basic("ada"), **forged})
         assert told(let_in)["REMOTE_USER"] == "ada"
     finally:
         house.stop()

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from attackers import Browser
+from attackers import JWT_SECRET, Browser, token
 from house import ROOT
 from pip_tools import tool
 
@@ -28,9 +28,14 @@ def api_key(site):
     return ["--header", f"Authorization: Bearer {done.stdout.strip()}"]
 
 
+def signed_token(site):
+    return ["--header", f"Authorization: Bearer {token('ada')}"]
+
+
 # All phases where nobody is asked; of the others those in which who asks matters.
 WAYS = {"none": ("none", nobody, ["--max-examples", EXAMPLES or "10"]),
         "visitor": ("visitor", visitor, ["--phases", "fuzzing,stateful", "--max-examples", EXAMPLES or "4"]),
+        "jwt": ("jwt", signed_token, ["--phases", "fuzzing,stateful", "--max-examples", EXAMPLES or "3"]),
         "api_key": ("visitor", api_key, ["--phases", "fuzzing,stateful", "--max-examples", EXAMPLES or "4"])}
 
 
@@ -38,7 +43,7 @@ WAYS = {"none": ("none", nobody, ["--max-examples", EXAMPLES or "10"]),
 def test_schemathesis_finds_nothing(new_site, way):
     program = tool("schemathesis", VERSION, "schemathesis")
     mode, signs_in, much = WAYS[way]
-    site = new_site({"C1D_AUTH": mode})
+    site = new_site({"C1D_AUTH": mode, **({"C1D_JWT_SECRET": JWT_SECRET} if mode == "jwt" else {})})
     place = shutil.copytree(ROOT / "tests/schemathesis", site.folder / "schemathesis")  # it leaves a memory of its own there
     command = [program, "run", f"{site.url}/api/openapi.json", "--seed", "1", "--suppress-health-check", "all", "--no-color", *much, *signs_in(site)]
     environment = {**os.environ, "SIGNED_IN": "" if mode == "none" else "1"}
