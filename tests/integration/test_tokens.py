@@ -449,6 +449,14 @@ def test_the_cookie_has_the_name_that_is_set_or_none(new_site):
     assert site.get("/api/threads", bearer(token)).status == 200
 
 
+def test_e_four_thousand_tokens_are_taken_as_by_another_reader():
+    """tests/differential/run tells of it; a million were asked before this was landed."""
+    done = subprocess.run(["/usr/bin/python3", ROOT / "tests/differential/run", "4000", "--program",
+                           os.path.join(os.path.dirname(PROGRAM), "tests/differential/token_says")],
+                          text=True, capture_output=True, timeout=300, check=False)
+    assert done.returncode == 0 and "4000 tokens, 0 disagreements" in done.stdout, done.stdout[-4000:] + done.stderr[-2000:]
+
+
 # --- other keys, other modes ---
 def test_a_secret_and_a_visitor_beside_it(new_site):
     site = new_site(jwt_settings(C1D_JWT_SECRET=SECRET, C1D_AUTH="jwt,visitor"))

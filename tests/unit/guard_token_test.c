@@ -107,19 +107,8 @@ static bool decodes(const char *text, size_t wanted)
 
 static void e10_one_text_stands_for_one_value(void **state)
 {
-	static const char *const bad[] = { "A",
-					   "AAAAA",
-					   "AB",
-					   "AAB",
-					   "AA==",
-					   "AAA=",
-					   "A A",
-					   "AA\n",
-					   "A+AA",
-					   "A/AA",
-					   "AA.A",
-					   "\xC3\xA4"
-					   "AA" };
+	static const char *const bad[] = { "A",   "AAAAA", "AB",   "AAB",  "AA==", "AAA=",
+					   "A A", "AA\n",  "A+AA", "A/AA", "AA.A", "\xC3\xA4PA" };
 	unsigned char out[2];
 	size_t len = 7;
 

@@ -25,9 +25,11 @@
 
 static inline char *joined(const char *a, const char *b, const char *c)
 {
-	char *text = NULL;
+	size_t size = strlen(a) + strlen(b) + strlen(c) + 1;
+	char *text = malloc(size);
 
-	assert_true(asprintf(&text, "%s%s%s", a, b, c) >= 0);
+	assert_non_null(text);
+	snprintf(text, size, "%s%s%s", a, b, c);
 	return text;
 }
 
