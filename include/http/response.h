@@ -43,7 +43,8 @@ void response_keep(struct response *response);
 /* The answer becomes another one: all but the kept headers is dropped. */
 void response_restart(struct response *response);
 
-/* false (and nothing added) when the value holds a control character or does not fit. */
+/* false (and nothing added) when the value holds a control character or does not fit. Without
+ * memory for it headers.failed is set, and the answer is none any more. */
 bool response_header(struct response *response, const char *name, struct slice value);
 bool response_headerf(struct response *response, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -163,7 +163,8 @@ api_handler chat_post, threads_list, threads_create, thread_get, thread_update, 
 /* --- chat.c, also for runs.c: what a stream's query says --- */
 struct stream_options;
 void stream_query(const struct call *call, struct stream_options *out);
-void stream_headers(struct response *response, const struct stream_options *options,
+/* false: they are not all there. */
+bool stream_headers(struct response *response, const struct stream_options *options,
 		    const char *run_id, const char *thread_id, const char *message_id);
 
 #endif

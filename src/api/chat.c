@@ -28,7 +28,7 @@ void stream_query(const struct call *call, struct stream_options *out)
 	snprintf(out->request_id, sizeof out->request_id, "%s", call->request->id);
 }
 
-void stream_headers(struct response *response, const struct stream_options *options,
+bool stream_headers(struct response *response, const struct stream_options *options,
 		    const char *run_id, const char *thread_id, const char *message_id)
 {
 	response->status = 200;
@@ -41,6 +41,7 @@ void stream_headers(struct response *response, const struct stream_options *opti
 		response_header(response, "X-Run-Id", slice_of(run_id));
 	response_header(response, "X-Thread-Id", slice_of(thread_id));
 	response_header(response, "X-Response-Id", slice_of(message_id));
+	return !response->headers.failed;
 }
 
 /* --- the question --- */
@@ -135,8 +136,10 @@ static bool replay(struct call *call, const struct stream_options *options, cons
 	snprintf(record.finish_reason, sizeof record.finish_reason, "%s",
 		 answer->finish_reason ? answer->finish_reason : "");
 	record.usage = answer->usage;
-	stream_headers(call->response, options, answer->run_id, turn->thread_id, turn->response_id);
 	response_header(call->response, "Idempotency-Replayed", SLICE("true"));
+	if (!stream_headers(call->response, options, answer->run_id, turn->thread_id,
+			    turn->response_id))
+		return budget_refused(err);
 	call->response->stream =
 		stream_ticket_replay(call->api->config, options, &record, answer->content,
 				     buffer_slice(&call->response->headers), err);
@@ -146,10 +149,11 @@ static bool replay(struct call *call, const struct stream_options *options, cons
 static bool follow(struct call *call, const struct stream_options *options, struct turn *turn,
 		   struct error *err)
 {
-	stream_headers(call->response, options, turn->run_id, turn->thread_id, turn->response_id);
 	response_header(call->response, "Idempotency-Replayed", SLICE("true"));
-	call->response->stream = stream_ticket_follow(options, turn->followed,
-						      buffer_slice(&call->response->headers));
+	if (stream_headers(call->response, options, turn->run_id, turn->thread_id,
+			   turn->response_id))
+		call->response->stream = stream_ticket_follow(
+			options, turn->followed, buffer_slice(&call->response->headers));
 	if (call->response->stream)
 		return true;
 	spool_unref(turn->followed);
@@ -159,9 +163,10 @@ static bool follow(struct call *call, const struct stream_options *options, stru
 static bool start(struct call *call, const struct stream_options *options, struct turn *turn,
 		  struct error *err)
 {
-	stream_headers(call->response, options, turn->run_id, turn->thread_id, turn->response_id);
-	call->response->stream =
-		stream_ticket_start(options, &turn->start, buffer_slice(&call->response->headers));
+	if (stream_headers(call->response, options, turn->run_id, turn->thread_id,
+			   turn->response_id))
+		call->response->stream = stream_ticket_start(
+			options, &turn->start, buffer_slice(&call->response->headers));
 	if (call->response->stream)
 		return true;
 	service_turn_drop(call->api->service, turn);

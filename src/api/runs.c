@@ -108,9 +108,9 @@ static bool follow(struct call *call, struct spool *spool, const struct run_info
 		call->response->status = 204;
 		return true;
 	}
-	stream_headers(call->response, options, run->id, run->thread_id, run->message_id);
-	call->response->stream =
-		stream_ticket_follow(options, spool, buffer_slice(&call->response->headers));
+	if (stream_headers(call->response, options, run->id, run->thread_id, run->message_id))
+		call->response->stream = stream_ticket_follow(
+			options, spool, buffer_slice(&call->response->headers));
 	return call->response->stream ||
 	       error_set(err, ERROR_OVERLOADED, "No memory for another stream.");
 }

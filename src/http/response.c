@@ -48,6 +48,7 @@ static bool refuse(struct response *response, const char *name)
 bool response_header(struct response *response, const char *name, struct slice value)
 {
 	struct buffer *out = &response->headers;
+	size_t before = out->len;
 
 	for (size_t i = 0; i < value.len; i++)
 		if ((unsigned char)value.ptr[i] < 0x20 || value.ptr[i] == 0x7F)
@@ -57,7 +58,11 @@ bool response_header(struct response *response, const char *name, struct slice v
 	buffer_append(out, slice_of(name));
 	buffer_append(out, SLICE(": "));
 	buffer_append(out, value);
-	return buffer_append(out, SLICE("\r\n"));
+	if (buffer_append(out, SLICE("\r\n")))
+		return true;
+	if (out->data) /* half of one would stay where headers are kept */
+		out->data[out->len = before] = '\0';
+	return false;
 }
 
 bool response_headerf(struct response *response, const char *name, const char *format, ...)
@@ -71,6 +76,7 @@ bool response_headerf(struct response *response, const char *name, const char *f
 	ok = buffer_vappendf(&value, format, ap) &&
 	     response_header(response, name, buffer_slice(&value));
 	va_end(ap);
+	response->headers.failed = response->headers.failed || value.failed;
 	buffer_done(&value);
 	return ok;
 }

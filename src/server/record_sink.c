@@ -53,6 +53,8 @@ static enum sink_result put(struct record_sink *s, struct iovec *parts, int coun
 	size_t total = 0;
 	ssize_t n;
 
+	if (s->head.failed) /* a body without its head would be taken for one */
+		return SINK_GONE;
 	for (int i = 0; i < count; i++)
 		total += parts[i].iov_len;
 	if (s->rest.len > 0) /* only the end comes while something is kept */

@@ -70,20 +70,29 @@ static int64_t write_body(int fd, uint16_t request_id, struct slice head, struct
 	}
 }
 
+/* Half an answer would be another one: without a word of ours the web server says 503. */
+static bool is_whole(const struct response *response, const struct buffer *head)
+{
+	return !head->failed && !response->headers.failed && !response->body.failed;
+}
+
 static void write_answer(const struct request_work *work, int fd, uint16_t request_id,
 			 struct response *response, struct access *access)
 {
 	const char *outcome = response->error ? error_word(response->error) : "ok";
 	struct buffer head;
-	int64_t bytes;
-	bool ok;
+	int64_t bytes = 0;
+	bool ok = true;
 
 	buffer_init(&head, HEAD_MAX);
 	record_head(&head, response->status, buffer_slice(&response->headers));
 	set_write_deadline(fd, work->config->write_ms);
 	access_first_byte(access);
-	bytes = write_body(fd, request_id, buffer_slice(&head), response, &ok);
-	if (!ok || response->body.failed)
+	if (is_whole(response, &head))
+		bytes = write_body(fd, request_id, buffer_slice(&head), response, &ok);
+	else
+		response->status = 503;
+	if (!ok || !is_whole(response, &head))
 		outcome = ok ? "no_memory" : "client_gone";
 	buffer_done(&head);
 	close(fd);
