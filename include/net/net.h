@@ -60,8 +60,19 @@ struct net_got {
 bool net_get(const struct net_request *request, int64_t ms, const _Atomic bool *stop,
 	     struct buffer *body, struct net_got *got, struct error *err);
 
-/* How a transfer failed; the labels of M_UPSTREAM_ERRORS. */
-enum net_failure { NET_OK, NET_CONNECT, NET_DNS, NET_TLS, NET_TIMEOUT, NET_CUT, NET_PROTOCOL };
+/* How a transfer failed. The last two are our own doing: no memory or no descriptor, before any of
+ * the request was sent, or behind that. */
+enum net_failure {
+	NET_OK,
+	NET_CONNECT,
+	NET_DNS,
+	NET_TLS,
+	NET_TIMEOUT,
+	NET_CUT,
+	NET_PROTOCOL,
+	NET_UNSENT,
+	NET_NO_MEMORY
+};
 
 struct net_response {
 	int status;

@@ -53,12 +53,15 @@ static void open_markdown(struct c1_stream *stream, struct buffer *out)
 }
 
 /* For when a <content> follows; of a huge one as much as fits. */
-static void keep_card(struct c1_stream *stream, struct slice text)
+static void keep_card(struct c1_stream *stream, struct slice text, struct buffer *out)
 {
 	struct buffer *card = &stream->card;
 	size_t fits = utf8_cut(text, card->max - card->len);
 
-	buffer_append(card, (struct slice){ text.ptr, fits });
+	if (card->failed) /* it is full */
+		return;
+	if (!buffer_append(card, (struct slice){ text.ptr, fits }))
+		out->failed = true;
 	card->failed = card->failed || fits < text.len;
 }
 
@@ -69,7 +72,7 @@ static void put_markdown(struct c1_stream *stream, struct slice text, struct buf
 		return;
 	}
 	c1_text_escape(out, text);
-	keep_card(stream, text);
+	keep_card(stream, text, out);
 }
 
 static void close_markdown(struct c1_stream *stream, struct buffer *out)

@@ -120,20 +120,31 @@ static void log_ending(const struct llm_call *call)
 		 LOG_T("type", call->error_type), LOG_T("code", call->error_code));
 }
 
+/* Is it good, with all of its text? */
+static bool end_text(struct llm_call *call)
+{
+	bool is_good = llm_ending_is_good(call->ending);
+
+	buffer_reset(&call->out);
+	if (c1_stream_end(&call->c1, is_good, &call->out))
+		return is_good;
+	buffer_reset(&call->out);
+	if (is_good) /* but for its end */
+		call->ending = ENDING_NO_MEMORY;
+	return false;
+}
+
 /* The owner's last event. */
 static void tell_end(struct llm_call *call)
 {
-	bool is_good;
+	bool is_good = end_text(call);
 
 	llm_ending_tell(call->ending, call->retry_after_s, &call->end);
 	if (call->status / 100 == 4) /* refused at the door */
 		call->end.asked = false;
-	is_good = call->end.error.code == ERROR_NONE;
 	if (!is_good)
 		log_ending(call);
-	buffer_reset(&call->out);
-	if (!c1_stream_end(&call->c1, is_good, &call->out) || !give_text(call))
-		buffer_reset(&call->out);
+	give_text(call);
 	if (!call->cancelled)
 		call->events->end(call->ctx, &call->end);
 }
@@ -222,6 +233,8 @@ static bool on_frame(void *ctx, struct slice data)
 	} else if (call->state != DONE && delta_read(data, &call->scratch, &delta)) {
 		take_delta(call, &delta);
 		buffer_shrink(&call->scratch, KEPT);
+	} else if (call->scratch.failed) {
+		settle(call, ENDING_NO_MEMORY);
 	} else if (data.len || call->state == DONE) {
 		drop_frame(call);
 	}
@@ -274,6 +287,16 @@ static void take_refusal(struct llm_call *call, struct slice bytes)
 		end_refusal(call);
 }
 
+static void take_stream(struct llm_call *call, struct slice bytes)
+{
+	switch (sse_feed(&call->sse, bytes, on_frame, call)) {
+	case SSE_TOO_LONG: settle(call, ENDING_PROTOCOL); break;
+	case SSE_NO_MEMORY: settle(call, ENDING_NO_MEMORY); break;
+	case SSE_OK:
+	case SSE_STOPPED: break;
+	}
+}
+
 static void on_body(void *ctx, struct slice bytes)
 {
 	struct llm_call *call = ctx;
@@ -284,8 +307,8 @@ static void on_body(void *ctx, struct slice bytes)
 		;
 	else if (call->state == REFUSAL)
 		take_refusal(call, bytes);
-	else if (sse_feed(&call->sse, bytes, on_frame, call) == SSE_TOO_LONG)
-		settle(call, ENDING_PROTOCOL);
+	else
+		take_stream(call, bytes);
 	leave(call);
 }
 
@@ -342,7 +365,7 @@ struct llm_call *llm_start(struct net_multi *multi, const struct config *config,
 		goto fail;
 	call = call_new(run_id, events, ctx);
 	if (!call) {
-		error_set(err, ERROR_INTERNAL, "There is no memory for the answer.");
+		error_set(err, ERROR_OVERLOADED, "There is no memory for the answer; try again.");
 		goto fail;
 	}
 	call->transfer = net_start(multi, &request, body, &transfer_events, call, err);

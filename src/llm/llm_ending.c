@@ -56,10 +56,17 @@ static const struct {
 		"protocol", "The C1 API sent something that is no answer." },
 	[ENDING_ERROR_OBJECT] = { STATUS_ERROR, ERROR_UPSTREAM, METRIC_UPSTREAM_status, LLM_FAILS,
 		"error in the stream", "The C1 API reported an error; try again." },
-	[ENDING_NO_MEMORY] = { STATUS_ERROR, ERROR_INTERNAL, NOT_COUNTED, LLM_SAYS_NOTHING,
-		"no memory", "There is no memory for the answer." },
+	[ENDING_UNSENT] = { STATUS_ERROR, ERROR_OVERLOADED, NOT_COUNTED, LLM_SAYS_NOTHING,
+		"unsent", "There is no memory to ask the C1 API; try again." },
+	[ENDING_NO_MEMORY] = { STATUS_ERROR, ERROR_OVERLOADED, NOT_COUNTED, LLM_SAYS_NOTHING,
+		"no memory", "There is no memory for the answer; ask anew." },
 };
 /* clang-format on */
+
+bool llm_ending_is_good(enum llm_ending ending)
+{
+	return endings[ending].code == ERROR_NONE;
+}
 
 enum llm_ending llm_ending_of_status(int status)
 {
@@ -96,20 +103,26 @@ enum llm_ending llm_ending_of_reason(const char *finish_reason)
 enum llm_ending llm_ending_of_failure(enum net_failure failure, bool any_text)
 {
 	static const enum llm_ending before_text[] = {
-		[NET_OK] = ENDING_EMPTY,          [NET_CONNECT] = ENDING_CONNECT,
-		[NET_DNS] = ENDING_DNS,           [NET_TLS] = ENDING_TLS,
-		[NET_TIMEOUT] = ENDING_TIMEOUT,   [NET_CUT] = ENDING_CUT,
+		[NET_OK] = ENDING_EMPTY,
+		[NET_CONNECT] = ENDING_CONNECT,
+		[NET_DNS] = ENDING_DNS,
+		[NET_TLS] = ENDING_TLS,
+		[NET_TIMEOUT] = ENDING_TIMEOUT,
+		[NET_CUT] = ENDING_CUT,
 		[NET_PROTOCOL] = ENDING_PROTOCOL,
+		[NET_UNSENT] = ENDING_UNSENT,
+		[NET_NO_MEMORY] = ENDING_NO_MEMORY,
 	};
 
-	return any_text ? ENDING_CUT_TEXT : before_text[failure];
+	return any_text && failure != NET_NO_MEMORY ? ENDING_CUT_TEXT : before_text[failure];
 }
 
 void llm_ending_tell(enum llm_ending ending, int retry_after_s, struct llm_end *out)
 {
 	out->outcome = endings[ending].outcome;
 	out->verdict = endings[ending].verdict;
-	out->asked = ending != ENDING_CONNECT && ending != ENDING_DNS && ending != ENDING_TLS;
+	out->asked = ending != ENDING_CONNECT && ending != ENDING_DNS && ending != ENDING_TLS &&
+		     ending != ENDING_UNSENT;
 	if (endings[ending].code != ERROR_NONE)
 		error_set(&out->error, endings[ending].code, "%s", endings[ending].detail);
 	if (endings[ending].kind != NOT_COUNTED)

@@ -25,9 +25,13 @@ enum llm_ending {
 	ENDING_NO_STREAM, /* 200, but no event stream */
 	ENDING_PROTOCOL,
 	ENDING_ERROR_OBJECT,
-	ENDING_NO_MEMORY,
+	ENDING_UNSENT,    /* no memory, or no descriptor, to ask with */
+	ENDING_NO_MEMORY, /* for what was answered */
 	ENDING_COUNT
 };
+
+/* Is the answer whole, as far as the upstream gave it? */
+bool llm_ending_is_good(enum llm_ending ending);
 
 enum llm_ending llm_ending_of_status(int status);
 enum llm_ending llm_ending_of_reason(const char *finish_reason);

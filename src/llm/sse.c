@@ -21,24 +21,38 @@ void sse_done(struct sse *sse)
 	buffer_done(&sse->data);
 }
 
-/* The data line that was left where it came moves into the buffer. */
-static bool keep_fed(struct sse *sse)
+/* A buffer has failed under what was added to it: it is full, or there is no memory. */
+static enum sse_result why_not(const struct buffer *buffer, size_t added)
 {
-	bool ok = sse->fed.ptr == NULL || buffer_append(&sse->data, sse->fed);
-
-	sse->fed = (struct slice){ NULL, 0 };
-	return ok;
+	return added > buffer->max - buffer->len ? SSE_TOO_LONG : SSE_NO_MEMORY;
 }
 
-static bool take_data(struct sse *sse, struct slice value)
+static enum sse_result add(struct buffer *buffer, struct slice bytes)
 {
+	return buffer_append(buffer, bytes) ? SSE_OK : why_not(buffer, bytes.len);
+}
+
+/* The data line that was left where it came moves into the buffer. */
+static enum sse_result keep_fed(struct sse *sse)
+{
+	struct slice fed = sse->fed;
+
+	sse->fed = (struct slice){ NULL, 0 };
+	return fed.ptr ? add(&sse->data, fed) : SSE_OK;
+}
+
+static enum sse_result take_data(struct sse *sse, struct slice value)
+{
+	enum sse_result result;
+
 	if (!sse->has_data) {
 		sse->has_data = true;
 		sse->fed = value;
-		return true;
+		return SSE_OK;
 	}
-	return keep_fed(sse) && buffer_append_char(&sse->data, '\n') &&
-	       buffer_append(&sse->data, value);
+	if ((result = keep_fed(sse)) != SSE_OK || (result = add(&sse->data, SLICE("\n"))) != SSE_OK)
+		return result;
+	return add(&sse->data, value);
 }
 
 static enum sse_result end_event(struct sse *sse, sse_event event, void *ctx)
@@ -69,7 +83,7 @@ static enum sse_result take_line(struct sse *sse, struct slice line, sse_event e
 		value = slice_skip(value, 1);
 	if (value.len && *value.ptr == ' ')
 		value = slice_skip(value, 1);
-	return take_data(sse, value) ? SSE_OK : SSE_TOO_LONG;
+	return take_data(sse, value);
 }
 
 /* A line's end is here: what was kept of it goes before `rest`. */
@@ -79,13 +93,10 @@ static enum sse_result end_line(struct sse *sse, struct slice rest, sse_event ev
 
 	if (sse->line.len == 0)
 		return rest.len > SSE_LINE_MAX ? SSE_TOO_LONG : take_line(sse, rest, event, ctx);
-	if (!buffer_append(&sse->line, rest))
-		return SSE_TOO_LONG;
-	result = take_line(sse, buffer_slice(&sse->line), event, ctx);
-	if (result != SSE_OK)
+	if ((result = add(&sse->line, rest)) != SSE_OK ||
+	    (result = take_line(sse, buffer_slice(&sse->line), event, ctx)) != SSE_OK ||
+	    (result = keep_fed(sse)) != SSE_OK)
 		return result;
-	if (!keep_fed(sse))
-		return SSE_TOO_LONG;
 	buffer_shrink(&sse->line, KEPT);
 	return SSE_OK;
 }
@@ -117,11 +128,12 @@ static size_t to_line_end(struct slice bytes)
 
 enum sse_result sse_feed(struct sse *sse, struct slice bytes, sse_event event, void *ctx)
 {
+	enum sse_result result;
+
 	bytes = skip_bom(sse, bytes);
 	while (bytes.len) {
 		size_t len;
 		bool is_cr;
-		enum sse_result result;
 
 		if (sse->after_cr && *bytes.ptr == '\n')
 			bytes = slice_skip(bytes, 1);
@@ -138,7 +150,6 @@ enum sse_result sse_feed(struct sse *sse, struct slice bytes, sse_event event, v
 		sse->after_cr = is_cr;
 		bytes = slice_skip(bytes, len + 1);
 	}
-	if (!keep_fed(sse) || !buffer_append(&sse->line, bytes))
-		return SSE_TOO_LONG;
-	return SSE_OK;
+	result = keep_fed(sse);
+	return result == SSE_OK ? add(&sse->line, bytes) : result;
 }

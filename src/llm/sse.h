@@ -14,7 +14,7 @@
 /* One event's data. False stops the reading at once. */
 typedef bool (*sse_event)(void *ctx, struct slice data);
 
-enum sse_result { SSE_OK, SSE_STOPPED, SSE_TOO_LONG };
+enum sse_result { SSE_OK, SSE_STOPPED, SSE_TOO_LONG, SSE_NO_MEMORY };
 
 struct sse {
 	struct buffer line; /* of an unfinished line */

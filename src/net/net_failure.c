@@ -35,10 +35,17 @@ static enum net_failure unconnected(const struct net_transfer *transfer)
 	return transfer->resolving && resolved_us == 0 ? NET_DNS : NET_CONNECT;
 }
 
+enum net_failure net_failure_no_memory(const struct net_transfer *transfer)
+{
+	return transfer->was_sent ? NET_NO_MEMORY : NET_UNSENT;
+}
+
 enum net_failure net_failure_of(const struct net_transfer *transfer, CURLcode code)
 {
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		return transfer->was_sent ? NET_TIMEOUT : unconnected(transfer);
+	if (code == CURLE_OUT_OF_MEMORY)
+		return net_failure_no_memory(transfer);
 	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
 		if (failures[i].code == code)
 			return failures[i].failure;

@@ -9,5 +9,7 @@
 enum net_failure net_failure_of(const struct net_transfer *transfer, CURLcode code);
 /* Of one that was given up by ourselves, wherever it was. */
 enum net_failure net_failure_given_up(const struct net_transfer *transfer);
+/* Of one that cannot go on for want of memory or descriptors. */
+enum net_failure net_failure_no_memory(const struct net_transfer *transfer);
 
 #endif

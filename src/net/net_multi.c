@@ -96,7 +96,7 @@ static void settle(struct net_multi *multi)
 			finish(transfer, net_failure_of(transfer, code));
 	}
 	while (multi->broken)
-		finish(multi->broken, net_failure_given_up(multi->broken));
+		finish(multi->broken, net_failure_no_memory(multi->broken));
 }
 
 /* --- sockets --- */
@@ -194,7 +194,7 @@ static void detach(struct net_transfer *transfer)
 	curl_multi_remove_handle(curl, transfer->easy);
 	net_transfer_detach(transfer);
 	if (curl_multi_add_handle(curl, transfer->easy) != CURLM_OK)
-		finish(transfer, NET_CONNECT);
+		finish(transfer, net_failure_no_memory(transfer));
 }
 
 static bool is_due(int64_t at_ms, int64_t now_ms)
@@ -296,7 +296,7 @@ struct net_transfer *net_start(struct net_multi *multi, const struct net_request
 	list_put(&multi->running, transfer);
 	return transfer;
 fail:
-	error_set(err, ERROR_INTERNAL, "no memory for another request");
+	error_set(err, ERROR_OVERLOADED, "There is no memory to ask with; try again.");
 	net_transfer_free(transfer);
 	buffer_done(body);
 	return NULL;
