@@ -143,6 +143,14 @@ static bool send_bytes(struct follower *f, struct slice bytes)
 	return went_on(f, f->sink->ops->send(f->sink, bytes));
 }
 
+/* What was framed. Half of it would tell something else. */
+static bool send_scratch(struct follower *f)
+{
+	const struct buffer *scratch = &f->all->scratch;
+
+	return scratch->failed ? went_on(f, SINK_GONE) : send_bytes(f, buffer_slice(scratch));
+}
+
 /* The head of a success; an SSE stream then says which run it is. */
 static bool begin(struct follower *f)
 {
@@ -157,7 +165,7 @@ static bool begin(struct follower *f)
 		return true;
 	buffer_reset(scratch);
 	framing_sse_run(run_record(f->run), scratch);
-	return send_bytes(f, buffer_slice(scratch));
+	return send_scratch(f);
 }
 
 static bool send_piece(struct follower *f, struct slice piece)
@@ -169,7 +177,7 @@ static bool send_piece(struct follower *f, struct slice piece)
 		return send_bytes(f, piece);
 	buffer_reset(scratch);
 	framing_sse_delta(run_record(f->run), f->offset, piece, scratch);
-	return send_bytes(f, buffer_slice(scratch));
+	return send_scratch(f);
 }
 
 /* --- the end --- */
@@ -200,9 +208,13 @@ static void end_with_problem(struct follower *f, const struct error *error)
 				SLICE("Bearer error=\"invalid_token\""));
 	f->begun = f->ending = true;
 	f->status = response.status;
-	f->sink->ops->begin(f->sink, response.status, buffer_slice(&response.headers));
-	if (send_bytes(f, buffer_slice(&response.body)))
-		finish_body(f);
+	if (response.headers.failed || response.body.failed) {
+		went_on(f, SINK_GONE); /* without a word of ours the web server says 503 */
+	} else {
+		f->sink->ops->begin(f->sink, response.status, buffer_slice(&response.headers));
+		if (send_bytes(f, buffer_slice(&response.body)))
+			finish_body(f);
+	}
 	response_done(&response);
 }
 
@@ -221,7 +233,7 @@ static void end_stream(struct follower *f, const struct error *error)
 	else if (f->options.errors_card && error->code != ERROR_NONE)
 		c1_error_card(scratch, error_title(error->code), error->detail);
 	f->ending = true;
-	if (scratch->len == 0 || send_bytes(f, buffer_slice(scratch)))
+	if ((scratch->len == 0 && !scratch->failed) || send_scratch(f))
 		finish_body(f);
 }
 
