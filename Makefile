@@ -9,6 +9,7 @@
 ## make fuzz            every fuzz target for 30 s; T=NAME one of them, S=SECONDS each; `tests/fuzz/run keep` keeps what was found
 ## make schemathesis     /api/openapi.json against the program, longer than make test does; EXAMPLES=N
 ## make torture          2,000 trials with faults at random moments; TRIALS=N, SEED=N
+## make torture-alloc   each allocation on each route's way fails once; T=ROUTE narrows
 ## make bench           the figures of the README, measured on this machine
 ## make bench-kept      what 20,000 kept answers cost a chat's first byte and a delete
 ## make install         PREFIX=/usr/local DESTDIR= ; make uninstall takes away exactly that
@@ -48,7 +49,7 @@ CONTRACT = $(sort $(wildcard tests/contract/*_test.c))
 TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%) $(BUILD)/tests/differential/token_says
 FUZZ     = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c)))
 BENCH    = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c)))
-C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] src/*/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/differential/*.c tests/fuzz/*.[ch] tests/bench/*.c))
+C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] src/*/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/differential/*.c tests/fuzz/*.[ch] tests/torture/*.c tests/bench/*.c))
 SCRIPTS  = $(sort $(wildcard tests/deps tests/circles tests/hardening tests/debian13 tests/mongod/start tests/mongod_java/start .ci/run))
 
 all:
@@ -60,6 +61,11 @@ help:
 
 $(BUILD)/c1d: $(BUILD)/src/main.o $(BUILD)/libc1d.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# The same, but our own code's allocations can be made to fail.
+WRAPPED = malloc calloc realloc strdup strndup
+$(BUILD)/c1d-scarce: $(BUILD)/src/main.o $(BUILD)/tests/torture/scarce.o $(BUILD)/libc1d.a
+	$(CC) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
 
 $(BUILD)/libc1d.a: $(OBJ)
 	@rm -f $@
@@ -93,7 +99,8 @@ TSAN_FLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 
 test:
 	@sh tests/deps test
-	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/san DEFS=-DC1D_CRASHPOINTS OPT="$(SAN_FLAGS)" test-programs fuzz-programs $(BUILD)/san/c1d
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/san DEFS=-DC1D_CRASHPOINTS OPT="$(SAN_FLAGS)" test-programs fuzz-programs $(BUILD)/san/c1d \
+		$(BUILD)/san/c1d-scarce
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/tsan OPT="$(TSAN_FLAGS)" $(BUILD)/tsan/c1d
 	@$(PYTHON) tests/run --build $(BUILD)/san --tsan $(BUILD)/tsan $(if $(T),-k "$(T)")
 
@@ -128,6 +135,11 @@ torture:
 	@sh tests/deps test
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/san DEFS=-DC1D_CRASHPOINTS OPT="$(SAN_FLAGS)" $(BUILD)/san/c1d
 	@C1D_BIN=$(BUILD)/san/c1d $(PYTHON) tests/torture/run $(if $(TRIALS),--trials $(TRIALS)) $(if $(SEED),--seed $(SEED))
+
+torture-alloc:
+	@sh tests/deps test
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/san DEFS=-DC1D_CRASHPOINTS OPT="$(SAN_FLAGS)" $(BUILD)/san/c1d-scarce
+	@$(PYTHON) tests/torture/allocations --program $(BUILD)/san/c1d-scarce $(if $(T),-k "$(T)")
 
 bench:
 	@sh tests/deps test
@@ -223,7 +235,7 @@ uninstall:
 clean:
 	@rm -rf $(BUILD)
 
-.PHONY: all help test test-unit test-debian13 test-programs fuzz fuzz-programs demo schemathesis torture bench bench-kept check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
+.PHONY: all help test test-unit test-debian13 test-programs fuzz fuzz-programs demo schemathesis torture torture-alloc bench bench-kept check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
 	check-cppcheck check-scripts format install uninstall clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d) $(FUZZ:%=%.d)
