@@ -2,8 +2,7 @@
  * who_visitor: each browser is a user of its own. Its first answer brings a cookie that we have
  * signed, and nobody has to sign in:
  *
- *   v1.<id>.<made>.<signature>      id: 128 random bits · made: unix seconds · both as they are
- * signed
+ *   v1.<id>.<made>.<signature>      id: 128 random bits · made: unix seconds
  *
  * The signature covers the host, too, so that a site's cookie is none of another site that shares
  * the secret. The name says what the browser vouches for: with __Host- (RFC 6265bis, 4.1.3.2) no
@@ -42,8 +41,8 @@ struct visitor {
 
 /* --- the signature --- */
 
-/* Lower case, without a port: a site is the same on each. */
-static struct slice host_of(const struct request *request)
+/* Lower case, without a port: a site is the same on each. NULL: no memory. */
+static const char *host_of(const struct request *request)
 {
 	struct slice host = request->headers[HEADER_HOST];
 	const char *colon = memrchr(host.ptr, ':', host.len);
@@ -52,20 +51,21 @@ static struct slice host_of(const struct request *request)
 	if (colon && !memchr(colon, ']', host.len - (size_t)(colon - host.ptr)))
 		host.len = (size_t)(colon - host.ptr);
 	if (!(lower = arena_copy(request->arena, host)))
-		return SLICE("");
-	for (size_t i = 0; i < host.len; i++)
-		if (lower[i] >= 'A' && lower[i] <= 'Z')
-			lower[i] = (char)(lower[i] | 0x20);
-	return (struct slice){ lower, host.len };
+		return NULL;
+	for (char *c = lower; *c; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c | 0x20);
+	return lower;
 }
 
 /* What is signed; NULL: no memory. An id and a time hold no '|'. */
 static const char *signed_text(const struct request *request, const char *id, int64_t made_s)
 {
-	struct slice host = host_of(request);
+	const char *host = host_of(request);
 
-	return arena_printf(request->arena, VERSION "|%s|%lld|%.*s", id, (long long)made_s,
-			    SLICE_ARG(host));
+	return host ? arena_printf(request->arena, VERSION "|%s|%lld|%s", id, (long long)made_s,
+				   host)
+		    : NULL;
 }
 
 static bool is_signed(struct guard *guard, const struct request *request, struct slice mac,

@@ -51,14 +51,21 @@ static bool take_pair(struct slice *rest, struct slice *name, struct slice *valu
 	return true;
 }
 
-/* As libfcgi keeps them: "NAME=value" each, then NULL. */
+static bool has_nul(struct slice text)
+{
+	return memchr(text.ptr, '\0', text.len) != NULL;
+}
+
+/* As libfcgi keeps them: "NAME=value" each, then NULL. A NUL would end one early, and what was
+ * judged whole would be taken cut; no web server sends one. */
 static bool keep_params(struct incoming *in, struct slice all)
 {
 	struct slice rest = all, name, value;
 	size_t count = 0;
 
-	while (take_pair(&rest, &name, &value))
-		count++;
+	for (; take_pair(&rest, &name, &value); count++)
+		if (has_nul(name) || has_nul(value))
+			return false;
 	if (rest.len > 0 || !(in->params = arena_alloc(&in->arena, (count + 1) * sizeof(char *))))
 		return false;
 	for (size_t i = 0; i < count && take_pair(&all, &name, &value); i++)

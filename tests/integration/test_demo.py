@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 from pathlib import Path
@@ -105,6 +106,20 @@ def test_it_is_ready_shows_a_page_answers_and_leaves_nothing_behind(demo):
 def test_its_own_first_question_is_not_kept(demo):
     running = demo()
     assert json.loads(running.request("GET", "/api/threads")[1]) == []
+
+
+def test_it_says_that_it_asks_nobody_or_who_is_asked(demo, tmp_path):
+    running = demo()
+    assert "C1D_AUTH=none" in running.line("Users") and "sees everything" in running.line("Users")
+    assert "everybody is let in" in (running.folder / "c1d.log").read_text()
+    running.end()
+    private = demo(C1D_AUTH="visitor")
+    assert private.line("Users").strip() == "Users   as C1D_AUTH=visitor says"
+    assert re.search(r"first event after \d+ ms", private.line("Check"))
+    private.end()
+    # Its own first question is gone here, too, though it is a visitor's.
+    with sqlite3.connect(tmp_path / "demo/c1d.db") as store:
+        assert store.execute("SELECT count(*) FROM threads WHERE deleted_ms IS NULL").fetchone() == (0,)
 
 
 def test_what_was_said_is_there_when_it_is_started_again(demo):
