@@ -3,14 +3,14 @@
 
 #include "base/clock.h"
 
-#define STEP    200
-#define STEP_MS 8000 /* of a request, which web servers wait for longer than that */
+#define STEP     50    /* threads, which any store changes well within the time of one call */
+#define CLAIM_MS 20000 /* of a request; web servers wait for longer than that */
 
 /* What is left when the time is up is taken along by the next try: nothing is in between. */
 bool service_claim(struct service *service, const struct caller *caller, const char *visitor_id,
 		   size_t *claimed, struct error *err)
 {
-	int64_t until_ms = clock_mono_ms() + STEP_MS;
+	int64_t until_ms = clock_mono_ms() + CLAIM_MS;
 	size_t all = 0, taken = 0;
 	bool more = true;
 
