@@ -48,6 +48,7 @@ struct spool {
 	int fd;
 	struct spool_record record;
 	_Atomic int64_t *used; /* the folder's bytes, as far as known; NULL for a reader */
+	bool owes_end;         /* the disk did not take how it ended */
 };
 
 /* Byte 0 is the owner's. */
@@ -281,12 +282,24 @@ bool spool_mark_asked(struct spool *spool, struct error *err)
 	return true;
 }
 
+static bool write_end(struct spool *spool)
+{
+	const struct spool_record *record = &spool->record;
+	const struct usage *usage = &record->usage;
+	struct ending ending = { record->ended_ms, usage->input, usage->output, usage->total,
+				 .finish_reason = "" };
+	uint64_t state = pack_state(record->length, record->status);
+
+	COPY_TEXT(ending.finish_reason, record->finish_reason);
+	COPY_TEXT(ending.error_word, record->error_word);
+	return write_at(spool->fd, offsetof(struct spool_disk, ending), &ending, sizeof ending) &&
+	       write_word(spool, offsetof(struct spool_disk, asked), record->asked) &&
+	       write_word(spool, offsetof(struct spool_disk, state), state);
+}
+
 bool spool_end(struct spool *spool, const struct spool_ending *how, struct error *err)
 {
 	struct spool_record *record = &spool->record;
-	struct ending ending = { how->now_ms, how->usage.input, how->usage.output, how->usage.total,
-				 .finish_reason = "" };
-	uint64_t state = pack_state(record->length, how->status);
 
 	/* In memory it is over whatever the disk says: the saver reads the record. */
 	record->status = how->status;
@@ -297,18 +310,17 @@ bool spool_end(struct spool *spool, const struct spool_ending *how, struct error
 		 how->finish_reason ? how->finish_reason : "");
 	snprintf(record->error_word, sizeof record->error_word, "%s",
 		 how->error_word ? how->error_word : "");
-	COPY_TEXT(ending.finish_reason, record->finish_reason);
-	COPY_TEXT(ending.error_word, record->error_word);
-	return (write_at(spool->fd, offsetof(struct spool_disk, ending), &ending, sizeof ending) &&
-		write_word(spool, offsetof(struct spool_disk, asked), how->asked) &&
-		write_word(spool, offsetof(struct spool_disk, state), state)) ||
-	       write_failed(err);
+	spool->owes_end = !write_end(spool);
+	return !spool->owes_end || write_failed(err);
 }
 
+/* What is saved has ended: a reader who found one that has not would wait for its rest. */
 bool spool_file_mark_saved(struct spool *spool, struct error *err)
 {
-	if (!write_word(spool, offsetof(struct spool_disk, saved), 1))
+	if ((spool->owes_end && !write_end(spool)) ||
+	    !write_word(spool, offsetof(struct spool_disk, saved), 1))
 		return write_failed(err);
+	spool->owes_end = false;
 	spool->record.saved = true;
 	return true;
 }

@@ -190,7 +190,8 @@ def test_r9_question_that_may_have_reached_the_model_is_not_asked_again(new_site
     assert calls(site, prompt) == 1
 
 
-def test_r9_question_whose_answer_found_no_room_is_not_to_be_asked_again_for_ever(new_site, named):
+@pytest.mark.parametrize("room", [SPOOL_HEADER, SPOOL_HEADER // 64])  # none for text; not even for how it ended
+def test_r9_question_whose_answer_found_no_room_is_not_to_be_asked_again_for_ever(new_site, named, room):
     """The model was asked, so its name is spent: who comes again, as 503 says, is told to ask anew."""
     site = new_site(workers=1, start=False)
     program, site.program = site.program, str(site.folder / "limited")
@@ -203,7 +204,7 @@ def test_r9_question_whose_answer_found_no_room_is_not_to_be_asked_again_for_eve
     asking.start()
     wait_at_gate(site, gate)
     worker = site.worker_pids()[0]
-    resource.prlimit(worker, resource.RLIMIT_FSIZE, (SPOOL_HEADER, resource.RLIM_INFINITY))  # no file grows: a full disk
+    resource.prlimit(worker, resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
     site.upstream.open_gate(gate)
     asking.join(60)
     resource.prlimit(worker, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
