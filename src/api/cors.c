@@ -9,9 +9,10 @@
 #define READABLE                                                                                   \
 	"ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, "   \
 	"X-Response-Id, X-Run-Id, "                                                                \
-	"X-Thread-Id"
-#define SENDABLE "Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID"
-#define KEPT_S   "600" /* how long a browser need not ask again */
+	"X-Thread-Id, WWW-Authenticate"
+#define SENDABLE                                                                                   \
+	"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID"
+#define KEPT_S "600" /* how long a browser need not ask again */
 
 static bool changes(struct slice method)
 {

@@ -31,12 +31,19 @@ static const char *const reasons[] = {
 
 /* --- where it is --- */
 
+/* A host of the same domain can plant a second one, so that somebody acts as somebody else without
+ * knowing it: two that differ are no token. */
 static struct slice cookie_of(const struct guard *guard, const struct request *request)
 {
-	struct slice rest = request->headers[HEADER_COOKIE], value;
+	struct slice rest = request->headers[HEADER_COOKIE], value, first = SLICE("");
 	const char *name = guard->config->auth_cookie;
 
-	return name && cookie_next(&rest, name, &value) ? value : SLICE("");
+	while (name && cookie_next(&rest, name, &value)) {
+		if (first.len > 0 && !slice_equal(first, value))
+			return SLICE("two");
+		first = value;
+	}
+	return first;
 }
 
 /* --- is it good? --- */

@@ -87,7 +87,7 @@ def test_r12_a_preflight_of_a_listed_page_is_answered(ours, path, methods):
     answer = listed(ours.request("OPTIONS", path, headers={"Origin": APP, "Sec-Fetch-Site": "cross-site", **ask}))
     assert (answer.status, answer.body) == (204, b"")
     assert answer.headers["Access-Control-Allow-Methods"] == answer.headers["Allow"] == methods
-    assert {"Content-Type", "Idempotency-Key", "If-Match", "Last-Event-ID"} <= \
+    assert {"Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Last-Event-ID"} <= \
         set(answer.headers["Access-Control-Allow-Headers"].split(", "))
     refused = ours.request("OPTIONS", path, headers={"Origin": "https://evil.example", **ask})
     assert (refused.status, refused.headers["Allow"]) == (204, methods)

@@ -436,6 +436,8 @@ def test_a_cookie_may_hold_the_token_of_a_page_of_ours(signed, issuer):
     assert signed.post("/api/threads", {}, both).json()["user_id"] == "head"
     refused(signed.get("/api/threads", {"Cookie": f"__session={issuer.token()}", **bearer("x.y.z")}))
     refused(signed.get("/api/threads", {"Cookie": "__session=x.y.z"}))
+    planted = f"__session={issuer.token('mallory')}; __session={issuer.token('cook')}"
+    refused(signed.get("/api/threads", {"Cookie": planted}))
     refused(signed.get("/api/threads", {"Cookie": f"__Session={issuer.token()}"}), with_token=False)
 
 
@@ -458,6 +460,17 @@ def test_e_four_thousand_tokens_are_taken_as_by_another_reader():
 
 
 # --- other keys, other modes ---
+def test_a_listed_page_elsewhere_has_to_show_its_token(new_site):
+    """Its browser would send a cookie by itself."""
+    site = new_site(jwt_settings(C1D_JWT_SECRET=SECRET, C1D_ORIGINS="https://app.example"))
+    token, elsewhere = jwt.encode(claims(), SECRET, "HS256"), {"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"}
+    assert site.post("/api/threads", {}, {**elsewhere, **bearer(token)}).status == 201
+    problem(site.post("/api/threads", {}, {**elsewhere, "Cookie": f"__session={token}"}), 403, "foreign_origin")
+    answer = site.get("/api/threads", {**elsewhere, **bearer("x.y.z")})
+    refused(answer)
+    assert "WWW-Authenticate" in answer.headers["Access-Control-Expose-Headers"]
+
+
 def test_a_secret_and_a_visitor_beside_it(new_site):
     site = new_site(jwt_settings(C1D_JWT_SECRET=SECRET, C1D_AUTH="jwt,visitor"))
     assert site.get("/api/threads", bearer(jwt.encode(claims(), SECRET, "HS256"))).status == 200
