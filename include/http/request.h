@@ -49,8 +49,8 @@ struct request {
 	void *transport;
 	char id[REQUEST_ID_MAX]; /* the web server's when it is well-formed, else ours */
 	struct slice remote_addr;
-	/* What the web server says under a name that no client can use; "" when it says nothing.
-	 * NULL: there is no web server (tests). */
+	/* What the web server says under a name that no client can use; "" when it says nothing, or
+	 * says it twice. NULL: there is no web server (tests). */
 	struct slice (*param)(const struct request *request, const char *name);
 	bool is_https; /* as far as the web server knows: TLS may have ended before it */
 	int64_t arrived_ms, arrived_us; /* monotonic, the same moment */

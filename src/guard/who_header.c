@@ -34,8 +34,8 @@ static bool check(const struct config *config, struct error *err)
 			return error_set(
 				err, ERROR_CONFIG,
 				"C1D_AUTH_HEADER=%.40s is what a client says itself: anybody "
-				"could be anybody. Name one of your own, such as C1D_USER, and "
-				"let nginx set it (fastcgi_param).",
+				"could be anybody. Name one of your own, such as REMOTE_USER, "
+				"and let nginx set it (fastcgi_param).",
 				name);
 	return is_name(name) ||
 	       error_set(err, ERROR_CONFIG,

@@ -95,9 +95,16 @@ static struct slice param(const struct incoming *in, const char *name)
 	return value ? slice_of(value) : SLICE("");
 }
 
+/* Of two nobody could say which one the web server means. */
 static struct slice request_param(const struct request *request, const char *name)
 {
-	return param(request->transport, name);
+	const struct incoming *in = request->transport;
+	size_t len = strlen(name);
+	int count = 0;
+
+	for (char *const *at = in->params; *at; at++)
+		count += strncmp(*at, name, len) == 0 && (*at)[len] == '=';
+	return count == 1 ? param(in, name) : SLICE("");
 }
 
 /* The web server's, when it can stand in a log and a body as it is. */

@@ -298,7 +298,7 @@ http {{
         listen 127.0.0.1:{port} reuseport backlog=4096{listen};
         server_name localhost;
         {server}
-        include {root}/nginx/c1d.conf;
+        include {locations};
     }}
 }}
 """
@@ -308,7 +308,7 @@ class Site:
     """nginx with the shipped files, c1d behind it, and a client."""
 
     def __init__(self, scratch, upstream, settings, program=None, workers=2, nginx=True, start=True,
-                 listen="", server=""):
+                 listen="", server="", locations=ROOT / "nginx/c1d.conf"):
         self.folder = Path(tempfile.mkdtemp(prefix="site-", dir=scratch))
         self.folder.chmod(0o755)
         self.upstream = upstream
@@ -330,6 +330,7 @@ class Site:
         self.settings.update(settings)
         self.listen = f" {listen}" if listen else ""  # more words for nginx's listen
         self.server = server  # more lines in nginx's server
+        self.locations = locations  # the file that nginx includes
         self.c1d = self.nginx = None
         if nginx:
             self.start_nginx()
@@ -356,7 +357,7 @@ class Site:
     def start_nginx(self):
         user = "user root;" if os.geteuid() == 0 else ""
         conf = self.folder / "nginx.conf"
-        conf.write_text(NGINX_CONF.format(folder=self.folder, port=self.port, root=ROOT, user=user,
+        conf.write_text(NGINX_CONF.format(folder=self.folder, port=self.port, locations=self.locations, user=user,
                                           listen=self.listen, server=self.server))
         self.nginx = Process([NGINX, "-p", str(self.folder), "-e", "stderr", "-c", str(conf)], self.folder,
                              "nginx-stderr")

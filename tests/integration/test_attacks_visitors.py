@@ -9,8 +9,8 @@ import pytest
 
 import fcgi
 from api import problem
-from attackers import VISITOR, Browser, raw
-from house import Site, in_parallel, wait_for
+from attackers import VISITOR, Browser, fastcgi, raw
+from house import ROOT, Site, in_parallel, wait_for
 
 HOST = "Host: 127.0.0.1"
 
@@ -139,19 +139,8 @@ def test_over_tls_a_cookie_that_a_neighbour_could_plant_is_not_looked_at(site, a
 
 def https(site, headers):
     """A request as nginx tells it where TLS ends there."""
-    import socket
-    params = {"REQUEST_METHOD": "GET", "REQUEST_URI": "/api/threads", "HTTPS": "on", "REMOTE_ADDR": "127.0.0.1",
-              **{"HTTP_" + name.upper(): value for name, value in headers.items()}}
-    with socket.socket(socket.AF_UNIX) as peer:
-        peer.settimeout(30)
-        peer.connect(site.settings["C1D_SOCKET"])
-        peer.sendall(fcgi.record(fcgi.BEGIN, fcgi.RESPONDER) + fcgi.record(fcgi.PARAMS, fcgi.pairs(params)) +
-                     fcgi.record(fcgi.PARAMS) + fcgi.record(fcgi.STDIN))
-        out = b"".join(content for kind, content in fcgi.read_records(peer) if kind == fcgi.STDOUT)
-    head, _, body = out.partition(b"\r\n\r\n")
-    fields = {line.split(": ", 1)[0].lower(): line.split(": ", 1)[1] for line in head.decode().split("\r\n")}
-    from house import Answer
-    return Answer(int(fields.get("status", "200").split()[0]), fields, body)
+    return fastcgi(site, [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/api/threads"), ("HTTPS", "on"), ("REMOTE_ADDR", "127.0.0.1"),
+                          *(("HTTP_" + name.upper(), value) for name, value in headers.items())])
 
 
 @pytest.mark.parametrize("header", ["C1D-User", "X-C1D-User", "Remote-User", "X-Remote-User", "X-User", "X-Forwarded-User",
@@ -161,6 +150,37 @@ def test_a20_no_header_makes_a_visitor_somebody(site, ada, header):
     for value in (owner, owner.removeprefix("visitor-"), "admin"):
         for name in (header, header.replace("-", "_"), header.upper()):
             assert titles_with(site, HOST, f"{name}: {value}") == []
+
+
+HEADERS = ["Remote-User", "REMOTE_USER", "Remote_User", "HTTP_REMOTE_USER", "Http-Remote-User", "remote-user", "X-Remote-User", "REMOTE-USER",
+           "Remote-User:", "FCGI_REMOTE_USER", "Redirect-Remote-User", "FastCGI-Param", "X-Forwarded-User", "Auth-User", "Proxy-Authorization"]
+
+
+@pytest.fixture(scope="module")
+def signed_in(scratch, upstream):
+    """A site that is told by nginx who asks; here nginx says that everybody is eve."""
+    locations = scratch / "all-eve.conf"
+    text = (ROOT / "nginx/c1d.conf").read_text()
+    locations.write_text(text.replace("    # fastcgi_param REMOTE_USER $remote_user;", "    fastcgi_param REMOTE_USER eve;"))
+    house = Site(scratch, upstream, {"C1D_AUTH": "header", "C1D_AUTH_HEADER": "REMOTE_USER"}, locations=locations)
+    yield house
+    house.stop()
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a20_whom_nginx_has_let_in_cannot_say_to_be_another(signed_in, header):
+    for value in ("ada", "ada, eve", "", "eve\tada"):
+        answer = raw(signed_in, f"POST /api/threads HTTP/1.1\nHost: x\nConnection: close\nContent-Type: application/json\nContent-Length: 2\n{header}: {value}".encode(), b"{}")
+        assert answer.status in (201, 400), answer
+        assert answer.status == 400 or answer.json()["user_id"] == "eve"
+    assert signed_in.post("/api/threads", {"user_id": "ada"}).status == 403
+
+
+@pytest.mark.parametrize("names", [[], [""], ["ada", "eve"], ["a\nb"], ["x" * 129], ["visitor-" + "A" * 22], ["key-shop"], [b"\xff".decode("latin-1")]], ids=range(8))
+def test_a20_a_name_that_is_none_or_two_names_nobody(signed_in, names):
+    params = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/api/threads"), ("REMOTE_ADDR", "127.0.0.1"), *(("REMOTE_USER", name) for name in names)]
+    answer = fastcgi(signed_in, params)
+    assert answer.status in (400, 401), answer
 
 
 @pytest.mark.parametrize("path", ["/api/threads?user_id={owner}", "/api/threads?c1d_visitor={cookie}", "/api/threads?cookie={cookie}"])
