@@ -182,6 +182,12 @@ def test_a_wrong_setting_is_told_and_nothing_is_left(demo):
         demo(C1D_WORKERS="many")
 
 
+def test_where_people_sign_in_the_demo_starts_too(demo):
+    running = demo(C1D_AUTH="jwt", C1D_JWT_SECRET="0123456789abcdef0123456789abcdef")
+    assert "signs in" in running.line("Check")
+    assert running.request("GET", "/api/threads")[0] == 401
+
+
 def test_STORE_names_the_store(demo, tmp_path):
     running = demo(STORE=f"sqlite:{tmp_path}/mine.db")
     running.chat("hello")
