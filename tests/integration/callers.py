@@ -3,7 +3,7 @@ import subprocess
 import uuid
 
 from attackers import Browser, bearer
-from house import DEADLINE_S
+from house import DEADLINE_S, wait_for
 
 
 def run(site, *words, exit_code=0, user=None):
@@ -30,4 +30,10 @@ def server(site, name=None, scopes=None):
     name = name or unique("srv")
     caller = Browser(site, **bearer(key(site, name, scopes)))
     caller.name, caller.user_id = name, f"key-{name}"
+    return caller
+
+
+def known(caller):
+    """The same, once its new key is taken."""
+    wait_for(lambda: caller.get("/api/runs/x").status != 401, "the key is taken")
     return caller
