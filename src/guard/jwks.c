@@ -301,6 +301,7 @@ enum jwks_news jwks_renew(struct jwks *jwks, const struct keyset *have, struct k
 {
 	enum jwks_news news = JWKS_NEWER;
 
+	look(jwks); /* another worker may have got them since this one's thread did */
 	pthread_mutex_lock(&jwks->lock);
 	if (current(jwks) == have)
 		news = seek_newer(jwks, have);

@@ -336,7 +336,7 @@ def test_e9_a_bad_answer_changes_nothing(new_site, own_issuer, behave):
     site = jwks_site(new_site, issuer, C1D_WORKERS="1")
     wait_let_in(site, issuer.token())
     issuer.behave, asked = behave, issuer.asked
-    assert let_in(site, issuer.token(kid="k9", key=issuer.keys["k1"])) == 401  # makes it ask
+    assert let_in(site, issuer.token(kid="k9", key=issuer.keys["k1"])) in (401, 503)  # makes it ask; 503 when that is slow
     issuer.wait_asked(asked + 1)
     wait_for(lambda: site.log_lines("token keys were not to be had"), "the log says so")
     assert let_in(site, issuer.token()) == 200
@@ -534,7 +534,7 @@ def test_e7_firebase(new_site, own_issuer, form):
 # --- a token's end in mid stream ---
 def soon_over():
     """A token that counts for a few seconds more, which is enough to ask."""
-    return jwt.encode(claims(exp=int(time.time()) - 50), SECRET, "HS256")
+    return jwt.encode(claims(exp=int(time.time()) - 44), SECRET, "HS256")
 
 
 def gate_name():
