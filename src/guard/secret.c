@@ -111,6 +111,7 @@ static void rotate_when_old(struct secrets *secrets)
 {
 	struct error err = { 0 };
 	int64_t made_s;
+	bool rotated;
 
 	pthread_rwlock_rdlock(&secrets->lock);
 	made_s = secrets->set.items[0].made_s;
@@ -118,8 +119,9 @@ static void rotate_when_old(struct secrets *secrets)
 	if (clock_wall_ms() / 1000 - made_s < NEWEST_S ||
 	    clock_mono_ms() < atomic_load(&secrets->rotate_ms))
 		return;
-	if (secret_file_rotate(secrets->state_dir, NEWEST_S, &err)) {
-		log_notice("secret rotated: the newest was 90 days old");
+	if (secret_file_rotate(secrets->state_dir, NEWEST_S, &rotated, &err)) {
+		if (rotated) /* each worker tries, one does it */
+			log_notice("secret rotated: the newest was 90 days old");
 		return;
 	}
 	log_error("secret not rotated", LOG_T("reason", err.detail));
@@ -167,14 +169,20 @@ bool secret_is_mac(struct secrets *secrets, const char *purpose, struct slice da
 	return found >= 0;
 }
 
-/* Of any length; keys are of one. */
-static bool take_settings(struct secrets *secrets, const struct config *config)
+/* A key as the file has it is that key: who moves from the file to the setting signs nobody out. Of
+ * any other text one is made. */
+static bool take_key(const char *text, unsigned char key[SECRET_SIZE])
 {
 	static const unsigned char salt[SECRET_SIZE] = "c1d visitor secret";
 
+	return secret_key_read(text, strlen(text), key) || hmac(salt, slice_of(text), key);
+}
+
+static bool take_settings(struct secrets *secrets, const struct config *config)
+{
 	secrets->set.count = config->visitor_secret_count;
 	for (size_t i = 0; i < config->visitor_secret_count; i++)
-		if (!hmac(salt, slice_of(config->visitor_secrets[i]), secrets->set.items[i].key))
+		if (!take_key(config->visitor_secrets[i], secrets->set.items[i].key))
 			return false;
 	return true;
 }
@@ -225,8 +233,10 @@ bool secret_state(const struct config *config, struct secret_state *out, struct 
 
 bool secret_rotate(const struct config *config, struct error *err)
 {
+	bool rotated;
+
 	if (config->visitor_secret_count > 0)
 		return error_set(err, ERROR_CONFIG,
 				 "C1D_VISITOR_SECRET is set: put a new secret into it by hand.");
-	return secret_file_rotate(config->state_dir, INT64_MIN, err);
+	return secret_file_rotate(config->state_dir, INT64_MIN, &rotated, err);
 }

@@ -15,7 +15,8 @@
 
 #define NAME      "secret"
 #define NEW_NAME  "secret.new" /* under the lock there is one writer */
-#define LINE_SIZE 96           /* bytes of a line, at most */
+#define HEX_LEN   ((size_t)2 * SECRET_SIZE)
+#define LINE_SIZE 96 /* bytes of a line, at most */
 #define FILE_MAX  ((size_t)SECRETS_MAX * LINE_SIZE)
 #define KEPT_S    (400 * 86400) /* behind its successor: a cookie's life */
 #define LOCK_MS   5000
@@ -45,21 +46,26 @@ static int digit(char c)
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool read_line(const char *line, size_t len, struct secret *out)
+bool secret_key_read(const char *hex, size_t len, unsigned char key[SECRET_SIZE])
 {
-	const char *at = line + 2 * SECRET_SIZE;
-	size_t digits = len - 2 * SECRET_SIZE - 1;
-
-	if (len < 2 * SECRET_SIZE + 2 || *at++ != ' ' || digits > 12 ||
-	    strspn(at, "0123456789") != digits)
-		return false;
-	for (int i = 0; i < SECRET_SIZE; i++) {
-		int high = digit(line[2 * i]), low = digit(line[2 * i + 1]);
+	for (size_t i = 0; len == HEX_LEN && i < SECRET_SIZE; i++) {
+		int high = digit(hex[2 * i]), low = digit(hex[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return false;
-		out->key[i] = (unsigned char)(high << 4 | low);
+		key[i] = (unsigned char)(high << 4 | low);
 	}
+	return len == HEX_LEN;
+}
+
+static bool read_line(const char *line, size_t len, struct secret *out)
+{
+	const char *at = line + HEX_LEN;
+	size_t digits = len - HEX_LEN - 1;
+
+	if (len < HEX_LEN + 2 || *at++ != ' ' || digits > 12 ||
+	    strspn(at, "0123456789") != digits || !secret_key_read(line, HEX_LEN, out->key))
+		return false;
 	out->made_s = strtoll(at, NULL, 10);
 	return true;
 }
@@ -284,12 +290,13 @@ static void drop_old(struct secret_set *set)
 		set->count--;
 }
 
-static bool rotate_in(int folder, int64_t older_s, struct error *err)
+static bool rotate_in(int folder, int64_t older_s, bool *rotated, struct error *err)
 {
 	struct secret_set set = { .count = 0 };
 	bool ok = read_in(folder, &set, err);
 
-	if (ok && clock_wall_ms() / 1000 - set.items[0].made_s >= older_s) {
+	*rotated = ok && clock_wall_ms() / 1000 - set.items[0].made_s >= older_s;
+	if (*rotated) {
 		drop_old(&set);
 		ok = (set.count < SECRETS_MAX ||
 		      error_set(err, ERROR_CONFLICT,
@@ -302,14 +309,14 @@ static bool rotate_in(int folder, int64_t older_s, struct error *err)
 	return ok;
 }
 
-bool secret_file_rotate(const char *state_dir, int64_t older_s, struct error *err)
+bool secret_file_rotate(const char *state_dir, int64_t older_s, bool *rotated, struct error *err)
 {
 	int folder = open_folder(state_dir, err);
 	bool ok;
 
 	if (folder < 0)
 		return false;
-	ok = lock(folder, err) && rotate_in(folder, older_s, err);
+	ok = lock(folder, err) && rotate_in(folder, older_s, rotated, err);
 	close(folder);
 	return ok;
 }

@@ -10,6 +10,7 @@
 #define GUARD_SECRET_FILE_H
 
 #include "base/error.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -43,8 +44,11 @@ bool secret_file_read(const char *state_dir, struct secret_set *out, struct erro
 /* The same, but makes the folder and the file where there is none. */
 bool secret_file_open(const char *state_dir, struct secret_set *out, struct error *err);
 /* Puts a new one in front when the newest is older than that, and lets go what nothing can be
- * signed with any more. ERROR_CONFLICT: there is no room. */
-bool secret_file_rotate(const char *state_dir, int64_t older_s, struct error *err);
+ * signed with any more. *rotated: it was, and not by another worker. ERROR_CONFLICT: there is no
+ * room. */
+bool secret_file_rotate(const char *state_dir, int64_t older_s, bool *rotated, struct error *err);
+/* Exactly 64 hex digits. */
+bool secret_key_read(const char *hex, size_t len, unsigned char key[SECRET_SIZE]);
 struct secret_stamp secret_file_stamp(const char *state_dir);
 bool secret_stamps_equal(const struct secret_stamp *a, const struct secret_stamp *b);
 

@@ -31,6 +31,7 @@
 #define VALUE_MAX   128
 #define LIFE_S      34560000              /* 400 days: browsers keep none for longer */
 #define RENEW_S     ((int64_t)30 * 86400) /* so that who comes back now and then stays */
+#define COOKIES_MAX 8 /* of our name, each of which takes its time; browsers send one */
 #define USER_PREFIX "visitor-"
 
 struct visitor {
@@ -146,9 +147,13 @@ static enum cookies read_cookie(struct guard *guard, const struct request *reque
 	struct slice rest = request->headers[HEADER_COOKIE], value;
 	enum cookies found = NONE;
 
-	while (cookie_next(&rest, cookie_name(request), &value)) {
+	for (int count = 0; cookie_next(&rest, cookie_name(request), &value); count++) {
 		struct visitor visitor;
-		enum metric_cookie_kind kind = judge(guard, request, value, &visitor);
+		enum metric_cookie_kind kind;
+
+		if (count == COOKIES_MAX)
+			return SEVERAL;
+		kind = judge(guard, request, value, &visitor);
 
 		if (kind == METRIC_COOKIE_KINDS && found && strcmp(visitor.id, out->id) != 0)
 			kind = METRIC_COOKIE_twice;

@@ -363,6 +363,25 @@ static void nodes_with_one_setting_know_each_other(void **state)
 	secrets_close(here);
 }
 
+static void who_moves_from_the_file_to_the_setting_signs_nobody_out(void **state)
+{
+	char fresh[] = "a secret that all of the nodes get", old[2 * SECRET_SIZE + 1] = "";
+	struct secrets *of_file = open_secrets(), *of_setting;
+	unsigned char mac[SECRET_MAC_SIZE];
+	bool newest;
+
+	(void)state;
+	sign(of_file, mac);
+	memcpy(old, read_file(), sizeof old - 1);
+	site_config.visitor_secrets[0] = fresh;
+	site_config.visitor_secrets[1] = old;
+	site_config.visitor_secret_count = 2;
+	of_setting = open_secrets();
+	assert_true(knows(of_setting, mac, &newest) && !newest);
+	secrets_close(of_setting);
+	secrets_close(of_file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +398,7 @@ int main(void)
 		SITE_TEST(what_is_no_file_is_refused),
 		SITE_TEST(who_runs_goes_on_with_what_he_knows),
 		SITE_TEST(what_lies_in_the_way_is_no_obstacle),
+		SITE_TEST(who_moves_from_the_file_to_the_setting_signs_nobody_out),
 		SITE_TEST(nodes_with_one_setting_know_each_other),
 	};
 

@@ -271,6 +271,19 @@ static void two_that_differ_are_nobodys(void **state)
 			    two);
 }
 
+static void of_many_only_the_first_few_are_looked_at(void **state)
+{
+	const char *user, *cookie = arena_text(&arena, new_cookie(&user));
+	const char *junk = NAME "=x; " NAME "=x; " NAME "=x; " NAME "=x; ";
+
+	(void)state;
+	assert_string_equal(user_for(SITE, arena_printf(&arena, "%s%s", junk, cookie), false),
+			    user);
+	assert_string_not_equal(
+		user_for(SITE, arena_printf(&arena, "%s%s%s", junk, junk, cookie), false), user);
+	assert_null(set_cookie()); /* its own stays where it is */
+}
+
 /* --- age --- */
 
 /* As if it had been made so long ago. */
@@ -379,6 +392,7 @@ int main(void)
 		VISITOR_TEST(a_nul_ends_nothing),
 		VISITOR_TEST(the_same_bytes_have_one_form_only),
 		VISITOR_TEST(two_that_differ_are_nobodys),
+		VISITOR_TEST(of_many_only_the_first_few_are_looked_at),
 		VISITOR_TEST(who_comes_back_after_a_month_gets_a_new_one_and_stays_the_same),
 		VISITOR_TEST(behind_a_rotation_everybody_stays_and_gets_a_new_one),
 		VISITOR_TEST(a_page_elsewhere_is_no_visitor_whatever_it_sends),
