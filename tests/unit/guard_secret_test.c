@@ -185,6 +185,29 @@ static void a_rotation_forgets_nothing_and_is_noticed_at_once(void **state)
 	secrets_close(before);
 }
 
+static void *rotate_in_thread(void *ok)
+{
+	*(bool *)ok = secret_rotate(&site_config, NULL);
+	return NULL;
+}
+
+/* Each of them may have signed already. */
+static void of_rotations_at_once_none_is_lost(void **state)
+{
+	pthread_t threads[MANY];
+	bool ok[MANY];
+
+	(void)state;
+	secrets_close(open_secrets());
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, rotate_in_thread, &ok[i]), 0);
+	for (int i = 0; i < MANY; i++) {
+		pthread_join(threads[i], NULL);
+		assert_true(ok[i]);
+	}
+	assert_int_equal(lines(), MANY + 1);
+}
+
 static void a_secret_of_ninety_days_is_followed_by_a_new_one(void **state)
 {
 	unsigned char mac[SECRET_MAC_SIZE];
@@ -390,6 +413,7 @@ int main(void)
 		SITE_TEST(twenty_that_start_at_once_make_one),
 		SITE_TEST(a_folder_that_is_missing_is_made),
 		SITE_TEST(a_rotation_forgets_nothing_and_is_noticed_at_once),
+		SITE_TEST(of_rotations_at_once_none_is_lost),
 		SITE_TEST(a_secret_of_ninety_days_is_followed_by_a_new_one),
 		SITE_TEST(what_nothing_can_be_signed_with_any_more_goes),
 		SITE_TEST(more_rotations_than_can_be_kept_are_refused),
