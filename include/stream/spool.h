@@ -35,7 +35,9 @@
 /* What the header says. Ids are checked by the time they come here, and NUL-terminated. */
 struct spool_record {
 	char run_id[ID_MAX + 1], thread_id[ID_MAX + 1], message_id[ID_MAX + 1], node[ID_MAX + 1];
-	char user_id[516];                              /* 128 characters of up to 4 bytes */
+	/* Whose thread it was when it began, 128 characters of up to 4 bytes; "": that was not
+	 * asked. */
+	char user_id[516];
 	char user_key[ID_UUID_SIZE];                    /* hash of whom limits count */
 	char key[ID_UUID_SIZE], question[ID_UUID_SIZE]; /* hashes: of its Idempotency-Key ("" for
 							   none), of what was asked */

@@ -84,9 +84,9 @@ void upstream_look(struct service *service);
 
 /* --- runs.c --- */
 bool runs_is_ours(const struct service *service, const char *run_id); /* by its name */
-/* A run is whose its thread is. Its file says who asked, which is the same, and is known without
- * the store; but threads come along with a visitor who signs in, and an administrator asks on
- * anybody's: then the store tells. ERROR_ACCESS_DENIED unless it is surely the caller's. */
+/* A run is whose its thread is. Its file says who that was when it began, unless an administrator
+ * asked; that is known without the store. Threads change hands when a visitor signs in: of
+ * visitors, and of whoever did not ask, the store tells. ERROR_ACCESS_DENIED. */
 bool runs_check_owner(struct service *service, const struct caller *caller,
 		      const struct spool_record *record, struct arena *arena, struct error *err);
 /* Asks the owner to stop it, waits until its text is saved; the spool is refreshed.

@@ -136,7 +136,8 @@ static struct spool *make_spool(const struct turn_work *work, struct error *err)
 	snprintf(record.thread_id, sizeof record.thread_id, "%s", turn->thread_id);
 	snprintf(record.message_id, sizeof record.message_id, "%s", turn->response_id);
 	snprintf(record.node, sizeof record.node, "%s", work->service->node);
-	snprintf(record.user_id, sizeof record.user_id, "%s", work->caller->user_id);
+	snprintf(record.user_id, sizeof record.user_id, "%s",
+		 work->caller->enforced ? work->caller->user_id : "");
 	memcpy(record.user_key, work->user_key, sizeof record.user_key);
 	memcpy(record.key, work->key, sizeof record.key);
 	memcpy(record.question, work->question, sizeof record.question);

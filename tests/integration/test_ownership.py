@@ -4,13 +4,14 @@ here, so one that is new and has none fails."""
 import json
 import re
 import shutil
+import time
 import urllib.parse
 from pathlib import Path
 
 import pytest
 
 from api import next_page, problem, wait_at_gate
-from attackers import Browser
+from attackers import JWT_SECRET, Browser, bearer, token
 from callers import key, run, server, unique
 from house import Site, Stream, in_parallel, wait_for
 
@@ -498,3 +499,65 @@ def test_f5_keys_of_metadata_are_kept_and_mean_nothing(site):
     assert ada.get(path).json()["metadata"] == metadata
     assert ada.ask("PATCH", path, {"metadata": {"$unset": {"title": 1}}}).json()["title"] == "x"
     assert ada.get(path).json()["user_id"] == ada.user_id
+
+
+# --- when things change hands ---
+@pytest.fixture(scope="module")
+def signing_site(scratch, upstream, store_uri):
+    house = Site(scratch, upstream, {"C1D_AUTH": "jwt,visitor", "C1D_STORE": store_uri, "C1D_JWT_SECRET": JWT_SECRET,
+                                     "C1D_ADMIN_CLAIM": "role=admin"})
+    yield house
+    house.stop()
+
+
+def test_f4_what_was_taken_along_is_the_visitors_no_more(signing_site):
+    browser = Browser(signing_site)
+    browser.visitor()
+    has, head = Things(browser), {"Idempotency-Key": unique("k")}
+    asked = {"message": f"fault:pace=0 {unique('q')}", "thread_id": unique("t")}
+    assert browser.post("/api/chat", asked, head).status == 200
+    user = Browser(signing_site, **bearer(token(unique("ada"))))
+    user.cookies = dict(browser.cookies)
+    assert user.post("/api/me/claim").status == 200
+    user.cookies = {}
+    # The browser that keeps its cookie all the same has lost what it had; the user has all of it.
+    for tries in ROWS.values():
+        for method, path, body, sent, expected in tries(has):
+            if expected == DENIED:
+                check_denied(browser.ask(method, path, body, sent), (method, path, body))
+    check_denied(browser.post("/api/chat", asked, head), "the key")
+    check_denied(browser.post("/api/chat", {**asked, "thread_id": unique("t")}, head), "the key on another thread")
+    for name, run_id in has.runs.items():
+        assert user.get(f"/api/runs/{run_id}").status == 200, name
+    live = user.get(f"/api/threads/{has.thread}/runs?active=1").json()
+    assert [entry["id"] for entry in live] == [has.runs["running"]]
+    assert user.post(f"/api/runs/{has.runs['running']}/stop").json()["status"] == "stopped"
+    has.finish()
+
+
+def test_f1_what_an_administrator_asks_in_anothers_name_is_the_threads_owners(signing_site):
+    admin = Browser(signing_site, **bearer(token(unique("root"), role="admin")))
+    names = unique("ada"), unique("bob")
+    ada, bob = (Browser(signing_site, **bearer(token(name))) for name in names)
+    thread = ada.make(title="ada's")["id"]
+    answer = admin.post("/api/chat", {"message": "fault:pace=0 x", "thread_id": thread, "user_id": names[1]})
+    path = f"/api/runs/{answer.headers['X-Run-Id']}"
+    for tail in ("", "/stream"):
+        assert ada.get(path + tail).status == 200
+        check_denied(bob.get(path + tail), path + tail)
+    made = admin.post("/api/threads", {"title": "bob's", "user_id": names[1]}).json()
+    assert bob.get(f"/api/threads/{made['id']}").status == 200
+    check_denied(ada.get(f"/api/threads/{made['id']}"), "made for bob")
+
+
+def test_e14_a_revoked_user_signs_in_anew(signing_site):
+    name = unique("ada")
+    now = int(time.time())
+    old, new = (Browser(signing_site, **bearer(token(name, iat=now + at))) for at in (-30, 30))
+    other = Browser(signing_site, **bearer(token(unique("bob"), iat=now - 30)))
+    old.make(title="x")
+    run(signing_site, "users", "revoke", name)
+    wait_for(lambda: {answer.status for answer in in_parallel(16, lambda _: old.get("/api/threads"))} == {401}, "refused")
+    assert new.titles() == ["x"] and other.titles() == []
+    run(signing_site, "users", "restore", name)
+    wait_for(lambda: {answer.status for answer in in_parallel(16, lambda _: old.get("/api/threads"))} == {200}, "let in")
