@@ -185,6 +185,56 @@ def test_t6_every_word_of_a_query_takes_what_is_told_and_nothing_else(site, oper
     assert tried > 60
 
 
+def texts_of(schema, document, path=()):
+    """(names on the way, the longest it may be) of each text member that has a limit."""
+    for name, member in schema.get("properties", {}).items():
+        kinds = member.get("type", [])
+        if "maxLength" in member:
+            yield (*path, name), member["maxLength"]
+        elif "object" in kinds:
+            yield from texts_of(member, document, (*path, name))
+
+
+def with_text(path, text):
+    return {path[0]: with_text(path[1:], text)} if path else text
+
+
+def test_a16_every_text_of_a_body_has_the_limit_that_is_told_and_is_named(site, document, operations, ids):
+    tried = 0
+    for method, path, operation in operations:
+        if "requestBody" not in operation:
+            continue
+        name = schema_of(operation["requestBody"]["content"])["$ref"].rsplit("/", 1)[1]
+        schema = document["components"]["schemas"][name]
+        for where, longest in texts_of(schema, document):
+            def send(text, method=method, path=path, where=where, name=name):
+                rest = {} if where[0] in ("message", "prompt") else BODIES[name]
+                return ask(site, method, target_of(path, ids), {**rest, **with_text(where, text)})
+
+            field = ".".join(where)
+            too_long = send("x" * (longest + 1))
+            assert too_long.status == 413 or refused(too_long, field), (method, path, field, too_long)
+            if longest < 4096:  # counted in characters, and not refused for its length
+                answer = send("\U0001F600" * longest)
+                assert "longer than" not in answer.text, (method, path, field, answer)
+                assert f"longer than {longest} characters" in too_long.text, too_long
+            tried += 1
+    assert tried > 20
+
+
+def test_a16_metadata_has_its_limit_and_is_named(site):
+    assert make(site, metadata={"k": "x" * 16_000})["metadata"]
+    answer = site.post("/api/threads", {"metadata": {"k": "x" * 17_000}})
+    assert refused(answer, "metadata") and "16384 bytes" in answer.text
+
+
+def test_a16_a_search_of_200_characters_of_any_size_is_taken(site):
+    title = "\U0001F600" * 80
+    make(site, title=title)
+    assert len(site.get("/api/threads?" + urllib.parse.urlencode({"q": title, "limit": 1})).json()) == 1
+    assert site.get("/api/threads?" + urllib.parse.urlencode({"q": title * 2 + title[:40]})).json() == []
+
+
 def test_t6_a_version_that_is_known_and_an_answer_that_is_seen_are_told_of(site, document, ids):
     path = f"/api/threads/{ids['threads']}"
     told = document["paths"]["/api/threads/{id}"]["get"]
