@@ -1,5 +1,5 @@
 """Who wants more than the others: new cookies, forged addresses, a new IPv6 address each time, all workers at once, replays, questions
-that are given up. What counts is what reaches the C1 API: that is what costs."""
+that are given up. What counts is what reaches the C1 API: that is what costs. Limits are of a day, so that no test is too slow for one."""
 import json
 import re
 import uuid
@@ -10,7 +10,7 @@ from api import problem
 from attackers import JWT_SECRET, Browser, bearer, fastcgi, token
 from house import Site, in_parallel, wait_for
 
-VISITORS = {"C1D_AUTH": "visitor", "C1D_LIMIT_CHAT": "10/minute"}
+VISITORS = {"C1D_AUTH": "visitor", "C1D_LIMIT_CHAT": "10/day"}
 USERS = {"C1D_AUTH": "jwt", "C1D_JWT_SECRET": JWT_SECRET, "C1D_JWT_ISSUER": "it", "C1D_JWT_AUDIENCE": "it"}
 
 
@@ -30,23 +30,23 @@ def spent(site, since=0):
     return site.upstream.stats()["requests"] - since
 
 
-def limited(answer, policy=None):
+def limited(answer):
     """A 429 that says when to come again, in all the ways that there are."""
     body = problem(answer, 429, "rate_limited")
     wait = int(answer.headers["Retry-After"])
-    assert 1 <= wait <= 60 and body["retry_after"] == wait
+    assert 1 <= wait <= 86400 and body["retry_after"] == wait
     assert re.search(r"r=0\b", answer.headers["RateLimit"]), answer.headers
     assert answer.headers["RateLimit-Policy"]
     return body
 
 
-def test_f8_ten_a_minute_are_ten_whatever_the_workers(new_site):
+def test_f8_ten_are_ten_whatever_the_workers(new_site):
     site = new_site({**VISITORS, "C1D_RUNS_PER_USER": "100"}, workers=4)
     ada, before = Browser(site), spent(site)
     ada.visitor()
     answers = in_parallel(60, lambda n: Browser.ask(copy_of(ada), "POST", "/api/chat", quick()))
     good = [answer for answer in answers if answer.status == 200]
-    assert 10 <= len(good) <= 11 and spent(site, before) == len(good)
+    assert len(good) == 10 == spent(site, before)
     for answer in answers:
         if answer.status != 200:
             limited(answer)
@@ -138,7 +138,7 @@ def test_f7_an_ipv4_address_in_ipv6s_clothes_is_the_same(new_site):
 
 
 def test_f9_what_is_given_up_is_counted_too(new_site):
-    site = new_site({**USERS, "C1D_LIMIT_CHAT": "10/minute"}, workers=2)
+    site = new_site({**USERS, "C1D_LIMIT_CHAT": "10/day"}, workers=2)
     ada = user(site)
     for n in range(10):
         stream = site.stream({"message": f"fault:pace=50;chunks=1000 {name('p')}", "on_disconnect": "cancel"}, headers=ada.carries)
@@ -151,7 +151,7 @@ def test_f9_what_is_given_up_is_counted_too(new_site):
 
 
 def test_a24_f9_what_was_asked_before_is_answered_for_nothing(new_site):
-    site = new_site({**USERS, "C1D_LIMIT_CHAT": "10/minute"}, workers=2)
+    site = new_site({**USERS, "C1D_LIMIT_CHAT": "10/day"}, workers=2)
     ada, before = user(site), spent(site)
     question, key = {"thread_id": name("t"), **quick()}, {"Idempotency-Key": name("k")}
     first = ada.post("/api/chat", question, key)
@@ -169,7 +169,7 @@ def test_a24_f9_what_was_asked_before_is_answered_for_nothing(new_site):
 
 
 def test_f9_what_is_wrong_with_a_question_is_told_before_it_is_counted(new_site):
-    site = new_site({**USERS, "C1D_LIMIT_CHAT": "10/minute"}, workers=1)
+    site = new_site({**USERS, "C1D_LIMIT_CHAT": "10/day"}, workers=1)
     ada = user(site)
     for _ in range(15):
         assert ada.post("/api/chat", {"message": 1}).status == 422
@@ -206,7 +206,7 @@ def test_f9_five_answers_at_once_a_user_and_no_more(new_site, workers):
 def test_f8_a_reload_and_a_dead_worker_forget_nothing(new_site):
     import os
     import signal
-    site = new_site({**USERS, "C1D_LIMIT_CHAT": "10/hour"}, workers=2)
+    site = new_site({**USERS, "C1D_LIMIT_CHAT": "10/day"}, workers=2)
     ada = user(site)
     for _ in range(10):
         assert ada.post("/api/chat", quick()).status == 200
@@ -223,7 +223,7 @@ def test_f8_a_reload_and_a_dead_worker_forget_nothing(new_site):
 def limited_for_long(browser):
     answer = browser.post("/api/chat", quick())
     problem(answer, 429, "rate_limited")
-    assert 1 <= int(answer.headers["Retry-After"]) <= 3600
+    assert int(answer.headers["Retry-After"]) > 600
 
 
 def test_f8_the_sites_own_ceiling_holds_for_all_together(new_site):
@@ -231,16 +231,16 @@ def test_f8_the_sites_own_ceiling_holds_for_all_together(new_site):
     before = spent(site)
     answers = in_parallel(60, lambda n: user(site).post("/api/chat", quick()))
     good = [answer for answer in answers if answer.status == 200]
-    assert len(good) == spent(site, before) and 20 <= len(good) <= 21
+    assert len(good) == 20 == spent(site, before)
     assert {answer.status for answer in answers} == {200, 429}
 
 
 def test_f8_reading_and_writing_have_limits_of_their_own(new_site):
-    site = new_site({**USERS, "C1D_LIMIT_READ": "30/minute", "C1D_LIMIT_WRITE": "5/minute"}, workers=2)
+    site = new_site({**USERS, "C1D_LIMIT_READ": "30/day", "C1D_LIMIT_WRITE": "5/day"}, workers=2)
     ada = user(site)
-    assert [ada.post("/api/threads", {}).status for _ in range(8)].count(201) in (5, 6)
+    assert [ada.post("/api/threads", {}).status for _ in range(8)].count(201) == 5
     reads = [ada.get("/api/threads").status for _ in range(40)]
-    assert reads.count(200) in (30, 31) and set(reads) == {200, 429}
+    assert reads.count(200) == 30 and set(reads) == {200, 429}
     assert ada.post("/api/chat", quick()).status == 200  # the third kind
     for path in ("/livez", "/readyz", "/health", "/api/openapi.json"):
         assert {site.get(path).status for _ in range(50)} == {200}
