@@ -246,6 +246,21 @@ def test_f8_reading_and_writing_have_limits_of_their_own(new_site):
         assert {site.get(path).status for _ in range(50)} == {200}
 
 
+def test_e11_who_tries_one_token_after_the_other_is_not_listened_to(new_site):
+    """Whoever comes from that address, with a good one too; nobody else, and nobody without a token."""
+    site = new_site({**USERS, "C1D_AUTH": "jwt,visitor", "C1D_LIMIT_FAILED": "20/day"}, workers=2)
+    tried = in_parallel(8, lambda n: [site.get("/api/threads", bearer(token(name("u"), iss="it", aud="it") + "A")).status for _ in range(10)])
+    statuses = [status for some in tried for status in some]
+    assert (statuses.count(401), statuses.count(429)) == (20, 60)
+    answer = user(site).get("/api/threads")
+    problem(answer, 429, "rate_limited")
+    assert int(answer.headers["Retry-After"]) > 600
+    assert Browser(site).get("/api/threads").status == 200
+    good = bearer(token(name("u"), iss="it", aud="it"))["Authorization"]
+    assert from_address(site, "203.0.113.7", {"authorization": good}).status == 200
+    assert from_address(site, "127.0.0.1", {"authorization": good}).status == 429
+
+
 @pytest.mark.parametrize("value", ["0/minute", "10", "10/fortnight", "-1/minute", "ten/minute", "10/minute/day", "1e9/second", "", "10 per minute",
                                    "99999999999999999999/minute"])
 def test_f19_a_limit_that_is_none_is_a_wrong_setting(tmp_path, value):
