@@ -286,7 +286,7 @@ static enum jwks_news seek_newer(struct jwks *jwks, const struct keyset *have)
 {
 	bool asked = is_being_asked(jwks), ours = false;
 
-	if (jwks->waiting > jwks->config->threads / 4)
+	if (jwks->waiting > jwks->config->threads / 2)
 		return JWKS_BUSY;
 	if (!asked)
 		ours = take_turn(jwks,

@@ -122,7 +122,7 @@ static enum who_found refuse(struct guard *guard, const struct who_ask *ask, int
 	error_set(err, ERROR_NO_KEYS,
 		  "Tokens cannot be checked for now: the issuer's keys are not to be had. Try "
 		  "again.");
-	err->retry_after_s = 5;
+	err->retry_after_s = 2;
 	return WHO_REFUSED;
 }
 

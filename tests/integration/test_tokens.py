@@ -286,7 +286,7 @@ def test_e8_a_new_key_counts_at_once(new_site, own_issuer):
     wait_let_in(site, issuer.token())
     asked = issuer.asked
     issuer.keys["k2"] = new_key()
-    statuses = in_parallel(8, lambda _: let_in(site, issuer.token(kid="k2")))
+    statuses = in_parallel(6, lambda _: let_in(site, issuer.token(kid="k2")))
     assert set(statuses) == {200}, statuses
     assert issuer.asked == asked + 1
     assert let_in(site, issuer.token()) == 200
