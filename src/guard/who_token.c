@@ -65,21 +65,31 @@ static int check_with(struct token_way *way, struct arena *arena, const struct k
 				    : reason;
 }
 
-/* A token may name a key that was published a moment ago; and there may be no keys at all yet. */
+static bool lacks_keys(int reason)
+{
+	return reason == METRIC_REFUSAL_key || reason == METRIC_REFUSAL_no_keys;
+}
+
+/* A token may name a key that was published a moment ago; and there may be no keys at all yet.
+ * Twice: the first that come may be what another worker got before that. */
 static int check_published(struct token_way *way, struct arena *arena, struct slice text,
 			   struct token *out)
 {
 	struct keyset *set = jwks_get(way->keys.jwks), *newer = NULL;
 	int reason = set ? check_with(way, arena, set, text, out) : METRIC_REFUSAL_no_keys;
 
-	if (reason == METRIC_REFUSAL_key || reason == METRIC_REFUSAL_no_keys)
-		switch (jwks_renew(way->keys.jwks, set, &newer)) {
-		case JWKS_NEWER: reason = check_with(way, arena, newer, text, out); break;
-		case JWKS_BUSY: reason = METRIC_REFUSAL_no_keys; break;
-		case JWKS_SAME: break;
-		}
+	for (int i = 0; i < 2 && lacks_keys(reason); i++) {
+		enum jwks_news news = jwks_renew(way->keys.jwks, set, &newer);
+
+		if (news == JWKS_BUSY)
+			reason = METRIC_REFUSAL_no_keys;
+		if (news != JWKS_NEWER)
+			break;
+		keyset_unref(set);
+		set = newer;
+		reason = check_with(way, arena, set, text, out);
+	}
 	keyset_unref(set);
-	keyset_unref(newer);
 	return reason;
 }
 
