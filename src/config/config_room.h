@@ -3,6 +3,7 @@
  *
  *   config.c        the way from all sources to one struct config
  *   config_table.c  the table as data, nearest names, values checked and printed
+ *   config_entry.c  one NAME=value of the environment
  *   config_auth.c   who may come in
  *   config_limits.c whose header is believed, and where several machines count
  *   redis_url.c     the address of Redis
@@ -46,6 +47,7 @@ const char *setting_nearest(struct slice name);
 /* Stores a value, or reports why not. `where` is "environment", "c1d.conf:12" and so on. */
 void setting_store(struct load *load, const struct setting *setting, const char *value,
 		   const char *where);
+#define SETTING_FILE_ENDING "_FILE"
 /* The secret whose file NAME_FILE names; NULL: there is none. */
 const struct setting *setting_of_file(struct slice name);
 /* A setting, or where the file of one is. false: there is none of that name. */

@@ -19,19 +19,7 @@
 
 #define SECRET_MAX 65536
 #define HIDDEN_MAX (1u << 20)
-#define ENDING     "_FILE"
 #define FOR_OTHERS 0007 /* the bits of a mode */
-
-const struct setting *setting_of_file(struct slice name)
-{
-	size_t ending = sizeof ENDING - 1;
-	const struct setting *setting;
-
-	if (name.len <= ending || memcmp(name.ptr + name.len - ending, ENDING, ending) != 0)
-		return NULL;
-	setting = setting_find((struct slice){ name.ptr, name.len - ending });
-	return setting && setting->kind == SECRET ? setting : NULL;
-}
 
 /* --- files --- */
 
@@ -81,7 +69,7 @@ static void read_files(struct load *load)
 		const char *path = load->files[i];
 		char where[64];
 
-		snprintf(where, sizeof where, "%s" ENDING, settings[i].name);
+		snprintf(where, sizeof where, "%s" SETTING_FILE_ENDING, settings[i].name);
 		if (path && !read_secret(load, &settings[i], path, where))
 			config_problem(load, where, "check the name and who may read it",
 				       "%s cannot be read: %s", path, strerror(errno));

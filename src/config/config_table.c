@@ -26,6 +26,18 @@ const struct setting *setting_find(struct slice name)
 	return NULL;
 }
 
+const struct setting *setting_of_file(struct slice name)
+{
+	size_t ending = sizeof SETTING_FILE_ENDING - 1;
+	const struct setting *setting;
+
+	if (name.len <= ending ||
+	    memcmp(name.ptr + name.len - ending, SETTING_FILE_ENDING, ending) != 0)
+		return NULL;
+	setting = setting_find((struct slice){ name.ptr, name.len - ending });
+	return setting && setting->kind == SECRET ? setting : NULL;
+}
+
 const char *setting_nearest(struct slice name)
 {
 	struct nearest nearest = nearest_to(name);
