@@ -1,8 +1,9 @@
 /*
  * who_header: whoever the web server has signed in (auth_basic, auth_request, a proxy for OpenID
  * Connect) and names by a FastCGI parameter. It is believed, so it has to be one that no client can
- * set: nginx passes a client's header X as HTTP_X, and nothing else but what its files say. What they
- * say of $remote_user is the client's word, too, unless auth_basic checks it; that is beyond us.
+ * set: nginx passes a client's header X as HTTP_X, and nothing else but what its files say. What
+ * they say of $remote_user is the client's word, too, unless auth_basic checks it; that is beyond
+ * us.
  */
 #include "guard_room.h"
 
