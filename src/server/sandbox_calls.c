@@ -248,7 +248,7 @@ static bool allow_itself(scmp_filter_ctx filter)
 	const scmp_datum_t self = (scmp_datum_t)getpid();
 	const struct scmp_arg_cmp to_self = SCMP_A0(SCMP_CMP_MASKED_EQ, WORD, self);
 	const struct scmp_arg_cmp ask[] = { SCMP_A0(SCMP_CMP_MASKED_EQ, WORD, 0),
-					    SCMP_A2(SCMP_CMP_EQ, 0) };
+					    SCMP_A2(SCMP_CMP_EQ, 0, 0) };
 
 	return allow(filter, SCMP_SYS(kill), 1, &to_self) &&
 	       allow(filter, SCMP_SYS(tgkill), 1, &to_self) &&
