@@ -172,11 +172,14 @@ static void read_certificates(struct reading *reading, const struct json *map)
 
 static bool read_json(struct reading *reading, struct slice text, struct error *err)
 {
-	struct json *root = json_parse(text, err);
+	struct error why = { 0 };
+	struct json *root = json_parse(text, &why);
 	const struct json *keys = json_get(root, "keys");
 
 	if (!root)
-		return false;
+		return error_set(err,
+				 why.code == ERROR_OVERLOADED ? ERROR_OVERLOADED : ERROR_CONFIG,
+				 "%s", why.detail);
 	reading->set->by_name = true;
 	if (keys && json_type(keys) == JSON_ARRAY)
 		read_keys(reading, keys);
