@@ -48,7 +48,8 @@ static bool take_size(struct slice *rest, size_t *out)
 	return true;
 }
 
-/* The first value of the name; NULL: there is none. *sound: all of it is pairs. */
+/* The first value of the name; NULL: there is none. *sound: all of it is pairs,
+ * none with a NUL in it. */
 static char *value_of(struct slice params, const char *name, bool *sound)
 {
 	char *found = NULL, *key, *value;
@@ -63,8 +64,9 @@ static char *value_of(struct slice params, const char *name, bool *sound)
 		}
 		key = fuzz_text((struct slice){ params.ptr, key_len });
 		value = fuzz_text((struct slice){ params.ptr + key_len, value_len });
-		/* As C strings, which an environment is made of; '=' in a name ends it. */
-		if (!found && strlen(key) == key_len && strcmp(key, name) == 0) {
+		/* They become C strings, and are refused where those would be shorter. */
+		*sound = *sound && strlen(key) == key_len && strlen(value) == value_len;
+		if (!found && strcmp(key, name) == 0) {
 			found = value;
 			value = NULL;
 		}
