@@ -8,6 +8,7 @@
 ## make check           what CI refuses: layers, format, warnings (gcc and clang), circles, hardening, clang-tidy, cppcheck, shellcheck
 ## make fuzz            every fuzz target for 30 s; T=NAME one of them, S=SECONDS each; `tests/fuzz/run keep` keeps what was found
 ## make schemathesis     /api/openapi.json against the program, longer than make test does; EXAMPLES=N
+## make coverage        the lines and branches that the tests reach; PARTS=unit,corpora runs a part of them
 ## make torture          2,000 trials with faults at random moments; TRIALS=N, SEED=N
 ## make torture-alloc   each allocation on each route's way fails once; T=ROUTE narrows
 ## make bench           the figures of the README, measured on this machine
@@ -136,6 +137,14 @@ torture:
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/san DEFS=-DC1D_CRASHPOINTS OPT="$(SAN_FLAGS)" $(BUILD)/san/c1d
 	@C1D_BIN=$(BUILD)/san/c1d $(PYTHON) tests/torture/run $(if $(TRIALS),--trials $(TRIALS)) $(if $(SEED),--seed $(SEED))
 
+COVERAGE_FLAGS = -O1 -g -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-counter-relocation
+
+coverage:
+	@sh tests/deps coverage
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/coverage CC=$(CLANG) DEFS=-DC1D_CRASHPOINTS HARDEN=-fPIE OPT="$(COVERAGE_FLAGS)" \
+		LDFLAGS="-pie -fprofile-instr-generate" test-programs fuzz-programs $(BUILD)/coverage/c1d
+	@$(PYTHON) tests/coverage --build $(BUILD)/coverage $(if $(PARTS),--parts $(PARTS))
+
 torture-alloc:
 	@sh tests/deps test
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/san DEFS=-DC1D_CRASHPOINTS OPT="$(SAN_FLAGS)" $(BUILD)/san/c1d-scarce
@@ -235,7 +244,7 @@ uninstall:
 clean:
 	@rm -rf $(BUILD)
 
-.PHONY: all help test test-unit test-debian13 test-programs fuzz fuzz-programs demo schemathesis torture torture-alloc bench bench-kept check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
+.PHONY: all help test test-unit test-debian13 test-programs fuzz fuzz-programs demo schemathesis coverage torture torture-alloc bench bench-kept check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
 	check-cppcheck check-scripts format install uninstall clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d) $(FUZZ:%=%.d)
