@@ -212,7 +212,7 @@ ROWS = {
     ("GET", "/api/runs/{id}/stream"): of_run("GET", "/stream", "?offset=1", "?offset=99999999", "?stream=sse",
                                              "?last_event_id={run}.5"),
     ("POST", "/api/runs/{id}/stop"): of_run("POST", "/stop"),
-    ("POST", "/api/me/claim"): nobodys,  # what it takes along is named by the caller's own cookie: test_claim.py
+    ("POST", "/api/me/claim"): nobodys,  # what it takes along is named by the caller's own cookie: test_visitors.py
     ("GET", "/api/openapi.json"): nobodys,
     ("GET", "/health"): nobodys,
     ("GET", "/api/health"): nobodys,
