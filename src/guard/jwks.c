@@ -160,9 +160,7 @@ static void take(struct jwks *jwks, struct keyset *set, const struct jwks_kept *
 /* An answer of no use: the keys before it stay. */
 static void pass_over(const struct jwks *jwks, const struct error *err)
 {
-	bool is_answer = err->code == ERROR_TOO_LARGE || err->code == ERROR_CONFIG ||
-			 err->code == ERROR_BAD_JSON || err->code == ERROR_BAD_UTF8 ||
-			 err->code == ERROR_DUPLICATE_KEY;
+	bool is_answer = err->code == ERROR_TOO_LARGE || err->code == ERROR_CONFIG;
 
 	metrics_add(M_KEY_FETCHES, is_answer ? METRIC_FETCH_refused : METRIC_FETCH_failed, 0, 1);
 	log_warn("token keys were not to be had", LOG_T("url", jwks->url),
