@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Whoever cut it would end every process that has it mapped. */
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
 static struct shm *map(int fd)
 {
 	struct shm *shm = mmap(NULL, sizeof *shm, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -19,8 +22,11 @@ static struct shm *map(int fd)
 
 struct shm *shm_map(int *fd, struct error *err)
 {
-	int file = memfd_create("c1d", MFD_CLOEXEC);
-	struct shm *shm = file >= 0 && ftruncate(file, sizeof *shm) == 0 ? map(file) : NULL;
+	int file = memfd_create("c1d", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct shm *shm = file >= 0 && ftruncate(file, sizeof *shm) == 0 &&
+					  fcntl(file, F_ADD_SEALS, SEALS) == 0
+				  ? map(file)
+				  : NULL;
 	size_t key_size = sizeof shm->limits_key;
 
 	if (!shm || getrandom(shm->limits_key, key_size, 0) != (ssize_t)key_size) {

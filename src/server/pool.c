@@ -235,17 +235,33 @@ static bool is_old(const struct pool *pool, pid_t pid)
 	return false;
 }
 
+/* What the shared memory says may be what a worker that was taken over wrote there: it names nobody
+ * else's process, and no slot that there is not. */
+static bool is_ours(const struct pool *pool, pid_t pid)
+{
+	for (int i = 0; i < pool->count; i++)
+		if (pool->places[i].pid == pid)
+			return true;
+	return is_old(pool, pid);
+}
+
+static int slots_used(const struct pool *pool)
+{
+	int used = atomic_load(&pool->shm->pool.slots_used);
+
+	return used < SHM_SLOTS ? used : SHM_SLOTS;
+}
+
 /* A main thread that does not beat is hung, and so may be the rest. Old ones beat to their end. */
 void pool_check_beats(struct pool *pool, int64_t now_ms)
 {
-	int used = atomic_load(&pool->shm->pool.slots_used);
+	int used = slots_used(pool);
 
 	for (int i = 0; i < used; i++) {
 		struct shm_slot *slot = &pool->shm->slots[i];
 		pid_t pid = atomic_load(&slot->pid);
 
-		if (pid == 0 || !is_hung(slot, now_ms) ||
-		    (atomic_load(&slot->generation) != pool->generation && !is_old(pool, pid)))
+		if (pid <= 0 || !is_hung(slot, now_ms) || !is_ours(pool, pid))
 			continue;
 		log_error("worker hangs and is killed", LOG_I("worker_pid", pid));
 		atomic_store(&slot->beat_ms, now_ms);
@@ -298,7 +314,7 @@ bool pool_is_hopeless(const struct pool *pool)
 
 bool pool_may_reload(const struct pool *pool)
 {
-	int used = atomic_load(&pool->shm->pool.slots_used), generations[GENERATIONS_MAX];
+	int used = slots_used(pool), generations[GENERATIONS_MAX];
 	int count = 0, known;
 
 	for (int i = 0; i < used; i++) {

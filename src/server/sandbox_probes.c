@@ -137,6 +137,21 @@ static int signal_the_supervisor(const struct ground *g)
 	return reason(kill(getppid(), 0));
 }
 
+/* Every process of the pool has it mapped: what is gone under it ends it. */
+static int cut_the_shared_memory(const struct ground *g)
+{
+	char path[32], name[32] = { 0 };
+
+	(void)g;
+	for (int fd = STDERR_FILENO + 1; fd < 256; fd++) {
+		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+		if (readlink(path, name, sizeof name - 1) > 0 &&
+		    strncmp(name, "/memfd:c1d ", 11) == 0)
+			return reason(ftruncate(fd, 0));
+	}
+	return ENOENT;
+}
+
 /* --- files --- */
 
 static int read_the_passwords(const struct ground *g)
@@ -398,6 +413,7 @@ static int restart_the_machine(const struct ground *g)
 	X(open_a_siblings_environment)                                                             \
 	X(signal_a_sibling)                                                                        \
 	X(signal_the_supervisor)                                                                   \
+	X(cut_the_shared_memory)                                                                   \
 	X(read_the_passwords)                                                                      \
 	X(write_the_users)                                                                         \
 	X(write_beside_the_program)                                                                \

@@ -93,9 +93,12 @@ struct board_place {
 	struct board_entry entry;
 };
 
+/* The supervisor goes by it, too, and whoever was taken over can write it. */
 static inline uint32_t board_top(const struct board *board)
 {
-	return board ? atomic_load(&board->top) : 0;
+	uint32_t top = board ? atomic_load(&board->top) : 0;
+
+	return top < BOARD_ENTRIES ? top : BOARD_ENTRIES;
 }
 
 /* Entry i as it is at one moment; false: it is none. *head tells which it was. */

@@ -22,6 +22,7 @@ ACTS = {
     "open_a_siblings_environment": {FILES, RIGHTS},
     "signal_a_sibling": {CALLS, SIGNALS},
     "signal_the_supervisor": {CALLS, SIGNALS},
+    "cut_the_shared_memory": {RIGHTS},
     "read_the_passwords": {FILES},
     "write_the_users": {FILES},
     "write_beside_the_program": {FILES},
