@@ -20,6 +20,7 @@ OURS = [
     "share/doc/c1d/LICENSE",
     "share/doc/c1d/docs/api.md",
     "share/doc/c1d/docs/operations.md",
+    "share/doc/c1d/docs/security.md",
 ]
 FOREIGN = ["usr/bin/other", "usr/share/doc/other/README", "etc/other.conf", "usr/lib/systemd/system/other.service"]
 
