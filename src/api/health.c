@@ -141,6 +141,8 @@ bool metrics_get(struct call *call, struct error *err)
 		response, "Content-Type",
 		openmetrics ? SLICE("application/openmetrics-text; version=1.0.0; charset=utf-8")
 			    : SLICE("text/plain; version=0.0.4; charset=utf-8"));
+	response_header(response, "Cache-Control", SLICE("no-store"));
+	response_header(response, "Vary", SLICE("Accept"));
 	metrics_render(call->api->shm, openmetrics, &response->body);
 	return answer_done(call, err);
 }

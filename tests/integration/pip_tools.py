@@ -18,7 +18,10 @@ def tool(package, version, program):
         if not (place / "whole").exists():
             for command in ([PYTHON, "-m", "venv", "--clear", place / "venv"],
                             [place / "venv/bin/pip", "install", "-q", "--disable-pip-version-check", f"{package}=={version}"]):
-                done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_S, check=False)
+                try:
+                    done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_S, check=False)
+                except subprocess.TimeoutExpired:
+                    pytest.skip(f"{package} {version} was not installed within {INSTALL_S} s")
                 if done.returncode != 0:
                     pytest.skip(f"{package} {version} could not be installed: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
             (place / "whole").touch()

@@ -159,6 +159,13 @@ def test_f15_nothing_that_is_answered_can_be_run_sniffed_framed_or_kept(site):
     assert len(kinds) == 5
 
 
+def test_f15_figures_too_and_they_differ_by_what_is_asked_for(site):
+    for accept, kind in (("", "text/plain"), ("application/openmetrics-text", "application/openmetrics-text")):
+        told = fcgi.ask(site.settings["C1D_SOCKET"], "GET", "/metrics", {"accept": accept}).headers
+        assert told["content-type"].startswith(kind) and told["cache-control"] == "no-store" and "Accept" in told["vary"]
+        assert told["x-content-type-options"] == "nosniff"
+
+
 NOT_LISTED = ["null", "https://app.example.evil.example", "https://evilapp.example", "https://app.example:444", "http://app.example", "https://app.example/",
               "https://sub.app.example", "https://app.example, https://app.example", "https://APP.EXAMPLE", "https://app.example@evil.example",
               "https://app.exampl", "https://app.examplex", "app.example", "*", "https://app.example%00.evil.example", "//app.example", "https://[::1]"]

@@ -154,7 +154,7 @@ def test_f11_what_the_store_quotes_of_a_command_stays_out_of_the_log(new_site, p
 
 
 HOSTILE = {"crlf": "a\r\n{\"event\":\"forged\"}", "ansi": "\x1b[2J\x1b]0;owned\x07", "quote": '","event":"forged","x":"', "bidi": "\u202enimda\u2066",
-           "lines": "a\u2028b\u0085c", "long": "u" * 30000, "bytes": "\udcff\udc80", "backslash": "\\", "nul": "a\x00b"}
+           "lines": "a\u2028b\u0085c", "long": "u" * 30000, "bytes": "\udcff\udc80", "backslash": "\\"}
 
 
 @pytest.mark.parametrize("what", HOSTILE)

@@ -1,6 +1,8 @@
 """What a peer in the socket's group may say, without a web server in between: no worker ends of it."""
 import socket
 
+import pytest
+
 import fcgi
 from house import wait_for
 
@@ -34,6 +36,15 @@ def test_r37_parameter_lengths_near_2_31_cost_a_connection_and_no_worker(new_sit
     wait_for(lambda: len(site.log_lines("connection without a usable request")) == 3, "three were dropped")
     assert site.get("/livez").status == 200
     assert site.worker_pids() == before and not site.log_lines("worker killed")
+
+
+@pytest.mark.parametrize("said, status", [("", 201), ("-1", 400), ("1x", 400), ("99999999999999999999", 413), ("3", 400), ("13", 400)])
+def test_a10_a20_a_length_that_is_none_is_unknown_and_one_that_lies_is_refused(new_site, said, status):
+    """Of twelve bytes; nothing is what nginx says of a chunked body."""
+    site = new_site(workers=1)
+    answer = fcgi.ask(site.settings["C1D_SOCKET"], "POST", "/api/threads", body=b'{"title":1 }'.replace(b"1 ", b'""'), more={"CONTENT_LENGTH": said})
+    assert answer.status == status, answer
+    assert site.get("/livez").status == 200
 
 
 def test_body_in_records_of_one_byte_is_read(new_site):
