@@ -30,12 +30,11 @@ bool body_object(const struct call *call, const char *name, const char **out, st
 		return true;
 	buffer_init(&text,
 		    call->route->body_max); /* written compact it is no longer than it came */
-	if (!json_print(value, &text))
-		budget_refused(err);
-	else if (text.len > (size_t)max)
+	is_written = json_print(value, &text);
+	if (is_written && text.len > (size_t)max)
 		error_field(err, ERROR_VALIDATION, name, "%s is larger than %lld bytes.", name,
 			    (long long)max);
-	else if (!(*out = arena_copy(call->arena, buffer_slice(&text))))
+	else if (!is_written || !(*out = arena_copy(call->arena, buffer_slice(&text))))
 		budget_refused(err);
 	buffer_done(&text);
 	return *out != NULL;
