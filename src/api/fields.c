@@ -25,6 +25,7 @@ bool body_object(const struct call *call, const char *name, const char **out, st
 	const struct json *value = body_value(call, name);
 	int64_t max = shape_find(call->route->takes, slice_of(name))->max;
 	struct buffer text;
+	bool is_written;
 
 	if (!value)
 		return true;
