@@ -17,8 +17,9 @@
  *
  * Two that come with the same new key at the same time may take two cells. Whoever took the later
  * one, and everybody who finds that, finds the earlier one too (a cell that was found is counted in
- * only after a second look at all of them, which began later). So the later one is counted in only
- * when the earlier was freed, which only succeeds while nothing was counted in it.
+ * only after a second look at all of them, which began later and found it in the same generation).
+ * So the later one is counted in only when the earlier was freed, which only succeeds while nothing
+ * was counted in it.
  */
 #include "gcra.h"
 
@@ -142,8 +143,7 @@ static void drop_one(const struct place two[2])
 
 static bool find(struct bucket *bucket, uint64_t hash, struct place *out)
 {
-	struct cell *seen = NULL;
-	struct place two[2];
+	struct place seen = { NULL, 0, 0 }, two[2];
 
 	for (int i = 0; i < TRIES; i++) {
 		int found = look_for(bucket, hash, two);
@@ -152,11 +152,11 @@ static bool find(struct bucket *bucket, uint64_t hash, struct place *out)
 			return false;
 		if (found == 2) {
 			drop_one(two);
-		} else if (two[0].cell == seen) {
+		} else if (two[0].cell == seen.cell && two[0].name == seen.name) {
 			*out = two[0];
 			return true;
 		}
-		seen = found == 1 ? two[0].cell : NULL;
+		seen = found == 1 ? two[0] : (struct place){ NULL, 0, 0 };
 	}
 	return false;
 }

@@ -243,7 +243,8 @@ static void give_line(struct redis *redis, redisContext *line, const char *failu
 /* --- the script --- */
 
 struct call {
-	struct redis_words words;
+	struct redis_words words; /* some are the two that follow */
+	char sha[SHA_SIZE];
 	char numbers[2 * REDIS_COUNTS_MAX + 2][24];
 	int number_count;
 };
@@ -274,11 +275,11 @@ static void make_call(struct call *call, const char *operation, int64_t taken_us
 }
 
 /* Redis forgets scripts when it starts anew, or is told to. */
-static redisReply *run(redisContext *line, struct call *call, const char *sha, int64_t until_ms)
+static redisReply *run(redisContext *line, struct call *call, int64_t until_ms)
 {
 	redisReply *reply;
 
-	call->words.list[1] = sha;
+	call->words.list[1] = call->sha;
 	reply = redis_line_ask(line, &call->words, until_ms);
 	if (!reply || reply->type != REDIS_REPLY_ERROR || strncmp(reply->str, "NOSCRIPT", 8) != 0)
 		return reply;
@@ -301,9 +302,8 @@ static bool is_good(const redisReply *reply)
 static redisReply *ask(struct redis *redis, struct call *call)
 {
 	int64_t until_ms = clock_mono_ms() + REDIS_CALL_MS;
-	char sha[SHA_SIZE];
-	redisContext *line = take_line(redis, until_ms, sha);
-	redisReply *reply = line ? run(line, call, sha, until_ms) : NULL;
+	redisContext *line = take_line(redis, until_ms, call->sha);
+	redisReply *reply = line ? run(line, call, until_ms) : NULL;
 	bool good = is_good(reply);
 
 	if (line)
