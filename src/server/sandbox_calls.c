@@ -162,7 +162,6 @@ struct only {
 	scmp_datum_t mask, value;
 };
 
-#define ALL ((scmp_datum_t)-1)
 /* A file's control words have 32 bits, whatever is above. */
 #define WORD 0xFFFFFFFFu
 
