@@ -253,7 +253,8 @@ static enum who_found who(struct guard *guard, const struct who_ask *ask, struct
 	if (!comes_from_here(ask, err))
 		return WHO_REFUSED;
 	cookies = read_cookie(guard, request, &visitor);
-	if (cookies != ONE && !make_visitor(&visitor))
+	/* A good cookie that could not be judged is not to be overwritten. */
+	if (request->arena->failed || (cookies != ONE && !make_visitor(&visitor)))
 		return who_no_memory(err);
 	*out = (struct caller){ .kind = CALLER_VISITOR,
 				.user_id = user_of(request, &visitor),

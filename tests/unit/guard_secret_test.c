@@ -356,6 +356,62 @@ static void what_lies_in_the_way_is_no_obstacle(void **state)
 	assert_int_equal(lines(), 3);
 }
 
+static void a_folder_that_is_none_is_told(void **state)
+{
+	struct secret_state is;
+
+	(void)state;
+	site_config.state_dir = arena_printf(&arena, "%s/not/there", site_folder);
+	assert_null(secrets_open(&site_config, &err));
+	assert_int_equal(err.code, ERROR_CONFIG);
+	assert_false(secret_rotate(&site_config, &err));
+	assert_int_equal(err.code, ERROR_CONFIG);
+	assert_false(secret_state(&site_config, &is, &err));
+	site_config.state_dir = site_folder;
+	assert_false(secret_state(&site_config, &is, &err));
+	assert_int_equal(err.code, ERROR_NOT_FOUND);
+	secrets_close(open_secrets());
+	assert_true(secret_state(&site_config, &is, &err));
+	assert_true(is.count == 1 && clock_wall_ms() - is.newest_ms < 100000);
+	site_config.state_dir = arena_printf(&arena, "%s/secret", site_folder);
+	assert_null(secrets_open(&site_config, &err));
+	assert_int_equal(err.code, ERROR_CONFIG);
+	assert_non_null(strstr(err.detail, "C1D_STATE_DIR"));
+}
+
+/* A disk that is full, or what else keeps a file from being written. */
+static void what_cannot_be_written_keeps_nobody_from_signing(void **state)
+{
+	unsigned char mac[SECRET_MAC_SIZE];
+	struct secrets *secrets;
+
+	(void)state;
+	assert_int_equal(mkdir(path_of("secret.new"), 0700), 0);
+	assert_null(secrets_open(&site_config, &err));
+	assert_int_equal(err.code, ERROR_INTERNAL);
+	write_file(slice_of(line('a', 91)), 0600);
+	secrets = open_secrets();
+	sign(secrets, mac);
+	assert_true(knows(secrets, mac, NULL));
+	assert_int_equal(lines(), 1);
+	secrets_close(secrets);
+	assert_int_equal(rmdir(path_of("secret.new")), 0);
+}
+
+static void who_stands_still_with_the_lock_keeps_nobody_for_ever(void **state)
+{
+	int folder = open(site_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(flock(folder, LOCK_EX), 0);
+	assert_null(secrets_open(&site_config, &err));
+	assert_int_equal(err.code, ERROR_INTERNAL);
+	write_file(slice_of(line('a', 1)), 0600);
+	secrets_close(open_secrets()); /* whoever only reads needs none */
+	close(folder);
+	assert_true(secret_rotate(&site_config, &err));
+}
+
 /* --- the setting --- */
 
 static void nodes_with_one_setting_know_each_other(void **state)
@@ -421,6 +477,9 @@ int main(void)
 		SITE_TEST(f19_a_file_that_others_may_read_is_refused),
 		SITE_TEST(what_is_no_file_is_refused),
 		SITE_TEST(who_runs_goes_on_with_what_he_knows),
+		SITE_TEST(a_folder_that_is_none_is_told),
+		SITE_TEST(what_cannot_be_written_keeps_nobody_from_signing),
+		SITE_TEST(who_stands_still_with_the_lock_keeps_nobody_for_ever),
 		SITE_TEST(what_lies_in_the_way_is_no_obstacle),
 		SITE_TEST(who_moves_from_the_file_to_the_setting_signs_nobody_out),
 		SITE_TEST(nodes_with_one_setting_know_each_other),

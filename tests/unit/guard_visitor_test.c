@@ -351,6 +351,33 @@ static void a_page_elsewhere_is_no_visitor_whatever_it_sends(void **state)
 	assert_string_equal(caller.user_id, user);
 }
 
+/* D4: a request that gets no memory anywhere on the way is refused, and is nobody else's. */
+static void d4_without_memory_nobody_is_taken_for_another(void **state)
+{
+	const char *user, *cookie = new_cookie(&user);
+	int refused = 0, served = 0;
+
+	(void)state;
+	for (size_t max = 0; max < 16384; max += 64) {
+		struct request request = request_of(SITE, cookie, false);
+		struct arena small;
+
+		arena_init(&small, max);
+		request.arena = &small;
+		buffer_reset(&response.headers);
+		if (guard_who(guard, &request, ORIGIN_OURS, &response, &caller, &err)) {
+			assert_string_equal(caller.user_id, user);
+			served++;
+		} else {
+			assert_int_equal(err.code, ERROR_OVERLOADED);
+			assert_null(set_cookie()); /* its own stays where it is */
+			refused++;
+		}
+		arena_done(&small);
+	}
+	assert_true(refused > 0 && served > 0);
+}
+
 /* --- the header --- */
 
 static void cookies_are_told_apart(void **state)
@@ -396,6 +423,7 @@ int main(void)
 		VISITOR_TEST(who_comes_back_after_a_month_gets_a_new_one_and_stays_the_same),
 		VISITOR_TEST(behind_a_rotation_everybody_stays_and_gets_a_new_one),
 		VISITOR_TEST(a_page_elsewhere_is_no_visitor_whatever_it_sends),
+		VISITOR_TEST(d4_without_memory_nobody_is_taken_for_another),
 		VISITOR_TEST(cookies_are_told_apart),
 	};
 
