@@ -229,12 +229,12 @@ void limit_give_back(struct guard *guard, const struct caller *caller,
 
 /* --- where Redis is --- */
 
+/* The fence lets anybody connect to a socket with a path. As a file of the list it would be
+ * watched, and each start of Redis, which makes it anew, would be a reload. */
 void limit_reach(const struct config *config, struct reach *reach)
 {
 	if (config->redis.host)
 		reach_port(reach, (uint16_t)config->redis.port);
-	else
-		reach_read(reach, config->redis.path);
 }
 
 bool limit_try(const struct config *config, bool *shared, struct error *err)

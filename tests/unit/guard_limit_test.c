@@ -241,6 +241,24 @@ static void f7_who_comes_from_where(void **state)
 	assert_null(caller.wider_counted_as);
 }
 
+/* Else each start of Redis, which makes its socket anew, would be taken for a replaced file. */
+static void f18_a_socket_of_redis_is_no_file_to_watch(void **state)
+{
+	struct config config = { .redis = { .path = "/run/redis/redis.sock" } };
+	struct reach reach;
+
+	(void)state;
+	reach_init(&reach);
+	limit_reach(&config, &reach);
+	assert_int_equal(reach.path_count, 0);
+	config.redis = (struct redis_url){ .host = "redis.example.com", .port = 6380 };
+	limit_reach(&config, &reach);
+	assert_int_equal(reach.path_count, 0);
+	assert_int_equal(reach.port_count, 1);
+	assert_int_equal(reach.ports[0], 6380);
+	reach_done(&reach);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -256,6 +274,7 @@ int main(void)
 		TEST(what_is_given_back_may_be_used),
 		TEST(e11_bad_credentials_are_counted_by_address),
 		TEST(f7_who_comes_from_where),
+		TEST(f18_a_socket_of_redis_is_no_file_to_watch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
