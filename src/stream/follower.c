@@ -268,7 +268,7 @@ static void expire(struct follower *f)
 	buffer_reset(scratch);
 	framing_sse_error(&expired, f->options.request_id, scratch);
 	f->ending = true;
-	if (send_bytes(f, buffer_slice(scratch)))
+	if (send_scratch(f))
 		finish_body(f);
 }
 
