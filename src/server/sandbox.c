@@ -11,14 +11,16 @@ unsigned sandbox_offered(void)
 
 unsigned sandbox_enter(const struct config *config, const struct reach *reach)
 {
-	unsigned wanted = FENCE_WHOLE & ~SANDBOX_LEFT_OUT(config->state_dir);
+	unsigned wanted = FENCE_WHOLE & ~SANDBOX_LEFT_OUT(config->state_dir), layers;
 
 	if (!config->sandbox)
 		return 0;
 	if (reach->is_short)
 		log_error("sandbox: too many files or ports, some are out of reach");
 	sandbox_make_folders(reach);
-	return (sandbox_close_rights() | sandbox_close_files(reach, wanted)) & wanted;
+	layers = sandbox_close_rights();
+	layers |= sandbox_close_files(reach, wanted);
+	return layers & wanted;
 }
 
 unsigned sandbox_close(const struct config *config)
