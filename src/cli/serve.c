@@ -132,8 +132,7 @@ static void say_anybody(const struct config *config)
 {
 	if (config_lets_anybody_in(config))
 		log_warn("everybody is let in: whoever reaches this sees, changes and deletes "
-			 "everybody's "
-			 "conversations and spends the key",
+			 "everybody's conversations and spends the key",
 			 LOG_T("C1D_AUTH", "none"),
 			 LOG_T("fix", "C1D_AUTH=visitor gives each browser its own"));
 }

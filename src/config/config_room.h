@@ -59,6 +59,8 @@ void config_problem(struct load *load, const char *where, const char *fix, const
 	__attribute__((format(printf, 4, 5)));
 /* What C1D_AUTH and C1D_VISITOR_SECRET say, word by word. */
 void config_choose_auth(struct load *load);
+/* The same of C1D_TRUSTED_PROXIES and REDIS_URL. */
+void config_choose_limits(struct load *load);
 /* NAME=value of the environment. */
 void config_read_entry(struct load *load, const char *entry);
 /* Those that an earlier life of this process hid; -1: none. */
@@ -66,8 +68,6 @@ void config_read_hidden(struct load *load, int inherited);
 int config_hidden(void); /* the descriptor; -1: nothing was hidden */
 /* NAME_FILE, then credentials. */
 void config_read_secrets(struct load *load);
-/* The same of C1D_TRUSTED_PROXIES and REDIS_URL. */
-void config_choose_limits(struct load *load);
 /* false: the file cannot be read. */
 bool config_read_file(struct load *load, const char *path);
 

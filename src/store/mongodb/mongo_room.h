@@ -7,8 +7,9 @@
  *   mongo_uri.c       the URI: checked, and our defaults set where it is silent
  *   mongo_try.c       can it be written? for `c1d check`
  *   mongo_document.c  documents <-> struct thread, struct message
- *   mongo_thread.c, mongo_take.c, mongo_deletion.c, mongo_message.c, mongo_page.c, mongo_turn.c,
- * mongo_asked.c, mongo_claim.c, mongo_node.c   the operations
+ *   mongo_thread.c, mongo_take.c, mongo_deletion.c, mongo_node.c   the operations: threads,
+ *   mongo_message.c, mongo_page.c                                  messages,
+ *   mongo_turn.c, mongo_asked.c, mongo_claim.c                     turns
  *
  * Every step is one change of one document, or an insert: there is no transaction. Every read and
  * every findAndModify has a time limit on the server too, so what nobody waits for any more ends.

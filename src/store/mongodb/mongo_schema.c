@@ -61,13 +61,13 @@ void mongo_index_keys(const struct mongo_index *index, bson_t *out)
 
 static bool make(struct mongo_call *call, const struct mongo_index *index)
 {
-	bson_t keys;
+	bson_t keys, *list;
 
 	mongo_index_keys(index, &keys);
-	bson_t *list = BCON_NEW("createIndexes", BCON_UTF8(mongo_collections[index->in]), "indexes",
-				"[", "{", "key", BCON_DOCUMENT(&keys), "name",
-				BCON_UTF8(index->name), "unique", BCON_BOOL(index->is_unique),
-				"sparse", BCON_BOOL(index->is_sparse), "}", "]");
+	list = BCON_NEW("createIndexes", BCON_UTF8(mongo_collections[index->in]), "indexes", "[",
+			"{", "key", BCON_DOCUMENT(&keys), "name", BCON_UTF8(index->name), "unique",
+			BCON_BOOL(index->is_unique), "sparse", BCON_BOOL(index->is_sparse), "}",
+			"]");
 
 	bson_destroy(&keys);
 	return command(call, list);
