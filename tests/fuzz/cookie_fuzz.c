@@ -77,6 +77,14 @@ static struct slice without_port(struct slice host)
 	return (struct slice){ host.ptr, colon ? (size_t)(colon - host.ptr) : host.len };
 }
 
+static bool come_twice(struct slice cookies)
+{
+	const char *first = memmem(cookies.ptr, cookies.len, "c1d_visitor", 11);
+
+	return first && fuzz_contains(slice_skip(cookies, (size_t)(first - cookies.ptr) + 1),
+				      SLICE("c1d_visitor"));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice rest = fuzz_input(data, size), host = fuzz_line(&rest);
@@ -96,8 +104,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(fuzz_contains(buffer_slice(&cookie), slice_of(good)));
 		CHECK(host.len == strlen(HOST) && strncasecmp(host.ptr, HOST, host.len) == 0);
 	} else {
-		CHECK(fuzz_contains(buffer_slice(&headers),
-				    slice_of("Set-Cookie: c1d_visitor=v1.")));
+		/* A new one; where several came, one of which may be the browser's own, none. */
+		CHECK(fuzz_contains(buffer_slice(&headers), SLICE("Set-Cookie: c1d_visitor=v1.")) ||
+		      come_twice(buffer_slice(&cookie)));
 	}
 	buffer_done(&cookie);
 	buffer_done(&headers);
