@@ -11,6 +11,7 @@ struct revocations {
 	pthread_mutex_t lock; /* guards what follows */
 	struct list_watch watch;
 	struct revoked_list users;
+	bool is_known; /* the file was read once, or there was none */
 };
 
 struct revocations *revocations_open(const char *state_dir)
@@ -39,7 +40,9 @@ static void read_anew(struct revocations *revocations)
 	struct error err = { 0 };
 
 	if (!revoked_read(revocations->state_dir, &users, &err)) {
-		log_error("revoked users unreadable; those known before stay",
+		log_error(revocations->is_known
+				  ? "revoked users unreadable; those known before stay"
+				  : "revoked users unreadable; nobody is let in",
 			  LOG_T("detail", err.detail));
 		if (err.code != ERROR_CONFIG)
 			list_watch_again(&revocations->watch);
@@ -48,6 +51,7 @@ static void read_anew(struct revocations *revocations)
 	log_info("revoked users read", LOG_I("count", (int64_t)users.count));
 	revoked_free(&revocations->users);
 	revocations->users = users;
+	revocations->is_known = true;
 }
 
 bool revocations_has(struct revocations *revocations, const char *user_id, int64_t issued_s)
@@ -60,7 +64,7 @@ bool revocations_has(struct revocations *revocations, const char *user_id, int64
 	if (list_watch_changed(&revocations->watch, &place, false))
 		read_anew(revocations);
 	user = revoked_find(&revocations->users, user_id);
-	is_void = user && issued_s <= user->at_s;
+	is_void = !revocations->is_known || (user && issued_s <= user->at_s);
 	pthread_mutex_unlock(&revocations->lock);
 	return is_void;
 }

@@ -1,7 +1,8 @@
 /*
  * revocations: the users who were shown the door, as a worker knows them. What changed in the file
  * counts a second later at the latest, without a reload. A file that is damaged or cannot be read
- * changes nothing: who was shown the door before stays outside, and the log says so. Any thread.
+ * lets nobody in again: what was known before stays, and a worker that never could read it takes
+ * everybody for one of them. The log says so. Any thread.
  */
 #ifndef GUARD_REVOCATIONS_H
 #define GUARD_REVOCATIONS_H

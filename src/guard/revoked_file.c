@@ -56,10 +56,25 @@ static bool damaged(int number, struct error *err)
 			 number);
 }
 
+/* And by moment. */
 static int by_user(const void *a, const void *b)
 {
-	return strcmp(((const struct revoked_user *)a)->user_id,
-		      ((const struct revoked_user *)b)->user_id);
+	const struct revoked_user *one = a, *other = b;
+	int order = strcmp(one->user_id, other->user_id);
+
+	return order ? order : (one->at_s > other->at_s) - (one->at_s < other->at_s);
+}
+
+/* Of one who stands there twice, by hand, the last moment counts. */
+static void keep_last(struct revoked_list *list)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (i + 1 == list->count ||
+		    strcmp(list->items[i].user_id, list->items[i + 1].user_id) != 0)
+			list->items[kept++] = list->items[i];
+	list->count = kept;
 }
 
 /* With room for one more. */
@@ -77,6 +92,7 @@ static bool take_all(struct slice text, struct revoked_list *out, struct error *
 			return damaged(number, err);
 		}
 	qsort(list.items, list.count, sizeof *list.items, by_user);
+	keep_last(&list);
 	*out = list;
 	return true;
 }

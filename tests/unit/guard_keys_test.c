@@ -402,6 +402,36 @@ static void a_damaged_file_lets_nobody_in_again(void **state)
 	assert_false(revoked_add(folder, "eve", &err));
 	for (int64_t until_ms = clock_mono_ms() + 1200; clock_mono_ms() < until_ms;)
 		assert_true(revocations_has(known, "bob", 0));
+	assert_false(revocations_has(known, "eve", 0));
+	revocations_free(known);
+}
+
+/* As a worker is that starts while it is damaged. */
+static void a_damaged_file_that_was_never_read_lets_nobody_in(void **state)
+{
+	struct revocations *known = revocations_open(folder);
+
+	(void)state;
+	write_file(REVOKED_FILE, "bob\n");
+	assert_true(revocations_has(known, "bob", 1));
+	assert_true(revocations_has(known, "eve", 1));
+	write_file(REVOKED_FILE, "7 bob\n");
+	AWAIT(!revocations_has(known, "eve", 1));
+	assert_true(revocations_has(known, "bob", 1));
+	revocations_free(known);
+}
+
+static void of_a_user_who_stands_there_twice_the_last_moment_counts(void **state)
+{
+	struct revocations *known = revocations_open(folder);
+
+	(void)state;
+	write_file(REVOKED_FILE, "9 bob\n5 ada\n3 bob\n8 ada\n1 eve\n");
+	assert_true(revocations_has(known, "bob", 9));
+	assert_false(revocations_has(known, "bob", 10));
+	assert_true(revocations_has(known, "ada", 8));
+	assert_false(revocations_has(known, "ada", 9));
+	assert_true(revocations_has(known, "eve", 1));
 	revocations_free(known);
 }
 
@@ -463,6 +493,8 @@ int main(void)
 		TEST(e12_what_is_no_key_of_ours_is_unknown),
 		TEST(e14_what_a_revoked_user_had_is_void_and_what_he_gets_is_not),
 		TEST(a_damaged_file_lets_nobody_in_again),
+		TEST(a_damaged_file_that_was_never_read_lets_nobody_in),
+		TEST(of_a_user_who_stands_there_twice_the_last_moment_counts),
 		TEST(what_is_no_user_is_not_revoked),
 		TEST(scopes_are_words),
 	};
