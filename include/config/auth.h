@@ -6,7 +6,7 @@
 
 #define AUTH_MODES(X)                                                                              \
 	X(none)     /* nobody is asked; alone only */                                              \
-	X(visitor)  /* each browser is its own user, by a signed cookie */                         \
+	X(visitor)  /* each browser is its own user, by a signed cookie; last */                   \
 	X(jwt)      /* whoever an issuer's signed token names */                                   \
 	X(firebase) /* the same, of a Firebase project */                                          \
 	X(header)   /* whoever the web server has signed in and names */

@@ -53,6 +53,22 @@ static void add_word(struct load *load, struct slice word)
 	config->auth_modes[config->auth_mode_count++] = (enum auth_mode)mode;
 }
 
+/* Ways that let in whoever comes leave nobody to those behind them. */
+static void check_order(struct load *load)
+{
+	const struct config *config = &load->config;
+
+	for (size_t i = 0; config->auth_mode_count > 1 && i < config->auth_mode_count; i++)
+		if (config->auth_modes[i] == AUTH_none)
+			config_problem(load, "settings", "leave one of them out",
+				       "C1D_AUTH has none beside others: who is let in without "
+				       "being asked needs no other way");
+		else if (config->auth_modes[i] == AUTH_visitor && i + 1 < config->auth_mode_count)
+			config_problem(load, "settings", "put visitor last",
+				       "C1D_AUTH has visitor before others: whoever comes is a "
+				       "visitor, so what he signs in with is never looked at");
+}
+
 static void choose_modes(struct load *load)
 {
 	struct config *config = &load->config;
@@ -64,11 +80,7 @@ static void choose_modes(struct load *load)
 	if (!config->auth || (load->problems == 0 && config->auth_mode_count == 0))
 		config_problem(load, "settings", "remove the line or give it a value",
 			       "C1D_AUTH is empty");
-	for (size_t i = 0; config->auth_mode_count > 1 && i < config->auth_mode_count; i++)
-		if (config->auth_modes[i] == AUTH_none)
-			config_problem(load, "settings", "leave one of them out",
-				       "C1D_AUTH has none beside others: who is let in without "
-				       "being asked needs no other way");
+	check_order(load);
 }
 
 /* --- C1D_VISITOR_SECRET --- */

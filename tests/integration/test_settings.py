@@ -104,6 +104,7 @@ def test_secrets_may_come_as_credentials(c1d, tmp_path):
 # --- what is wrong ---
 @pytest.mark.parametrize("words, said", [("visitors", "did you mean visitor?"), ("non", "did you mean none?"), ("kerberos", "one of: none"),
                                          ("none,visitor", "none beside others"), ("visitor none", "none beside others"),
+                                         ("visitor,jwt", "put visitor last"), ("header visitor jwt", "put visitor last"),
                                          (" , ", "C1D_AUTH is empty"), ("", "C1D_AUTH is empty")])
 def test_who_is_let_in_is_a_word_that_we_know(c1d, words, said):
     refused(c1d("check", "-t", C1D_AUTH=words), "C1D_AUTH", said)
