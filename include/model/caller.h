@@ -57,4 +57,10 @@ struct caller {
 	const char *visitor_id; /* of the visitor's cookie that came beside a token; NULL: none */
 };
 
+/* Is counted_as an address? A user may be named like one, and is not counted as it. */
+static inline bool caller_is_address(const struct caller *caller)
+{
+	return caller->kind == CALLER_ANYBODY && !caller->named;
+}
+
 #endif

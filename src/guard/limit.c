@@ -1,8 +1,8 @@
 /*
  * limit: see guard/limit.h.
  *
- * Each machine counts for itself in any case: what is over a limit here is over it everywhere, so a
- * flood never gets as far as Redis. What passes here is asked of Redis, where there is one; while
+ * Each machine counts for itself in any case: what is over a limit here is over it everywhere, and
+ * is not asked of Redis. What passes here is, where there is one; while
  * it is away, what passed here has passed: each machine holds the limit for its own share.
  */
 #include "limit_room.h"
@@ -81,7 +81,7 @@ static struct counts counts_of(struct guard *guard, const struct caller *caller,
 	} of[] = { [LIMIT_CHAT] = { METRIC_LIMIT_chat, config->limit_chat },
 		   [LIMIT_READ] = { METRIC_LIMIT_read, config->limit_read },
 		   [LIMIT_WRITE] = { METRIC_LIMIT_write, config->limit_write } };
-	bool is_address = caller->kind == CALLER_ANYBODY && !caller->named;
+	bool is_address = caller_is_address(caller);
 	struct counts counts = { .count = 0 };
 
 	if (!guard->counts)

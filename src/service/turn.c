@@ -57,6 +57,27 @@ static bool name_all(struct turn_work *work)
 	return !work->arena->failed;
 }
 
+/* Two parts: no user's name is an address. */
+static void hash_address(const char *address, char out[ID_UUID_SIZE])
+{
+	const struct slice parts[] = { SLICE("address"), slice_of(address) };
+
+	id_hash(parts, 2, out);
+}
+
+static void hash_counted(struct turn_work *work)
+{
+	const struct caller *caller = work->caller;
+	const struct slice user = slice_of(caller->counted_as);
+
+	if (caller_is_address(caller))
+		hash_address(caller->counted_as, work->user_key);
+	else
+		id_hash(&user, 1, work->user_key);
+	if (caller->also_counted_as)
+		hash_address(caller->also_counted_as, work->address_key);
+}
+
 /* What is asked, and who is counted for it. */
 static void hash_all(struct turn_work *work)
 {
@@ -65,8 +86,6 @@ static void hash_all(struct turn_work *work)
 	const struct slice question[] = { slice_of(work->turn.thread_id), request->message,
 					  request->model,
 					  slice_of(request->metadata ? request->metadata : "") };
-	const struct slice user = slice_of(work->caller->counted_as);
-	const struct slice address = slice_of(work->caller->also_counted_as);
 
 	work->model =
 		request->model.len > 0 ? request->model : slice_of(work->service->config->model);
@@ -74,9 +93,7 @@ static void hash_all(struct turn_work *work)
 	if (request->key.len > 0)
 		id_hash(key, 2, work->key);
 	id_hash(question, 4, work->question);
-	id_hash(&user, 1, work->user_key);
-	if (work->caller->also_counted_as)
-		id_hash(&address, 1, work->address_key);
+	hash_counted(work);
 }
 
 static bool check(const struct turn_work *work, struct error *err)

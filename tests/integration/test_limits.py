@@ -232,6 +232,15 @@ def test_f9_so_many_answers_at_once_for_one_user(new_site):
     assert [site.chat("hello", user_id="ada").status for _ in range(4)] == [200, 200, 200, 429]
 
 
+def test_f9_a_user_named_like_an_address_takes_nothing_of_it(new_site):
+    site = new_site({"C1D_RUNS_PER_USER": "1", "C1D_TRUSTED_PROXIES": "127.0.0.1"})
+    stream, gate = held(site, user_id="anonymous@192.0.2.9")
+    stream.read_until(b"<content")
+    assert site.chat("hello", headers={"X-Forwarded-For": "192.0.2.9"}).status == 200
+    site.upstream.open_gate(gate)
+    stream.read_all()
+
+
 def test_f9_a_burst_gets_as_many_answers_as_there_may_be(new_site):
     site = new_site({"C1D_RUNS_PER_USER": "5"}, workers=3)
     gate = name("g")
