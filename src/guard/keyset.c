@@ -84,9 +84,16 @@ static void take(struct reading *reading, struct jose_key *key, const char *why)
 	}
 }
 
+/* What is public needs none; without this OpenSSL would ask at the terminal, or wait for stdin. */
+static int no_password(char *out, int size, int writes, void *ctx)
+{
+	(void)out, (void)size, (void)writes, (void)ctx;
+	return -1;
+}
+
 static EVP_PKEY *pkey_of_certificate(BIO *bio)
 {
-	X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	X509 *certificate = PEM_read_bio_X509(bio, NULL, no_password, NULL);
 	EVP_PKEY *pkey = certificate ? X509_get_pubkey(certificate) : NULL;
 
 	X509_free(certificate);
@@ -107,7 +114,7 @@ static void read_block(struct reading *reading, struct slice text, const char *n
 	if (bio)
 		pkey = slice_starts(text, SLICE(CERTIFICATE))
 			       ? pkey_of_certificate(bio)
-			       : PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+			       : PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL);
 	BIO_free(bio);
 	ERR_clear_error();
 	why = jose_key_of_pkey(pkey, &key);

@@ -5,6 +5,7 @@
 #include "../../src/guard/jwks_file.h"
 #include "../../src/net/net_max_age.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static void e9_a_key_that_is_gone_counts_five_minutes_beyond_its_age_at_most(void **state)
@@ -128,6 +129,27 @@ static void e9_what_is_no_set_of_keys(void **state)
 	}
 }
 
+/* OpenSSL would ask for it at the terminal, or wait for one in stdin. */
+static void e9_a_key_under_a_password_is_none_and_nobody_is_asked(void **state)
+{
+	static const char typed[] = "password\n";
+	int ends[2], left = 0, stdin_fd = dup(STDIN_FILENO);
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], typed, sizeof typed - 1), sizeof typed - 1);
+	assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+	assert_null(set_of("-----BEGIN PUBLIC KEY-----\n"
+			   "Proc-Type: 4,ENCRYPTED\n"
+			   "DEK-Info: AES-128-CBC,000102030405060708090A0B0C0D0E0F\n\n"
+			   "AAAAAAAAAAAAAAAAAAAAAA==\n"
+			   "-----END PUBLIC KEY-----\n"));
+	assert_int_equal(ioctl(STDIN_FILENO, FIONREAD, &left), 0);
+	assert_int_equal(left, sizeof typed - 1);
+	assert_int_equal(dup2(stdin_fd, STDIN_FILENO), STDIN_FILENO);
+	close(stdin_fd), close(ends[0]), close(ends[1]);
+}
+
 static char *jwk_of(EVP_PKEY *ed, const char *kid, const char *more)
 {
 	unsigned char bytes[32];
@@ -219,6 +241,7 @@ int main(void)
 		cmocka_unit_test(e9_what_an_answer_says_of_its_age),
 		cmocka_unit_test(e9_what_is_kept_is_read_once_and_only_of_the_same_address),
 		cmocka_unit_test(e9_what_is_no_set_of_keys),
+		cmocka_unit_test(e9_a_key_under_a_password_is_none_and_nobody_is_asked),
 		cmocka_unit_test(e9_what_a_key_is_for),
 		cmocka_unit_test(e9_two_keys_of_one_name_are_none_and_too_many_are_none),
 	};
