@@ -1,7 +1,8 @@
 /*
  * guard: who sends a request, by the ways in that C1D_AUTH lists. One a worker, opened there behind
- * the fork; any request thread may ask it. What it needs is in memory: no call waits for the
- * network, and for a disk only when the secret has changed.
+ * the fork; any request thread may ask it. What it needs is in memory: of the files that it takes
+ * from, a call looks once a second whether they have changed. It waits for the network only where a
+ * token names a key that is not known (guard/jwks.h), for seconds at most.
  */
 #ifndef GUARD_GUARD_H
 #define GUARD_GUARD_H

@@ -1,7 +1,7 @@
 /*
  * keys: API keys for servers that call this API: named, scoped, revocable. They lie hashed in the
  * file `keys` of the state folder, a line a key; `c1d keys` changes it, and each worker takes what
- * changed within two seconds.
+ * changed within a second.
  *
  * Here is what `c1d keys` needs. Any thread and process; a change waits for another's.
  */

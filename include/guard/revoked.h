@@ -1,7 +1,7 @@
 /*
  * revoked: users who were shown the door: what proves who they are (a token, a visitor's cookie) is
  * void when it was made before that moment. They lie in the file `revoked` of the state folder;
- * `c1d users` changes it, and each worker takes what changed within two seconds.
+ * `c1d users` changes it, and each worker takes what changed within a second.
  *
  * Here is what `c1d users` needs. Any thread and process; a change waits for another's.
  */

@@ -1,8 +1,9 @@
 /*
  * keys_file: the file of API keys, read and changed. See guard/keys.h. A line:
  *
- *   <name> <id> <SHA-256, hex> <scopes, comma between> <made> <expires, or 0>     times in seconds
- * since 1970
+ *   <name> <id> <SHA-256, hex> <scopes, comma between> <made> <expires, or 0>
+ *
+ * Times are seconds since 1970.
  *
  * A file with a line that is none of these is refused as a whole, by who reads and by who changes:
  * half of a list of who may come in is worse than none, and nothing is written over what somebody

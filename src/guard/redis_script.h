@@ -2,9 +2,11 @@
  * redis_script: what runs in Redis, the algorithm of gcra.c with a key for a cell.
  *
  *   KEYS   the counts
- *   ARGV   "take", or "back" and the time of the taking; then burst and period (microseconds) of
- * each gives  of "take": which refuses (from 1; 0: none), Redis' time, and how far ahead of it each
- * count is, or that one alone
+ *   ARGV   "take" and 0, or "back" and the time of the taking; then each one's burst and period
+ *          (microseconds)
+ *
+ * What "take" gives: which one refuses (from 1; 0: none does), Redis' time, and how far ahead of it
+ * each count is, or that one alone.
  *
  * Numbers of Lua are exact to 2^53: 285 years of microseconds. Keys go when they are paid off.
  */

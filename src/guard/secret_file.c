@@ -16,7 +16,8 @@
 #define NAME      "secret"
 #define NEW_NAME  "secret.new" /* under the lock there is one writer */
 #define HEX_LEN   ((size_t)2 * SECRET_SIZE)
-#define LINE_SIZE 96 /* bytes of a line, at most */
+#define LINE_MIN  (HEX_LEN + 2) /* bytes of a line without its end: a key and when it was made */
+#define LINE_SIZE 96            /* with it, at most */
 #define FILE_MAX  ((size_t)SECRETS_MAX * LINE_SIZE)
 #define KEPT_S    (400 * 86400) /* behind its successor: a cookie's life */
 #define LOCK_MS   5000
@@ -60,13 +61,13 @@ bool secret_key_read(const char *hex, size_t len, unsigned char key[SECRET_SIZE]
 
 static bool read_line(const char *line, size_t len, struct secret *out)
 {
-	const char *at = line + HEX_LEN;
+	const char *made = line + HEX_LEN + 1;
 	size_t digits = len - HEX_LEN - 1;
 
-	if (len < HEX_LEN + 2 || *at++ != ' ' || digits > 12 ||
-	    strspn(at, "0123456789") != digits || !secret_key_read(line, HEX_LEN, out->key))
+	if (made[-1] != ' ' || digits > 12 || strspn(made, "0123456789") != digits ||
+	    !secret_key_read(line, HEX_LEN, out->key))
 		return false;
-	out->made_s = strtoll(at, NULL, 10);
+	out->made_s = strtoll(made, NULL, 10);
 	return true;
 }
 
@@ -79,6 +80,7 @@ static bool read_lines(const char *text, size_t len, struct secret_set *out, str
 		const char *line_end = memchr(text, '\n', (size_t)(end - text));
 
 		if (!line_end || out->count == SECRETS_MAX ||
+		    line_end - text < (ptrdiff_t)LINE_MIN ||
 		    !read_line(text, (size_t)(line_end - text), &out->items[out->count]))
 			return damaged(err, out->count + 1);
 		text = line_end + 1;
