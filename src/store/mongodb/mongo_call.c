@@ -134,7 +134,11 @@ enum error_code mongo_find_one(struct mongo_call *call, enum mongo_collection in
 enum error_code mongo_some(struct mongo_call *call, enum mongo_collection in, bson_t *filter,
 			   size_t limit, bson_t *ids, size_t *count)
 {
-	bson_t *options = mongo_options(call, limit);
+	/* So few and small that one batch has them all, and no cursor is left to be closed. */
+	bson_t *options = BCON_NEW("limit", BCON_INT64((int64_t)limit), "batchSize",
+				   BCON_INT64((int64_t)limit), "singleBatch", BCON_BOOL(true),
+				   "maxTimeMS", BCON_INT64(call->mongo->limit_ms), "projection",
+				   "{", "_id", BCON_INT32(1), "}");
 	mongoc_cursor_t *cursor;
 	const bson_t *document;
 	char number[16];
@@ -142,7 +146,6 @@ enum error_code mongo_some(struct mongo_call *call, enum mongo_collection in, bs
 	bson_iter_t id;
 	bson_t list;
 
-	BCON_APPEND(options, "projection", "{", "_id", BCON_INT32(1), "}");
 	cursor = mongo_find(call, in, filter, options);
 	BSON_APPEND_ARRAY_BEGIN(ids, "$in", &list);
 	for (*count = 0; mongoc_cursor_next(cursor, &document); (*count)++) {
