@@ -2,6 +2,7 @@
 forbidden acts from inside a worker (src/server/sandbox_probes.c) and say how each went."""
 import ctypes
 import os
+import pathlib
 import socket
 import uuid
 
@@ -112,6 +113,13 @@ def test_f18_names_are_found_inside_of_the_fence(new_site, upstream):
     port = upstream.base_url.split("//")[1].split("/")[0].split(":")[1]
     site = new_site({"THESYS_BASE_URL": upstream.base_url.replace("127.0.0.1", "localhost")}, workers=1)
     assert port and site.chat(f"fault:pace=0 {name('p')}").status == 200
+
+
+def test_f18_the_driver_of_mongodb_leaves_nothing_outside(new_site, mongod):
+    """What a library makes before the fence is drawn it could not take away afterwards: a file for each worker's life."""
+    site = new_site({"C1D_STORE": mongod.uri + name("f")}, workers=1)
+    assert site.chat(f"fault:pace=0 {name('p')}").status == 200
+    assert not [pid for pid in site.worker_pids() if pathlib.Path(f"/dev/shm/mongoc-{pid}").exists()]
 
 
 def test_f18_a_file_that_is_replaced_is_read_all_the_same(new_site, scratch):
