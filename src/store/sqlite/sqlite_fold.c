@@ -83,11 +83,20 @@ static void load_letters(void)
 	uselocale(before);
 }
 
+/* SQLite's random numbers (its log's salts) begin with /dev/urandom, or else with the time. */
+static void wake(void)
+{
+	unsigned char number;
+
+	load_letters();
+	sqlite3_randomness(sizeof number, &number);
+}
+
 void store_sqlite_wake(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	pthread_once(&once, load_letters);
+	pthread_once(&once, wake);
 }
 
 int sqlite_fold_add(sqlite3 *db)
