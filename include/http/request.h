@@ -40,7 +40,8 @@ struct request {
 	struct slice target; /* REQUEST_URI as it came: the only thing that is routed on */
 	struct slice path;   /* the target up to '?', still encoded */
 	struct slice query;  /* behind it, "" without */
-	struct slice headers[HEADER_COUNT]; /* "" when absent */
+	/* "" when absent; of two lines the first, of two X-Forwarded-For neither. */
+	struct slice headers[HEADER_COUNT];
 	/* The transport reads the body when a handler's route is known: at most max bytes,
 	 * ERROR_TOO_LARGE over it, ERROR_OVERLOADED when the budget has no room for it. Who has
 	 * read it may let it go (buffer_done) before the request ends. */

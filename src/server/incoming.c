@@ -136,6 +136,8 @@ static bool take_params(struct incoming *in)
 	request->read_body = read_body;
 	request->param = request_param;
 	request->transport = in;
+	/* Web servers that do not join the lines of a header hand on a client's own first. */
+	request->headers[HEADER_X_FORWARDED_FOR] = request_param(request, "HTTP_X_FORWARDED_FOR");
 	request->arena = &in->arena;
 	return request->method.len > 0 && !in->arena.failed;
 }

@@ -247,6 +247,25 @@ static void a_request_has_its_method_target_address_and_known_headers(void **sta
 	let_go(&in);
 }
 
+/* nginx before 1.23, where the files of a site say no parameters of their own. */
+static void f7_whose_address_it_is_said_twice_is_not_said(void **state)
+{
+	static const char *const once[] = { "HTTP_X_FORWARDED_FOR", "192.0.2.1", NULL };
+	static const char *const twice[] = { "HTTP_X_FORWARDED_FOR", "198.51.100.9",
+					     "HTTP_X_FORWARDED_FOR", "192.0.2.1", NULL };
+	struct incoming in;
+
+	(void)state;
+	say_params(once);
+	say_body(SLICE(""));
+	assert_true(slice_is(take(&in)->headers[HEADER_X_FORWARDED_FOR], "192.0.2.1"));
+	let_go(&in);
+	say_params(twice);
+	say_body(SLICE(""));
+	assert_int_equal(take(&in)->headers[HEADER_X_FORWARDED_FOR].len, 0);
+	let_go(&in);
+}
+
 static void a_request_id_that_could_forge_a_line_is_replaced_by_ours(void **state)
 {
 	static const char *const forged[] = {
@@ -600,6 +619,7 @@ int main(void)
 		TEST(a_peer_that_sips_is_left_at_the_deadline_of_the_whole_answer),
 		TEST(a_peer_that_has_left_is_noticed_and_no_signal_comes),
 		TEST(a_request_has_its_method_target_address_and_known_headers),
+		TEST(f7_whose_address_it_is_said_twice_is_not_said),
 		TEST(a_request_id_that_could_forge_a_line_is_replaced_by_ours),
 		TEST(a_body_that_no_handler_read_does_not_cost_the_answer),
 		TEST(a_body_up_to_its_limit_is_read),
