@@ -160,17 +160,18 @@ static struct gcra_use least_of(const struct counts *counts, const struct gcra_u
 	return least;
 }
 
-static void tell(struct guard *guard, enum limit_policy policy, const struct counts *counts,
-		 const struct gcra_use *uses, struct response *response)
+static void tell(const struct config *config, const struct caller *caller, enum limit_policy policy,
+		 const struct counts *counts, const struct gcra_use *uses,
+		 struct response *response)
 {
-	const struct config *config = guard->config;
+	bool has_runs = policy == LIMIT_CHAT && !caller_is_address(caller);
 	const struct count *first = &counts->list[0];
 	struct gcra_use least = least_of(counts, uses);
 	bool is_own = counts->count > 0 && first->kind != METRIC_LIMIT_site;
 
 	limit_tell(response, is_own ? first->kind : METRIC_LIMIT_chat,
 		   is_own ? first->rate : (struct rate){ 0, 1 },
-		   policy == LIMIT_CHAT ? config->runs_per_user : 0, &least);
+		   has_runs ? config->runs_per_user : 0, &least);
 }
 
 /* The access log has each; this one says why, now and then. */
@@ -211,7 +212,7 @@ bool limit_take(struct guard *guard, const struct caller *caller, enum limit_pol
 	if (guard->redis && counts.count > 0 && refused == counts.count)
 		refused = take_everywhere(guard, &counts, uses, taken);
 	taken->any = counts.count > 0 && refused == counts.count;
-	tell(guard, policy, &counts, uses, response);
+	tell(guard->config, caller, policy, &counts, uses, response);
 	return refused == counts.count ||
 	       refuse(guard, caller, &counts.list[refused], &uses[refused], err);
 }

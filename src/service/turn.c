@@ -74,7 +74,8 @@ static void hash_counted(struct turn_work *work)
 		hash_address(caller->counted_as, work->user_key);
 	else
 		id_hash(&user, 1, work->user_key);
-	if (caller->also_counted_as)
+	/* Where nobody is asked a site's own server may ask for all its users, from one address. */
+	if (caller->also_counted_as && caller->kind != CALLER_ANYBODY)
 		hash_address(caller->also_counted_as, work->address_key);
 }
 
@@ -129,7 +130,8 @@ static bool put_on_board(const struct turn_work *work, struct error *err)
 /* Once it is on the board, so that whoever comes at the same time sees it. */
 static bool is_within_cap(const struct turn_work *work, struct error *err)
 {
-	int64_t cap = work->service->config->runs_per_user;
+	int64_t cap =
+		caller_is_address(work->caller) ? INT64_MAX : work->service->config->runs_per_user;
 
 	if (board_admit(work->service->board, work->turn.run_id, (size_t)cap))
 		return true;

@@ -71,7 +71,7 @@ def test_ten_questions_a_minute_unless_configured(new_site):
 
 def test_streams_of_events_tell_it_in_their_head(new_site):
     site = new_site({"C1D_LIMIT_CHAT": "5/day", "C1D_RUNS_PER_USER": "7"})
-    answer = site.chat("hello", query="?stream=sse")
+    answer = site.chat("hello", query="?stream=sse", user_id="ada")
     assert answer.headers["Content-Type"].startswith("text/event-stream")
     assert answer.headers["RateLimit-Policy"] == '"chat";q=5;w=86400, "runs";q=7;qu="concurrent-requests"'
     assert re.fullmatch(r'"chat";r=4;t=\d+', answer.headers["RateLimit"])
@@ -242,11 +242,11 @@ def test_f9_a_user_named_like_an_address_takes_nothing_of_it(new_site):
 
 
 def test_f9_a_burst_gets_as_many_answers_as_there_may_be(new_site):
-    site = new_site({"C1D_RUNS_PER_USER": "5"}, workers=3)
+    site = new_site({"C1D_RUNS_PER_USER": "5", "C1D_AUTH": "visitor"}, workers=3)
     gate = name("g")
 
-    def ask(i):
-        return site.stream({"message": f"fault:gate={gate}@60 {name('p')}", "user_id": f"user-{i}"})  # one address
+    def ask(_):
+        return site.stream({"message": f"fault:gate={gate}@60 {name('p')}"})  # each a new visitor, all from one address
 
     streams = in_parallel(24, ask)
     assert sorted(stream.status for stream in streams) == [200] * 5 + [429] * 19
@@ -257,16 +257,26 @@ def test_f9_a_burst_gets_as_many_answers_as_there_may_be(new_site):
             assert stream.read_all().endswith(b"</content>")
 
 
+def test_f9_where_nobody_is_asked_a_server_asks_for_many_from_one_address(new_site):
+    site = new_site({"C1D_RUNS_PER_USER": "1"})
+    streams = [held(site), held(site), held(site, user_id="ada"), held(site, user_id="bob")]
+    assert [stream.status for stream, _ in streams] == [200] * 4
+    assert site.chat("hello", user_id="ada").status == 429
+    for stream, gate in streams:
+        site.upstream.open_gate(gate)
+        assert stream.read_all().endswith(b"</content>")
+
+
 def test_f9_the_next_question_of_a_thread_takes_the_place_of_a_deserted_one(new_site):
     site = new_site({"C1D_RUNS_PER_USER": "1"})
     thread = name("t")
-    stream, _ = held(site, thread_id=thread)
+    stream, _ = held(site, thread_id=thread, user_id="ada")
     stream.read_until(b"<content")
     run = stream.headers["X-Run-Id"]
     stream.close()
     wait_for(lambda: any(line.get("run") == run and line["outcome"] == "client_gone" for line in site.log_lines("request")),
              "the leaving is noticed")
-    assert site.chat("another", thread=thread).status == 200
+    assert site.chat("another", thread=thread, user_id="ada").status == 200
 
 
 def test_a23_a_crowd_is_answered_at_once_and_harms_no_stream(new_site):
