@@ -197,7 +197,7 @@ static bool is_to_be_given_back(const struct error *err)
 	return err->policy || error_status(err->code) >= 500;
 }
 
-static bool answer(struct call *call, const struct stream_options *options,
+static bool answer(struct call *call, struct stream_options *options,
 		   const struct turn_request *request, enum turn_kind *kind, struct error *err)
 {
 	struct turn turn;
@@ -206,6 +206,7 @@ static bool answer(struct call *call, const struct stream_options *options,
 				err))
 		return false;
 	*kind = turn.kind;
+	options->headers_kept = call->response->kept; /* with what the limit said */
 	switch (turn.kind) {
 	case TURN_REPLAY: return replay(call, options, &turn, err);
 	case TURN_REJOIN: return follow(call, options, &turn, err);

@@ -77,6 +77,13 @@ def test_streams_of_events_tell_it_in_their_head(new_site):
     assert re.fullmatch(r'"chat";r=4;t=\d+', answer.headers["RateLimit"])
 
 
+def test_a_question_that_nobody_answered_says_what_is_left_too(new_site):
+    site = new_site({"C1D_LIMIT_CHAT": "5/day"})
+    answer = site.chat(f"fault:status=500 {name('p')}")
+    problem(answer, 502, "upstream_failed")
+    assert answer.headers["RateLimit"].startswith('"chat";r=4;')
+
+
 def test_a_card_says_it_kindly(new_site):
     site = new_site({"C1D_LIMIT_CHAT": "1/day"})
     assert site.chat("hello").status == 200
