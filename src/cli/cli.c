@@ -3,6 +3,7 @@
 
 #include "base/version.h"
 #include "commands.h"
+#include "store/store.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -102,6 +103,7 @@ int cli_main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "help";
 
+	store_tidy();
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		name = "help";
 	if (strcmp(name, "--version") == 0)

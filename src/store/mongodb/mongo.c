@@ -8,7 +8,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* --- the driver --- */
 
@@ -21,11 +24,18 @@ static void on_log(mongoc_log_level_t level, const char *domain, const char *mes
 		  (const struct log_field[]){ LOG_T("part", domain), LOG_T("reason", message) }, 2);
 }
 
-/* Its figures would lie in a file of /dev/shm, which a worker inside of its fence cannot take away.
- * Nobody reads them. */
+/* Its figures lie in a file of /dev/shm that is named after the process which loads it. It would
+ * stay, since a child starts and ends the driver, and looks for one of its own. */
+void store_mongo_tidy(void)
+{
+	char name[32];
+
+	snprintf(name, sizeof name, "/mongoc-%d", (int)getpid());
+	shm_unlink(name);
+}
+
 static void start_driver(void)
 {
-	setenv("MONGOC_DISABLE_SHM", "1", 1);
 	mongoc_log_set_handler(on_log, NULL);
 	mongoc_init();
 }
