@@ -20,6 +20,12 @@ NGINX = "/usr/sbin/nginx"
 DEADLINE_S = 30  # for any single wait: under sanitizers and two cores things are slow, but not that slow
 
 
+def environment_of(settings):
+    """What the tests run under (it tells sanitizers and the count of lines what to do), with these settings and no others."""
+    ours = ("C1D_", "THESYS_", "MONGODB_", "REDIS_")
+    return {**{name: value for name, value in os.environ.items() if not name.startswith(ours)}, **settings}
+
+
 def with_parent():
     """In a child, before exec: die with the test process, whatever happens to it."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
@@ -339,9 +345,7 @@ class Site:
 
     # --- processes ---
     def environment(self):
-        ours = ("C1D_", "THESYS_", "MONGODB_", "REDIS_")
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
-        return {**kept, **self.settings}
+        return environment_of(self.settings)
 
     def start(self):
         self.ready_before = len(self.log_lines("worker ready")) if self.log_path.exists() else 0

@@ -266,9 +266,9 @@ def test_e11_who_tries_one_token_after_the_other_is_not_listened_to(new_site):
 def test_f19_a_limit_that_is_none_is_a_wrong_setting(tmp_path, value):
     import os
     import subprocess
-    from house import ROOT
+    from house import ROOT, environment_of
     program = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
-    env = {"PATH": os.environ["PATH"], "C1D_LIMIT_CHAT": value, "C1D_STATE_DIR": str(tmp_path), "THESYS_API_KEY": "k"}
+    env = environment_of({"C1D_LIMIT_CHAT": value, "C1D_STATE_DIR": str(tmp_path), "THESYS_API_KEY": "k"})
     done = subprocess.run([program, "check", "-t"], env=env, capture_output=True, text=True)
     assert value == "" or done.returncode == 78, done.stdout + done.stderr
     if value:

@@ -123,8 +123,8 @@ def test_r12_json_is_known_however_it_is_written(ours, kind):
 def test_r12_an_origin_that_no_browser_would_send_is_a_wrong_setting(tmp_path, value):
     import os
     import subprocess
-    from house import ROOT
+    from house import ROOT, environment_of
     program = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
-    env = {"PATH": os.environ["PATH"], "C1D_ORIGINS": value, "C1D_STATE_DIR": str(tmp_path), "THESYS_API_KEY": "k"}
+    env = environment_of({"C1D_ORIGINS": value, "C1D_STATE_DIR": str(tmp_path), "THESYS_API_KEY": "k"})
     done = subprocess.run([program, "check", "-t"], env=env, capture_output=True, text=True)
     assert done.returncode != 0 and "C1D_ORIGINS" in done.stderr + done.stdout and "fix:" in done.stderr + done.stdout

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 import fcgi
 from api import problem
-from house import ROOT, Site, in_parallel, wait_for
+from house import ROOT, Site, environment_of, in_parallel, wait_for
 from issuer import AUDIENCE, NAME, Issuer, b64, bearer, claims, jwk_of, new_key, pem_of
 
 PROGRAM = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
@@ -632,7 +632,7 @@ def test_whom_the_web_server_names(new_site):
 
 # --- settings ---
 def run_check(settings, *args):
-    done = subprocess.run([PROGRAM, "check", *args], env={**settings, "ASAN_OPTIONS": "detect_leaks=0"}, text=True,
+    done = subprocess.run([PROGRAM, "check", *args], env=environment_of({**settings, "ASAN_OPTIONS": "detect_leaks=0"}), text=True,
                           capture_output=True, timeout=60, check=False)
     assert SECRET not in done.stdout + done.stderr
     return done
@@ -651,10 +651,12 @@ WRONG = [
     ({"C1D_JWT_JWKS_URL": "file:///etc/passwd"}, "https://"),
     ({"C1D_JWT_JWKS_URL": "https://id.example/keys", "C1D_JWT_ALGORITHMS": "HS256"}, "C1D_JWT_SECRET"),
     ({"C1D_JWT_JWKS_URL": "https://id.example/keys", "C1D_JWT_ALGORITHMS": "none"}, "none"),
+    ({"C1D_JWT_SECRET": SECRET, "C1D_JWT_ALGORITHMS": " , "}, "names none"),
     ({"C1D_JWT_SECRET": SECRET, "C1D_JWT_USER_CLAIM": ""}, "C1D_JWT_USER_CLAIM"),
     ({"C1D_JWT_SECRET": SECRET, "C1D_ADMIN_CLAIM": "admin"}, "name=value"),
     ({"C1D_AUTH": "firebase"}, "C1D_FIREBASE_PROJECT"),
     ({"C1D_AUTH": "firebase", "C1D_FIREBASE_PROJECT": "My Project"}, "C1D_FIREBASE_PROJECT"),
+    ({"C1D_AUTH": "firebase", "C1D_FIREBASE_PROJECT": PROJECT, "C1D_FIREBASE_KEYS_URL": ""}, "C1D_FIREBASE_KEYS_URL"),
     ({"C1D_AUTH": "jwt firebase", "C1D_JWT_SECRET": SECRET, "C1D_FIREBASE_PROJECT": PROJECT}, "one issuer"),
     ({"C1D_AUTH": "header"}, "C1D_AUTH_HEADER"),
     ({"C1D_AUTH": "header", "C1D_AUTH_HEADER": "HTTP_X_USER"}, "client"),
@@ -668,7 +670,7 @@ def test_f19_what_would_let_anybody_in_does_not_start(scratch, settings, word):
     whole = {"C1D_AUTH": "jwt", "C1D_STATE_DIR": f"{scratch}/f19", "C1D_SOCKET": f"{scratch}/f19.sock", **settings}
     checked = run_check(whole, "-t")
     assert checked.returncode == 78 and word in checked.stdout, checked
-    done = subprocess.run([PROGRAM, "serve"], env=whole, text=True, capture_output=True, timeout=60, check=False)
+    done = subprocess.run([PROGRAM, "serve"], env=environment_of(whole), text=True, capture_output=True, timeout=60, check=False)
     assert done.returncode == 78 and word in done.stderr, done
     assert SECRET not in done.stderr
 
@@ -676,8 +678,8 @@ def test_f19_what_would_let_anybody_in_does_not_start(scratch, settings, word):
 def test_f19_no_key_is_only_a_warning_where_credentials_are_not_seen(scratch):
     done = run_check({"C1D_AUTH": "jwt", "C1D_STATE_DIR": f"{scratch}/f19"}, "-t")
     assert done.returncode == 0 and "c1d-jwt-secret" in done.stdout, done
-    served = subprocess.run([PROGRAM, "serve"], env={"C1D_AUTH": "jwt", "C1D_STATE_DIR": f"{scratch}/f19", "C1D_SOCKET": f"{scratch}/f19.sock"},
-                            text=True, capture_output=True, timeout=60, check=False)
+    settings = {"C1D_AUTH": "jwt", "C1D_STATE_DIR": f"{scratch}/f19", "C1D_SOCKET": f"{scratch}/f19.sock"}
+    served = subprocess.run([PROGRAM, "serve"], env=environment_of(settings), text=True, capture_output=True, timeout=60, check=False)
     assert served.returncode == 78 and "C1D_JWT_KEY_FILE" in served.stderr, served
 
 
@@ -688,7 +690,7 @@ def test_f19_a_file_without_keys_does_not_start(scratch, content):
     if content is not None:
         path.write_text(content)
     settings = {"C1D_AUTH": "jwt", "C1D_JWT_KEY_FILE": str(path), "C1D_STATE_DIR": f"{scratch}/f19", "C1D_SOCKET": f"{scratch}/f19.sock"}
-    done = subprocess.run([PROGRAM, "serve"], env=settings, text=True, capture_output=True, timeout=60, check=False)
+    done = subprocess.run([PROGRAM, "serve"], env=environment_of(settings), text=True, capture_output=True, timeout=60, check=False)
     assert done.returncode == 78 and "C1D_JWT_KEY_FILE" in done.stderr, done
 
 
