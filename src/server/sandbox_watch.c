@@ -50,9 +50,8 @@ const char *sandbox_watch_look(struct sandbox_watch *watch)
 		bool is_other = is.st_ino != file->is.st_ino || is.st_dev != file->is.st_dev;
 
 		file->is = is;
-		/* One that is gone is missed by nobody who could not miss it before; a socket is
-		 * not opened. */
-		if (is_other && is.st_ino && !S_ISSOCK(is.st_mode))
+		/* One that is gone is missed by nobody who could not miss it before. */
+		if (is_other && is.st_ino)
 			return file->path;
 	}
 	return NULL;
