@@ -20,7 +20,8 @@ bool check_become(const char *name, const char **became)
 		if (geteuid() == 0)
 			check_say(CHECK_WARN, "user",
 				  "there is no user " SERVICE_USER " (systemd-sysusers makes it): "
-				  "what follows holds for root, who may open everything; --user "
+				  "what follows holds for root with all its powers, where workers "
+				  "of root have none and write no folder of another user; --user "
 				  "NAME, or C1D_USER, names another");
 		return true;
 	}
