@@ -190,6 +190,7 @@ def test_a23_the_fence_is_429_at_once_and_others_are_not_behind_it(scratch, upst
         assert json.loads(body)["code"] == "rate_limited" and headers["retry-after"] == "5" and headers["cache-control"] == "no-store"
         assert headers["strict-transport-security"] == HSTS and headers["x-content-type-options"] == "nosniff"
         assert len(house.c1d.log_lines("request")) <= statuses.count(200)  # c1d heard nothing of the others
+        assert house.ask("/index.html")[0] == 429  # a page is no other matter
     finally:
         house.stop()
 
