@@ -128,23 +128,17 @@ static bool keep(const char *entry)
 
 bool config_hide_environment(void)
 {
-	char name[64];
-
 	for (char **at = environ; *at;) {
-		size_t len = strcspn(*at, "=");
-
-		if (!is_secret(*at) || len >= sizeof name) {
+		if (!is_secret(*at)) {
 			at++;
 			continue;
 		}
 		if (!keep(*at))
 			return false;
-		memcpy(name, *at, len);
-		name[len] = '\0';
 		explicit_bzero(*at, strlen(*at));
-		memcpy(*at, name, len); /* so that unsetenv finds it */
-		(*at)[len] = '=';
-		unsetenv(name); /* the next one is in its place now */
+		/* Not unsetenv: of a name that is there twice it would take both, one unread. */
+		for (char **hole = at; (*hole = hole[1]); hole++)
+			;
 	}
 	return true;
 }
