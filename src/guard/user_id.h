@@ -6,8 +6,9 @@
 
 #include "base/slice.h"
 
-/* 1 to 128 characters of UTF-8 without controls, and no name that we give ourselves (of visitors
- * and of API keys): whoever is told who signs in must not be told that it is one of those. */
+/* 1 to 128 characters of UTF-8 without controls, and no name that we give ourselves (of visitors,
+ * API keys, and those whom nobody asked): whoever is told who signs in must not be told that it is
+ * one of those. */
 bool user_id_is_foreign(struct slice name);
 
 #endif

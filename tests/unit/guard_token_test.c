@@ -563,7 +563,7 @@ static void e7_who_it_is_of(void **state)
 		"\"\"",          "null",          "17",
 		"true",          "[\"ann\"]",     "\"a\\nb\"",
 		"\"a\\u007fb\"", "\"a\\u0085b\"", "\"visitor-AAAAAAAAAAAAAAAAAAAAAA\"",
-		"\"key-site\""
+		"\"key-site\"",  "\"anonymous\""
 	};
 	char payload[1024], name[600] = "\"";
 
