@@ -253,8 +253,7 @@ static enum who_found who(struct guard *guard, const struct who_ask *ask, struct
 	if (!comes_from_here(ask, err))
 		return WHO_REFUSED;
 	cookies = read_cookie(guard, request, &visitor);
-	/* A good cookie that could not be judged is not to be overwritten. */
-	if (request->arena->failed || (cookies != ONE && !make_visitor(&visitor)))
+	if (cookies != ONE && !make_visitor(&visitor))
 		return who_no_memory(err);
 	*out = (struct caller){ .kind = CALLER_VISITOR,
 				.user_id = user_of(request, &visitor),
@@ -268,7 +267,9 @@ static enum who_found who(struct guard *guard, const struct who_ask *ask, struct
 		metrics_add(M_AUTH_REFUSED, METRIC_REFUSAL_revoked, 0, 1);
 		return who_refuse(ask, err);
 	}
-	/* Among several is the browser's own: a new one would take its place for good. */
+	/* What could not be judged for want of memory may be a good one; there is none for a
+	 * user_id then either. Among several is the browser's own: a new one would take its place
+	 * for good. */
 	if (!out->user_id || !out->also_counted_as ||
 	    (cookies != SEVERAL && !visitor.is_fresh && !write_cookie(guard, ask, visitor.id)))
 		return who_no_memory(err);
