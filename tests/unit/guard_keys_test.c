@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -332,6 +333,41 @@ static void e14_a_worker_takes_what_changed_without_a_reload(void **state)
 	key_ring_free(ring);
 }
 
+/* Nothing can be opened until it is said again. */
+static void let_open(bool may)
+{
+	static rlim_t usual;
+	struct rlimit is;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &is), 0);
+	if (!may)
+		usual = is.rlim_cur;
+	is.rlim_cur = may ? usual : 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &is), 0);
+}
+
+/* Then it is looked at again, though it has not changed since. */
+static void a_file_that_cannot_be_read_for_now_takes_no_key_away(void **state)
+{
+	struct key_ring *ring = key_ring_open(folder);
+	char old[KEY_TEXT_SIZE], new[KEY_TEXT_SIZE];
+	enum key_found found_old, found_new;
+	struct api_key key;
+
+	(void)state;
+	strcpy(old, add("old"));
+	assert_int_equal(key_ring_find(ring, slice_of(old), &key), KEY_GOOD);
+	strcpy(new, add("new"));
+	let_open(false);
+	found_new = key_ring_find(ring, slice_of(new), &key);
+	found_old = key_ring_find(ring, slice_of(old), &key);
+	let_open(true);
+	assert_int_equal(found_new, KEY_UNKNOWN);
+	assert_int_equal(found_old, KEY_GOOD);
+	AWAIT(key_ring_find(ring, slice_of(new), &key) == KEY_GOOD);
+	key_ring_free(ring);
+}
+
 static void a_key_ends_at_its_second(void **state)
 {
 	struct key_ring *ring = key_ring_open(folder);
@@ -421,6 +457,45 @@ static void a_damaged_file_that_was_never_read_lets_nobody_in(void **state)
 	revocations_free(known);
 }
 
+/* Nor one that cannot be read for now. Then it is looked at again, though it has not changed since.
+ */
+static void a_file_that_cannot_be_read_for_now_lets_nobody_in(void **state)
+{
+	struct revocations *known = revocations_open(folder);
+	bool is_void;
+
+	(void)state;
+	assert_true(revoked_add(folder, "bob", &err));
+	let_open(false);
+	is_void = revocations_has(known, "eve", INT64_MAX);
+	let_open(true);
+	assert_true(is_void);
+	AWAIT(!revocations_has(known, "eve", 0));
+	assert_true(revocations_has(known, "bob", 0));
+	revocations_free(known);
+}
+
+static void there_is_a_most_of_revoked_users(void **state)
+{
+	FILE *file = fopen(path_of(REVOKED_FILE), "we");
+	struct revoked_list users;
+
+	(void)state;
+	for (int i = 0; i < REVOKED_MAX; i++)
+		fprintf(file, "7 user-%d\n", i);
+	fclose(file);
+	assert_false(revoked_add(folder, "eve", &err));
+	assert_int_equal(err.code, ERROR_OVERLOADED);
+	assert_true(revoked_add(folder, "user-9", &err)); /* again, and from now on */
+	assert_true(revoked_remove(folder, "user-8", &err));
+	assert_true(revoked_add(folder, "eve", &err));
+	assert_true(revoked_read(folder, &users, &err));
+	assert_int_equal(users.count, REVOKED_MAX);
+	assert_true(revoked_find(&users, "user-9")->at_s > 7);
+	assert_non_null(revoked_find(&users, "eve"));
+	revoked_free(&users);
+}
+
 static void of_a_user_who_stands_there_twice_the_last_moment_counts(void **state)
 {
 	struct revocations *known = revocations_open(folder);
@@ -489,11 +564,14 @@ int main(void)
 		TEST(a_file_that_others_may_write_or_that_is_none_is_refused),
 		TEST(many_at_once_lose_none),
 		TEST(e14_a_worker_takes_what_changed_without_a_reload),
+		TEST(a_file_that_cannot_be_read_for_now_takes_no_key_away),
 		TEST(a_key_ends_at_its_second),
 		TEST(e12_what_is_no_key_of_ours_is_unknown),
 		TEST(e14_what_a_revoked_user_had_is_void_and_what_he_gets_is_not),
 		TEST(a_damaged_file_lets_nobody_in_again),
 		TEST(a_damaged_file_that_was_never_read_lets_nobody_in),
+		TEST(a_file_that_cannot_be_read_for_now_lets_nobody_in),
+		TEST(there_is_a_most_of_revoked_users),
 		TEST(of_a_user_who_stands_there_twice_the_last_moment_counts),
 		TEST(what_is_no_user_is_not_revoked),
 		TEST(scopes_are_words),

@@ -7,7 +7,9 @@
 #include "guard/secret.h"
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define DATA SLICE("what is signed")
@@ -398,6 +400,33 @@ static void what_cannot_be_written_keeps_nobody_from_signing(void **state)
 	assert_int_equal(rmdir(path_of("secret.new")), 0);
 }
 
+static void a_disk_without_room_leaves_the_old_secret(void **state)
+{
+	struct secrets *secrets = open_secrets();
+	const char *before = arena_text(&arena, read_file());
+	unsigned char mac[SECRET_MAC_SIZE];
+	struct rlimit is, none;
+	bool ok;
+
+	(void)state;
+	sign(secrets, mac);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &is), 0);
+	none = is;
+	none.rlim_cur = 10; /* some bytes are written, and then no more */
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	ok = secret_rotate(&site_config, &err);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &is), 0);
+	assert_false(ok);
+	assert_int_equal(err.code, ERROR_INTERNAL);
+	assert_string_equal(read_file(), before);
+	assert_true(knows(secrets, mac, NULL));
+	assert_true(secret_rotate(&site_config, &err));
+	assert_int_equal(lines(), 2);
+	assert_true(knows(secrets, mac, NULL));
+	secrets_close(secrets);
+}
+
 static void who_stands_still_with_the_lock_keeps_nobody_for_ever(void **state)
 {
 	int folder = open(site_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -479,6 +508,7 @@ int main(void)
 		SITE_TEST(who_runs_goes_on_with_what_he_knows),
 		SITE_TEST(a_folder_that_is_none_is_told),
 		SITE_TEST(what_cannot_be_written_keeps_nobody_from_signing),
+		SITE_TEST(a_disk_without_room_leaves_the_old_secret),
 		SITE_TEST(who_stands_still_with_the_lock_keeps_nobody_for_ever),
 		SITE_TEST(what_lies_in_the_way_is_no_obstacle),
 		SITE_TEST(who_moves_from_the_file_to_the_setting_signs_nobody_out),
