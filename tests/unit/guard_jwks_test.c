@@ -200,6 +200,39 @@ static void e9_what_a_key_is_for(void **state)
 	EVP_PKEY_free(ed);
 }
 
+static void e9_a_name_of_a_key_has_255_bytes_at_most(void **state)
+{
+	EVP_PKEY *ed = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	char name[257];
+
+	(void)state;
+	memset(name, 'k', sizeof name);
+	for (size_t len = 255; len <= 256; len++) {
+		char *jwk, *text;
+		struct keyset *set;
+
+		name[len] = '\0';
+		jwk = jwk_of(ed, name, "");
+		text = joined("{\"keys\":[", jwk, "]}");
+		set = set_of(text);
+		assert_true((set != NULL) == (len == 255));
+		keyset_unref(set);
+		free(text), free(jwk);
+		name[len] = 'k';
+	}
+	EVP_PKEY_free(ed);
+}
+
+static void e9_a_secret_that_can_be_guessed_makes_no_set(void **state)
+{
+	struct error err = { 0 };
+
+	(void)state;
+	assert_null(keyset_of_secret(slice_of(&TOKEN_SECRET[1]), &err));
+	assert_int_equal(err.code, ERROR_CONFIG);
+	assert_non_null(strstr(err.detail, "32 bytes or more, and this one has 31"));
+}
+
 static void e9_two_keys_of_one_name_are_none_and_too_many_are_none(void **state)
 {
 	EVP_PKEY *ed = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
@@ -243,6 +276,8 @@ int main(void)
 		cmocka_unit_test(e9_what_is_no_set_of_keys),
 		cmocka_unit_test(e9_a_key_under_a_password_is_none_and_nobody_is_asked),
 		cmocka_unit_test(e9_what_a_key_is_for),
+		cmocka_unit_test(e9_a_name_of_a_key_has_255_bytes_at_most),
+		cmocka_unit_test(e9_a_secret_that_can_be_guessed_makes_no_set),
 		cmocka_unit_test(e9_two_keys_of_one_name_are_none_and_too_many_are_none),
 	};
 

@@ -1,6 +1,8 @@
 /* Who asks where nobody signs in, whom limits count, and whose user_id may be said. */
 #include "guard_site.h"
 
+#include "guard/keys.h"
+
 static struct caller caller;
 
 static bool say(const char *name)
@@ -106,6 +108,69 @@ static void f2_only_who_may_says_anothers_name(void **state)
 	assert_true(caller.named);
 }
 
+static struct slice signed_in_as_ada(const struct request *request, const char *name)
+{
+	(void)request;
+	return strcmp(name, "REMOTE_USER") == 0 ? SLICE("ada") : SLICE("");
+}
+
+/* D4: whatever the way in, who gets no memory on it is refused as one who may come again, and is
+ * nobody. */
+static void d4_without_memory_nobody_gets_in_by_any_way(void **state)
+{
+	static const struct {
+		enum auth_mode mode;
+		bool has_key;
+		const char *user;
+	} rows[] = { { AUTH_none, false, "anonymous" },
+		     { AUTH_header, false, "ada" },
+		     { AUTH_visitor, true, "key-ci" } };
+	char name[] = "REMOTE_USER", text[KEY_TEXT_SIZE];
+	const char *key;
+
+	(void)state;
+	site_config.auth_header = name;
+	assert_true(keys_add(site_folder, "ci", SCOPES_ORDINARY, 0, text, &err));
+	key = arena_printf(&arena, "Bearer %s", text);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct guard *guard = site_open(rows[i].mode);
+		struct arena none;
+		struct request request = { .remote_addr = SLICE("192.0.2.7"),
+					   .param = signed_in_as_ada,
+					   .arena = &none };
+
+		arena_init(&none, 0);
+		if (rows[i].has_key)
+			request.headers[HEADER_AUTHORIZATION] = slice_of(key);
+		caller = (struct caller){ .user_id = "nobody" };
+		assert_false(guard_who(guard, &request, ORIGIN_OURS, &response, &caller, &err));
+		assert_int_equal(err.code, ERROR_OVERLOADED);
+		assert_string_equal(caller.user_id, "nobody");
+		assert_int_equal(response.headers.len, 0);
+		request.arena = &arena;
+		assert_true(guard_who(guard, &request, ORIGIN_OURS, &response, &caller, &err));
+		assert_string_equal(caller.user_id, rows[i].user);
+		arena_done(&none);
+		guard_close(guard);
+	}
+	site_remove(KEYS_FILE);
+}
+
+/* D4 */
+static void d4_without_memory_nobody_acts_as_another(void **state)
+{
+	struct arena none;
+
+	(void)state;
+	arena_init(&none, 0);
+	caller = (struct caller){ .user_id = "anonymous", .counted_as = "anonymous@192.0.2.7" };
+	assert_false(guard_act_as(&none, SLICE("bob"), &caller, &err));
+	assert_int_equal(err.code, ERROR_OVERLOADED);
+	assert_string_equal(caller.user_id, "anonymous");
+	assert_string_equal(caller.counted_as, "anonymous@192.0.2.7");
+	arena_done(&none);
+}
+
 static void a_tag_is_the_same_for_one_user_and_tells_nothing_of_it(void **state)
 {
 	char ada[GUARD_TAG_SIZE], again[GUARD_TAG_SIZE], bob[GUARD_TAG_SIZE];
@@ -134,6 +199,8 @@ int main(void)
 		SITE_TEST(a_name_is_counted_wherever_it_comes_from_and_its_address_besides),
 		SITE_TEST(what_is_no_name_is_refused),
 		SITE_TEST(f2_only_who_may_says_anothers_name),
+		SITE_TEST(d4_without_memory_nobody_gets_in_by_any_way),
+		SITE_TEST(d4_without_memory_nobody_acts_as_another),
 		SITE_TEST(a_tag_is_the_same_for_one_user_and_tells_nothing_of_it),
 	};
 
