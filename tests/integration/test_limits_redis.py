@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from api import problem
 from house import DEADLINE_S, ROOT, Process, in_parallel, wait_for
-from test_limits import figure, limited, statuses
+from test_limits import figure, held, limited, statuses
 
 SERVER, CLIENT = "/usr/bin/redis-server", "/usr/bin/redis-cli"
 
@@ -128,6 +129,18 @@ def test_what_redis_refuses_is_not_counted_here(redis, two):
     assert [read(other) for _ in range(10)] == [429] * 10
     server.ask("FLUSHALL")
     assert [read(other) for _ in range(5)] == [200] * 4 + [429]
+
+
+def test_f9_what_fails_on_one_machine_is_paid_back_on_all(redis, new_site):
+    url = f"unix:{redis().socket}"
+    one, other = [new_site({"REDIS_URL": url, "C1D_LIMIT_CHAT": "3/day", "C1D_RUNS_MAX": "1"}, workers=1) for _ in range(2)]
+    stream, gate = held(one)
+    stream.read_until(b"<content")
+    for _ in range(5):  # its only place is taken
+        problem(one.chat("no room"), 503, "overloaded")
+    assert other.chat("hello").headers["RateLimit"].startswith('"chat";r=1;')
+    one.upstream.open_gate(gate)
+    stream.read_all()
 
 
 def test_a_script_that_redis_has_forgotten_is_sent_again(redis, two):

@@ -692,6 +692,7 @@ def test_f19_a_file_without_keys_does_not_start(scratch, content):
     settings = {"C1D_AUTH": "jwt", "C1D_JWT_KEY_FILE": str(path), "C1D_STATE_DIR": f"{scratch}/f19", "C1D_SOCKET": f"{scratch}/f19.sock"}
     done = subprocess.run([PROGRAM, "serve"], env=environment_of(settings), text=True, capture_output=True, timeout=60, check=False)
     assert done.returncode == 78 and "C1D_JWT_KEY_FILE" in done.stderr, done
+    assert "FAIL token keys: C1D_JWT_KEY_FILE" in run_check(settings).stdout
 
 
 def test_check_tells_of_keys_and_of_what_is_loose(scratch, issuer):
