@@ -95,19 +95,26 @@ static void step(char which)
 	assert_int_equal(write(server.go[1], &which, 1), 1);
 }
 
-static void serve_one(size_t body)
+static struct sockaddr_in listen_with(int backlog)
 {
-	static size_t size;
 	struct sockaddr_in at = { .sin_family = AF_INET,
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof at;
 
-	size = body;
 	server.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(server.listener, (struct sockaddr *)&at, sizeof at), 0);
-	assert_int_equal(listen(server.listener, 16), 0);
+	assert_int_equal(listen(server.listener, backlog), 0);
 	assert_int_equal(getsockname(server.listener, (struct sockaddr *)&at, &len), 0);
 	snprintf(server.url, sizeof server.url, "http://127.0.0.1:%d/", ntohs(at.sin_port));
+	return at;
+}
+
+static void serve_one(size_t body)
+{
+	static size_t size;
+
+	size = body;
+	listen_with(16);
 	assert_int_equal(pipe(server.go), 0);
 	assert_int_equal(pthread_create(&server.thread, NULL, serve, &size), 0);
 }
@@ -120,17 +127,22 @@ static int open_all(void **state)
 	return loop && multi && net_init(NULL) ? 0 : -1;
 }
 
-static int close_all(void **state)
+static int close_client(void **state)
 {
 	(void)state;
-	close(server.go[1]);
-	pthread_join(server.thread, NULL);
-	close(server.go[0]);
 	close(server.listener);
 	net_multi_free(multi);
 	loop_free(loop);
 	net_done();
 	return 0;
+}
+
+static int close_all(void **state)
+{
+	close(server.go[1]);
+	pthread_join(server.thread, NULL);
+	close(server.go[0]);
+	return close_client(state);
 }
 
 /* --- a transfer and what it came to --- */
@@ -185,12 +197,12 @@ static void let_the_body_come(struct seen *seen)
 	step('b');
 }
 
-static const char *start(struct seen *seen, size_t body_size)
+static const char *start_within(struct seen *seen, size_t body_size, int64_t connect_ms)
 {
 	struct buffer body;
 	struct net_request request = { .url = server.url,
 				       .headers = (const char *const[]){ NULL },
-				       .connect_ms = 600000 };
+				       .connect_ms = connect_ms };
 	char *room;
 
 	buffer_init(&body, body_size);
@@ -201,6 +213,11 @@ static const char *start(struct seen *seen, size_t body_size)
 	assert_non_null(seen->transfer);
 	assert_null(body.data); /* taken over */
 	return room;
+}
+
+static const char *start(struct seen *seen, size_t body_size)
+{
+	return start_within(seen, body_size, 600000);
 }
 
 /* --- tests --- */
@@ -281,6 +298,23 @@ static void c4_a_deadline_ends_its_transfer_and_says_so(void **state)
 	assert_int_equal(first.failure, NET_TIMEOUT);
 }
 
+/* So that it may be asked again: nobody has seen the question. */
+static void b4_a_server_that_takes_no_connection_in_time_is_not_one_that_fell_silent(void **state)
+{
+	struct sockaddr_in at = listen_with(0);
+	int in_the_queue = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* its only place */
+
+	(void)state;
+	assert_int_equal(connect(in_the_queue, (struct sockaddr *)&at, sizeof at), 0);
+	first = (struct seen){ .then = stop };
+	start_within(&first, 2, 50);
+	loop_run(loop);
+	assert_int_equal(first.ends, 1);
+	assert_int_equal(first.failure, NET_CONNECT);
+	assert_int_equal(first.status, 0);
+	close(in_the_queue);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
 
 int main(void)
@@ -289,6 +323,9 @@ int main(void)
 		TEST(r11_the_body_of_a_request_is_let_go_when_it_is_sent),
 		TEST(r21_a_socket_that_cannot_be_watched_ends_its_transfer_alone),
 		TEST(c4_a_deadline_ends_its_transfer_and_says_so),
+		cmocka_unit_test_setup_teardown(
+			b4_a_server_that_takes_no_connection_in_time_is_not_one_that_fell_silent,
+			open_all, close_client),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
