@@ -60,7 +60,7 @@ def test_t11_what_is_near_nothing_is_told_what_there_is(site):
     assert detail == "colour is unknown here. There is: title, firstMessage, metadata, user_id."
 
 
-@pytest.mark.parametrize("name", ["x" * 5000, "\x7f\x01\"\\", "\u202e\U0001f600", "a\nb", "%s%n"])
+@pytest.mark.parametrize("name", ["x" * 1000, "\x7f\x01\"\\", "\u202e\U0001f600", "a\nb", "%s%n"])
 def test_t11_a_name_that_cannot_be_shown_harms_nothing(site, name):
     body = problem(site.post("/api/threads", {name: 1}), 422, "validation")
     shown = body["errors"][0]["field"]
