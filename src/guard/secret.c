@@ -93,8 +93,7 @@ static void read_again(struct secrets *secrets, const struct secret_stamp *stamp
 	OPENSSL_cleanse(&set, sizeof set);
 }
 
-/* true: there is another file, and it was looked at. */
-static bool look(struct secrets *secrets)
+static void look(struct secrets *secrets)
 {
 	struct secret_stamp now = secret_file_stamp(secrets->state_dir);
 	bool same;
@@ -104,7 +103,6 @@ static bool look(struct secrets *secrets)
 	pthread_rwlock_unlock(&secrets->lock);
 	if (!same)
 		read_again(secrets, &now);
-	return !same;
 }
 
 static void rotate_when_old(struct secrets *secrets)
@@ -161,9 +159,12 @@ bool secret_is_mac(struct secrets *secrets, const char *purpose, struct slice da
 
 	look_now_and_then(secrets);
 	found = find_signer(secrets, purpose, data, mac);
-	/* Another worker may have signed it with one made a moment ago. */
-	if (found < 0 && secrets->state_dir && look(secrets))
+	/* Another worker may have signed it with one made a moment ago; and whether it was this
+	 * thread that took that one, or another meanwhile, is all the same. */
+	if (found < 0 && secrets->state_dir) {
+		look(secrets);
 		found = find_signer(secrets, purpose, data, mac);
+	}
 	if (is_newest)
 		*is_newest = found == 0;
 	return found >= 0;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -185,6 +186,47 @@ static void a_rotation_forgets_nothing_and_is_noticed_at_once(void **state)
 	assert_false(newest);
 	secrets_close(after);
 	secrets_close(before);
+}
+
+struct meeting {
+	struct secrets *secrets;
+	pthread_barrier_t barrier;
+	unsigned char mac[SECRET_MAC_SIZE];
+	atomic_int strangers;
+};
+
+static void *meet(void *arg)
+{
+	struct meeting *meeting = arg;
+
+	pthread_barrier_wait(&meeting->barrier);
+	atomic_fetch_add(&meeting->strangers, !knows(meeting->secrets, meeting->mac, NULL));
+	return NULL;
+}
+
+/* Many threads of one worker meet at once what a neighbour has signed with the newest. */
+static void a_new_secret_is_noticed_by_all_threads_at_once(void **state)
+{
+	struct meeting meeting = { .secrets = open_secrets() };
+	pthread_t threads[8];
+
+	(void)state;
+	pthread_barrier_init(&meeting.barrier, NULL, 8);
+	for (int round = 0; round < 100; round++) {
+		struct secrets *neighbour;
+
+		write_file(slice_of(line("0123456789abcdef"[round % 16], 0)), 0600);
+		neighbour = open_secrets();
+		sign(neighbour, meeting.mac);
+		secrets_close(neighbour);
+		for (int i = 0; i < 8; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, meet, &meeting), 0);
+		for (int i = 0; i < 8; i++)
+			pthread_join(threads[i], NULL);
+	}
+	assert_int_equal(meeting.strangers, 0);
+	pthread_barrier_destroy(&meeting.barrier);
+	secrets_close(meeting.secrets);
 }
 
 static void *rotate_in_thread(void *ok)
@@ -498,6 +540,7 @@ int main(void)
 		SITE_TEST(twenty_that_start_at_once_make_one),
 		SITE_TEST(a_folder_that_is_missing_is_made),
 		SITE_TEST(a_rotation_forgets_nothing_and_is_noticed_at_once),
+		SITE_TEST(a_new_secret_is_noticed_by_all_threads_at_once),
 		SITE_TEST(of_rotations_at_once_none_is_lost),
 		SITE_TEST(a_secret_of_ninety_days_is_followed_by_a_new_one),
 		SITE_TEST(what_nothing_can_be_signed_with_any_more_goes),
