@@ -153,7 +153,8 @@ def test_r11_a_prompt_draws_until_it_is_sent(small):
 
 
 @pytest.mark.parametrize("body", [b'{"role":"user","content":"x","metadata":{"a":[' + b"0," * 100000 + b"0]}}",
-                                  b'{"metadata":' + b"[[]," * 40 + b"0" + b"]" * 40 + b',"x":[' + b"{}," * 9000 + b"{}]}"])
+                                  b'{"metadata":' + b"[[]," * 40 + b"0" + b"]" * 40 + b',"x":[' + b"{}," * 9000 + b"{}]}"],
+                         ids=["numbers", "objects"])
 def test_r11_a_body_of_many_small_values_makes_no_huge_tree(small, body):
     thread = make(small)["id"]
     answer = small.request("POST", f"/api/threads/{thread}/messages", body)
