@@ -1,6 +1,7 @@
 /* shape: bodies and single values against their rows. See shape.h. */
 #include "shape.h"
 
+#include "base/digits.h"
 #include "base/id.h"
 #include "base/nearest.h"
 #include "base/utf8.h"
@@ -108,21 +109,13 @@ static bool check_number(const struct field *field, const char *shown, struct sl
 			   (long long)field->min, (long long)field->max);
 }
 
-/* 18 digits at most, so that nothing overflows. */
 bool field_number(struct slice text, int64_t *out)
 {
 	bool negative = slice_starts(text, SLICE("-"));
-	int64_t n = 0;
+	int64_t n;
 
-	if (negative)
-		text = slice_skip(text, 1);
-	if (text.len == 0 || text.len > 18)
+	if (!digits_read(negative ? slice_skip(text, 1) : text, DIGITS_MAX, &n))
 		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] < '0' || text.ptr[i] > '9')
-			return false;
-		n = n * 10 + (text.ptr[i] - '0');
-	}
 	*out = negative ? -n : n;
 	return true;
 }

@@ -1,6 +1,7 @@
 /* cidr: see base/cidr.h. */
 #include "base/cidr.h"
 
+#include "base/digits.h"
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -52,16 +53,11 @@ static bool is_zero_from(const struct address *address, int bits)
 /* "0" to "128", no sign, no zero in front. */
 static bool parse_bits(struct slice text, int *out)
 {
-	int n = 0;
+	int64_t n;
 
-	if (text.len == 0 || text.len > 3 || (text.len > 1 && text.ptr[0] == '0'))
+	if (!digits_read(text, 3, &n) || (text.len > 1 && text.ptr[0] == '0'))
 		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] < '0' || text.ptr[i] > '9')
-			return false;
-		n = n * 10 + (text.ptr[i] - '0');
-	}
-	*out = n;
+	*out = (int)n;
 	return true;
 }
 

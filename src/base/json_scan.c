@@ -5,6 +5,7 @@
  */
 #include "json_scan.h"
 
+#include "base/digits.h"
 #include "base/utf8.h"
 #include <math.h>
 #include <stdlib.h>
@@ -48,29 +49,10 @@ static bool take(struct scan *s, char c)
 
 /* --- strings --- */
 
-static int hex4(const char *p, const char *end)
-{
-	int n = 0;
-
-	if (end - p < 4)
-		return -1;
-	for (int i = 0; i < 4; i++) {
-		char c = p[i];
-		int digit = c >= '0' && c <= '9'   ? c - '0'
-			    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-			    : c >= 'A' && c <= 'F' ? c - 'A' + 10
-						   : -1;
-		if (digit < 0)
-			return -1;
-		n = n * 16 + digit;
-	}
-	return n;
-}
-
 /* Behind "\u": the code point, or -1 after having said why. */
 static long unicode_escape(struct scan *s)
 {
-	int high = hex4(s->at, s->end), low;
+	int high = hex_four(s->at, s->end), low;
 
 	if (high < 0)
 		return bad(s, "\\u needs four hexadecimal digits") - 1L;
@@ -81,8 +63,9 @@ static long unicode_escape(struct scan *s)
 		return bad(s, "a lone surrogate") - 1L;
 	if (high < 0xD800 || high > 0xDBFF)
 		return high;
-	low = s->end - s->at >= 6 && s->at[0] == '\\' && s->at[1] == 'u' ? hex4(s->at + 2, s->end)
-									 : -1;
+	low = s->end - s->at >= 6 && s->at[0] == '\\' && s->at[1] == 'u'
+		      ? hex_four(s->at + 2, s->end)
+		      : -1;
 	if (low < 0xDC00 || low > 0xDFFF)
 		return bad(s, "a lone surrogate") - 1L;
 	s->at += 6;

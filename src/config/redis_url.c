@@ -1,6 +1,7 @@
 /* redis_url: see config/redis_url.h. */
 #include "config/redis_url.h"
 
+#include "base/digits.h"
 #define PORT_MAX     65535
 #define DATABASE_MAX 16383
 
@@ -24,25 +25,12 @@ static struct slice take_to(struct slice *text, char mark)
 
 static bool parse_number(struct slice text, int max, int *out)
 {
-	int n = 0;
+	int64_t n;
 
-	if (text.len == 0 || text.len > 5)
+	if (!digits_read(text, 5, &n))
 		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] < '0' || text.ptr[i] > '9')
-			return false;
-		n = n * 10 + (text.ptr[i] - '0');
-	}
-	*out = n;
+	*out = (int)n;
 	return n <= max;
-}
-
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* %XX becomes its byte. "" gives NULL. false: bad escape, or a NUL. */
@@ -53,8 +41,8 @@ static bool unescape(struct slice text, struct arena *arena, const char **out)
 
 	for (size_t i = 0; made && i < text.len; i++) {
 		bool escaped = text.ptr[i] == '%';
-		int high = escaped && i + 1 < text.len ? digit_of(text.ptr[i + 1]) : -1;
-		int low = escaped && i + 2 < text.len ? digit_of(text.ptr[i + 2]) : -1;
+		int high = escaped && i + 1 < text.len ? hex_value(text.ptr[i + 1]) : -1;
+		int low = escaped && i + 2 < text.len ? hex_value(text.ptr[i + 2]) : -1;
 
 		if (escaped && (high < 0 || low < 0 || high + low == 0))
 			return false;

@@ -12,6 +12,7 @@
 #include "guard/keys.h"
 
 #include "base/clock.h"
+#include "base/digits.h"
 #include "key_text.h"
 #include "list_file.h"
 #include "model/caller.h"
@@ -37,25 +38,6 @@ static bool is_name(struct slice name)
 	return name.len > 0 && name.len <= KEY_NAME_MAX;
 }
 
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool take_digest(struct slice hex, unsigned char out[KEY_DIGEST_SIZE])
-{
-	if (hex.len != 2 * KEY_DIGEST_SIZE)
-		return false;
-	for (size_t i = 0; i < KEY_DIGEST_SIZE; i++) {
-		int high = hex_digit(hex.ptr[2 * i]), low = hex_digit(hex.ptr[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		out[i] = (unsigned char)(high << 4 | low);
-	}
-	return true;
-}
-
 static bool take_line(struct slice line, struct api_key *out)
 {
 	struct slice name = list_word(&line), id = list_word(&line);
@@ -65,7 +47,7 @@ static bool take_line(struct slice line, struct api_key *out)
 		return false;
 	memcpy(out->name, name.ptr, name.len);
 	memcpy(out->id, id.ptr, id.len);
-	return take_digest(list_word(&line), out->digest) &&
+	return hex_read(list_word(&line), out->digest, KEY_DIGEST_SIZE) &&
 	       caller_scopes_parse(list_word(&line), &out->scopes) &&
 	       list_number(list_word(&line), &out->made_s) &&
 	       list_number(list_word(&line), &out->expires_s) && line.len == 0;

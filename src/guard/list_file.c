@@ -2,6 +2,7 @@
 #include "list_file.h"
 
 #include "base/clock.h"
+#include "base/digits.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -213,17 +214,7 @@ struct slice list_word(struct slice *line)
 
 bool list_number(struct slice word, int64_t *out)
 {
-	int64_t n = 0;
-
-	if (word.len == 0 || word.len > 15)
-		return false;
-	for (size_t i = 0; i < word.len; i++) {
-		if (word.ptr[i] < '0' || word.ptr[i] > '9')
-			return false;
-		n = n * 10 + (word.ptr[i] - '0');
-	}
-	*out = n;
-	return true;
+	return digits_read(word, 15, out);
 }
 
 /* --- watching --- */

@@ -2,11 +2,11 @@
 #include "secret_file.h"
 
 #include "base/clock.h"
+#include "base/digits.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -42,36 +42,19 @@ static bool damaged(struct error *err, size_t line)
 			 line);
 }
 
-static int digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool secret_key_read(const char *hex, size_t len, unsigned char key[SECRET_SIZE])
 {
-	for (size_t i = 0; len == HEX_LEN && i < SECRET_SIZE; i++) {
-		int high = digit(hex[2 * i]), low = digit(hex[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		key[i] = (unsigned char)(high << 4 | low);
-	}
-	return len == HEX_LEN;
+	return hex_read((struct slice){ hex, len }, key, SECRET_SIZE);
 }
 
 static bool read_line(const char *line, size_t len, struct secret *out)
 {
-	const char *made = line + HEX_LEN + 1;
-	size_t digits = len - HEX_LEN - 1;
+	const struct slice made = { line + HEX_LEN + 1, len - HEX_LEN - 1 };
 
-	if (made[-1] != ' ' || digits > 12 || strspn(made, "0123456789") != digits ||
-	    !secret_key_read(line, HEX_LEN, out->key))
-		return false;
-	out->made_s = strtoll(made, NULL, 10);
-	return true;
+	return made.ptr[-1] == ' ' && digits_read(made, 12, &out->made_s) &&
+	       secret_key_read(line, HEX_LEN, out->key);
 }
 
-/* text has a NUL behind it. */
 static bool read_lines(const char *text, size_t len, struct secret_set *out, struct error *err)
 {
 	const char *end = text + len;
@@ -117,7 +100,7 @@ static struct secret_stamp stamp_of(const struct stat *is)
 
 static bool read_open(int fd, struct secret_set *out, struct error *err)
 {
-	char text[FILE_MAX + 1];
+	char text[FILE_MAX];
 	struct stat is;
 	ssize_t n;
 	bool ok;
@@ -130,7 +113,6 @@ static bool read_open(int fd, struct secret_set *out, struct error *err)
 	n = read(fd, text, FILE_MAX);
 	if (n < 0)
 		return cannot(err, errno, "file `" NAME "` of the ");
-	text[n] = '\0';
 	ok = read_lines(text, (size_t)n, out, err);
 	OPENSSL_cleanse(text, sizeof text);
 	return ok;

@@ -16,6 +16,7 @@
 
 #include "base/base64url.h"
 #include "base/clock.h"
+#include "base/digits.h"
 #include "base/metrics.h"
 #include "cookie.h"
 #include <stdio.h>
@@ -100,13 +101,8 @@ static bool take_id(struct slice text, struct visitor *visitor)
 
 static bool take_made(struct slice text, struct visitor *visitor)
 {
-	char digits[MADE_MAX + 1] = "";
-
-	if (text.len == 0 || text.len > MADE_MAX || (text.ptr[0] == '0' && text.len > 1))
-		return false;
-	memcpy(digits, text.ptr, text.len);
-	visitor->made_s = strtoll(digits, NULL, 10);
-	return strspn(digits, "0123456789") == text.len;
+	return !(text.len > 1 && text.ptr[0] == '0') &&
+	       digits_read(text, MADE_MAX, &visitor->made_s);
 }
 
 /* METRIC_COOKIE_KINDS: it is a good one. */

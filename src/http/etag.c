@@ -1,6 +1,8 @@
 /* etag: see http/etag.h. */
 #include "http/etag.h"
 
+#include "base/digits.h"
+
 static void skip_blanks(struct slice *rest)
 {
 	while (rest->len > 0 && (*rest->ptr == ' ' || *rest->ptr == '\t'))
@@ -30,17 +32,7 @@ static bool take_tag(struct slice *rest, struct slice *opaque)
 /* As we write it: no sign, no zero in front, nothing else. */
 static bool is_version(struct slice opaque, int64_t *out)
 {
-	int64_t n = 0;
-
-	if (opaque.len == 0 || opaque.len > 18 || (opaque.ptr[0] == '0' && opaque.len > 1))
-		return false;
-	for (size_t i = 0; i < opaque.len; i++) {
-		if (opaque.ptr[i] < '0' || opaque.ptr[i] > '9')
-			return false;
-		n = n * 10 + (opaque.ptr[i] - '0');
-	}
-	*out = n;
-	return true;
+	return !(opaque.len > 1 && opaque.ptr[0] == '0') && digits_read(opaque, DIGITS_MAX, out);
 }
 
 int etag_versions(struct slice header, int64_t *out, int max)

@@ -1,6 +1,7 @@
 /* request: the target taken apart, down to its parameters. */
 #include "http/request.h"
 
+#include "base/digits.h"
 #include "base/utf8.h"
 
 bool request_split_target(struct request *request, struct error *err)
@@ -22,14 +23,6 @@ bool request_split_target(struct request *request, struct error *err)
 	return true;
 }
 
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-				      : -1;
-}
-
 bool request_decode(struct arena *arena, struct slice text, bool form, struct slice *out,
 		    struct error *err)
 {
@@ -45,8 +38,8 @@ bool request_decode(struct arena *arena, struct slice text, bool form, struct sl
 			decoded[n++] = form && text.ptr[i] == '+' ? ' ' : text.ptr[i];
 			continue;
 		}
-		high = i + 2 < text.len ? hex_digit(text.ptr[i + 1]) : -1;
-		low = i + 2 < text.len ? hex_digit(text.ptr[i + 2]) : -1;
+		high = i + 2 < text.len ? hex_value(text.ptr[i + 1]) : -1;
+		low = i + 2 < text.len ? hex_value(text.ptr[i + 2]) : -1;
 		if (high < 0 || low < 0)
 			return error_set(
 				err, ERROR_BAD_REQUEST,

@@ -5,6 +5,7 @@
  */
 #include "delta.h"
 
+#include "base/digits.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -144,25 +145,6 @@ static bool skip_value(struct walk *w)
 	return skip_word(w);
 }
 
-static int hex4(const char *at, const char *end)
-{
-	int value = 0;
-
-	if (end - at < 4)
-		return -1;
-	for (int i = 0; i < 4; i++) {
-		char c = at[i];
-		int digit = c >= '0' && c <= '9'   ? c - '0'
-			    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-			    : c >= 'A' && c <= 'F' ? c - 'A' + 10
-						   : -1;
-		if (digit < 0)
-			return -1;
-		value = value * 16 + digit;
-	}
-	return value;
-}
-
 static bool put_code_point(struct buffer *out, unsigned long c)
 {
 	char utf8[4];
@@ -178,7 +160,7 @@ static bool put_code_point(struct buffer *out, unsigned long c)
 /* *at stands behind "\u". */
 static bool put_unicode_escape(struct buffer *out, const char **at, const char *end)
 {
-	int high = hex4(*at, end);
+	int high = hex_four(*at, end);
 	int low = -1;
 	unsigned long c;
 
@@ -188,7 +170,7 @@ static bool put_unicode_escape(struct buffer *out, const char **at, const char *
 	c = (unsigned long)high;
 	if (high >= 0xD800 && high < 0xDC00 && end - *at >= 6 && (*at)[0] == '\\' &&
 	    (*at)[1] == 'u')
-		low = hex4(*at + 2, end);
+		low = hex_four(*at + 2, end);
 	if (low >= 0xDC00 && low < 0xE000) {
 		*at += 6;
 		c = 0x10000 + (((unsigned long)high - 0xD800) << 10) +

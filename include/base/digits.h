@@ -1,0 +1,22 @@
+/*
+ * digits: numbers as others write them, read strictly: digits and nothing else. Pure; any thread.
+ */
+#ifndef BASE_DIGITS_H
+#define BASE_DIGITS_H
+
+#include "base/slice.h"
+#include <stdint.h>
+
+#define DIGITS_MAX 18 /* so many fit an int64_t, whatever they are */
+
+/* One to `most` (DIGITS_MAX at most) decimal digits, zeros in front included. */
+bool digits_read(struct slice text, size_t most, int64_t *out);
+
+/* What a hexadecimal digit of either case stands for; -1: it is none. */
+int hex_value(char c);
+/* Four of them, as behind JSON's \u; -1: there are not. */
+int hex_four(const char *at, const char *end);
+/* Exactly `size` bytes, in the lower case that we write. */
+bool hex_read(struct slice text, unsigned char *out, size_t size);
+
+#endif
