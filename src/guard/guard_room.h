@@ -14,6 +14,7 @@
  *   address.c      the network that a client has to itself; proxies.c: whose address it is
  *   limit_room.h   how often: limit.c and what it stands on
  *   secret.c       what we sign with; secret_file.c: where it is kept
+ *   state_file.h   how it, the keys and who was shown the door are changed, for both kinds of file
  *   origin.c       which page sends it
  */
 #ifndef GUARD_ROOM_H

@@ -3,17 +3,14 @@
 
 #include "base/clock.h"
 #include "base/digits.h"
+#include "state_file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LOOK_MS 1000 /* between two looks whether a file has changed */
-#define LOCK_MS 5000 /* for the lock: a process that stands still with it keeps nobody for ever */
-#define TRY_MS  10
 
 /* Reasons that no call of the system has given. */
 static const char *words_of(int reason)
@@ -79,56 +76,11 @@ bool list_file_read(const struct list_place *place, struct buffer *out, struct e
 
 /* --- changing --- */
 
-static int write_all(int fd, struct slice text)
-{
-	while (text.len > 0) {
-		ssize_t n = write(fd, text.ptr, text.len);
-
-		if (n < 0 && errno != EINTR)
-			return errno;
-		text = slice_skip(text, n > 0 ? (size_t)n : 0);
-	}
-	return fsync(fd) == 0 ? 0 : errno;
-}
-
-/* The folder's owner is the service. */
-static int give_away(int folder, int fd)
-{
-	struct stat about;
-
-	if (geteuid() != 0)
-		return 0;
-	return fstat(folder, &about) == 0 && fchown(fd, about.st_uid, about.st_gid) == 0 ? 0
-											 : errno;
-}
-
-/* 0, or the errno. */
-static int replace(int folder, const char *name, struct slice text)
-{
-	char fresh[64];
-	int fd, reason;
-
-	snprintf(fresh, sizeof fresh, ".%s.new", name);
-	unlinkat(folder, fresh, 0); /* of one who died; the lock is ours */
-	fd = openat(folder, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return errno;
-	if ((reason = give_away(folder, fd)) == 0)
-		reason = write_all(fd, text);
-	close(fd);
-	if (reason == 0 && renameat(folder, fresh, folder, name) != 0)
-		reason = errno;
-	if (reason != 0)
-		unlinkat(folder, fresh, 0);
-	else if (fsync(folder) != 0)
-		reason = errno;
-	return reason;
-}
-
 static bool change_in(int folder, const struct list_place *place, list_change *change, void *ctx,
 		      struct error *err)
 {
 	struct buffer old, text;
+	char beside[64];
 	int reason;
 	bool ok;
 
@@ -139,24 +91,13 @@ static bool change_in(int folder, const struct list_place *place, list_change *c
 	if (ok && text.failed)
 		ok = error_set(err, ERROR_INTERNAL, "No memory, or %s would be too large.",
 			       place->name);
-	if (ok && (reason = replace(folder, place->name, buffer_slice(&text))) != 0)
+	snprintf(beside, sizeof beside, ".%s.new", place->name);
+	if (ok &&
+	    (reason = state_file_replace(folder, place->name, beside, buffer_slice(&text))) != 0)
 		ok = fail(place, reason, err);
 	buffer_done(&old);
 	buffer_done(&text);
 	return ok;
-}
-
-static int lock(int folder)
-{
-	const struct timespec pause = { .tv_nsec = TRY_MS * 1000000 };
-	int64_t until_ms = clock_mono_ms() + LOCK_MS;
-
-	while (flock(folder, LOCK_EX | LOCK_NB) != 0) {
-		if ((errno != EWOULDBLOCK && errno != EINTR) || clock_mono_ms() >= until_ms)
-			return errno;
-		nanosleep(&pause, NULL);
-	}
-	return 0;
 }
 
 bool list_file_change(const struct list_place *place, list_change *change, void *ctx,
@@ -170,7 +111,7 @@ bool list_file_change(const struct list_place *place, list_change *change, void 
 	folder = open(place->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0)
 		return fail(place, errno, err);
-	reason = lock(folder);
+	reason = state_file_lock(folder);
 	ok = reason == 0 ? change_in(folder, place, change, ctx, err) : fail(place, reason, err);
 	close(folder); /* and with it the lock goes */
 	return ok;

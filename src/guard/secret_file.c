@@ -3,25 +3,23 @@
 
 #include "base/clock.h"
 #include "base/digits.h"
+#include "state_file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME      "secret"
-#define NEW_NAME  "secret.new" /* under the lock there is one writer */
+#define NEW_NAME  "secret.new"
 #define HEX_LEN   ((size_t)2 * SECRET_SIZE)
 #define LINE_MIN  (HEX_LEN + 2) /* bytes of a line without its end: a key and when it was made */
 #define LINE_SIZE 96            /* with it, at most */
 #define FILE_MAX  ((size_t)SECRETS_MAX * LINE_SIZE)
 #define KEPT_S    (400 * 86400) /* behind its successor: a cookie's life */
-#define LOCK_MS   5000
-#define LOOK_MS   10
 
 /* --- reading --- */
 
@@ -176,21 +174,14 @@ bool secret_stamps_equal(const struct secret_stamp *a, const struct secret_stamp
 
 /* --- writing, under the lock --- */
 
-/* It goes with the descriptor. A process that stands still with it keeps nobody for ever. */
 static bool lock(int folder, struct error *err)
 {
-	const struct timespec look = { .tv_nsec = LOOK_MS * 1000000 };
-	int64_t until_ms = clock_mono_ms() + LOCK_MS;
+	int reason = state_file_lock(folder);
 
-	while (flock(folder, LOCK_EX | LOCK_NB) != 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return cannot(err, errno, "lock of the ");
-		if (clock_mono_ms() >= until_ms)
-			return error_set(err, ERROR_INTERNAL,
-					 "Another process holds the lock of the state folder.");
-		nanosleep(&look, NULL);
-	}
-	return true;
+	if (reason == EWOULDBLOCK)
+		return error_set(err, ERROR_INTERNAL,
+				 "Another process holds the lock of the state folder.");
+	return reason == 0 || cannot(err, reason, "lock of the ");
 }
 
 static size_t write_lines(const struct secret_set *set, char *text)
@@ -205,48 +196,13 @@ static size_t write_lines(const struct secret_set *set, char *text)
 	return n;
 }
 
-/* The file is the service's, whose the folder is, also when root writes it. */
-static bool give_away(int folder, int fd)
-{
-	struct stat whose, is;
-
-	if (fstat(folder, &whose) != 0 || fstat(fd, &is) != 0)
-		return false;
-	return geteuid() != 0 || whose.st_uid == is.st_uid ||
-	       fchown(fd, whose.st_uid, whose.st_gid) == 0;
-}
-
-/* A new file, whatever lies there: a dead writer's half, or what somebody has planted for root to
- * write into. 0, or the errno. */
-static int write_beside(int folder, const struct secret_set *set)
-{
-	char text[FILE_MAX + 1];
-	size_t len = write_lines(set, text);
-	int fd, reason = 0;
-	ssize_t n;
-
-	unlinkat(folder, NEW_NAME, 0);
-	fd = openat(folder, NEW_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		reason = errno;
-	} else {
-		n = write(fd, text, len);
-		if (n != (ssize_t)len)
-			reason = n < 0 ? errno : ENOSPC;
-		else if (!give_away(folder, fd) || fsync(fd) != 0)
-			reason = errno;
-		close(fd);
-	}
-	OPENSSL_cleanse(text, sizeof text);
-	return reason;
-}
-
 static bool write_in(int folder, const struct secret_set *set, struct error *err)
 {
-	int reason = write_beside(folder, set);
+	char text[FILE_MAX + 1]; /* and sprintf's NUL */
+	int reason = state_file_replace(folder, NAME, NEW_NAME,
+					(struct slice){ text, write_lines(set, text) });
 
-	if (!reason && (renameat(folder, NEW_NAME, folder, NAME) != 0 || fsync(folder) != 0))
-		reason = errno;
+	OPENSSL_cleanse(text, sizeof text);
 	return !reason || cannot(err, reason, "file `" NAME "` of the ");
 }
 
