@@ -6,6 +6,7 @@ import http.client
 import http.cookies
 import json
 import socket
+import threading
 import time
 
 import fcgi
@@ -82,6 +83,25 @@ def fastcgi(site, params, body=b""):
     head, _, text = out.partition(b"\r\n\r\n")
     fields = {name.lower(): value for name, value in (line.split(": ", 1) for line in head.decode().split("\r\n"))}
     return Answer(int(fields.get("status", "200").split()[0]), fields, text)
+
+
+class Canary:
+    """A server that nobody may call; `calls` are those who did."""
+
+    def __init__(self):
+        self.listener, self.calls = socket.create_server(("127.0.0.1", 0)), []
+        self.port = self.listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                peer, caller = self.listener.accept()
+            except OSError:
+                return
+            self.calls.append(caller)
+            peer.close()
 
 
 # --- tokens ---

@@ -4,13 +4,12 @@ import json
 import os
 import re
 import socket
-import threading
 import urllib.parse
 import uuid
 
 import pytest
 
-from attackers import Browser, raw
+from attackers import Browser, Canary, raw
 from house import DEADLINE_S, ROOT, Site, in_parallel, wait_for
 
 
@@ -69,24 +68,6 @@ def test_f5_keys_of_metadata_are_kept_as_they_are(site):
 def test_f5_no_query_is_ever_made_of_a_clients_json():
     for path in [*(ROOT / "src").rglob("*.[ch]"), *(ROOT / "include").rglob("*.h")]:
         assert not re.search(r"\bbson_(new_from_json|init_from_json|json_reader)|\bsqlite3_mprintf\(\"[^\"]*%s", path.read_text()), path
-
-
-class Canary:
-    """A server that nobody may call."""
-
-    def __init__(self):
-        self.listener, self.calls = socket.create_server(("127.0.0.1", 0)), []
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.run, daemon=True).start()
-
-    def run(self):
-        while True:
-            try:
-                peer, _ = self.listener.accept()
-            except OSError:
-                return
-            self.calls.append(peer.recv(200))
-            peer.close()
 
 
 def test_f13_no_address_of_a_client_is_ever_called(site):

@@ -1,5 +1,5 @@
 /* F9: how many runs a user may have at once, to the last one, whoever asks at the same time. */
-#include "stream/board.h"
+#include "board_site.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -8,30 +8,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-static struct shm *shm;
-static struct board *board;
-
-static int set_up(void **state)
-{
-	(void)state;
-	shm = shm_map(NULL, NULL);
-	board = board_of(shm);
-	return board ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	shm_unmap(shm);
-	return 0;
-}
 
 /* Each on a thread of its own, unless told. */
 static bool ask(const char *run, const char *user, const char *address, const char *thread,

@@ -2,7 +2,7 @@
  * The board of runs: what was added is found by every name until it is removed, whoever dies in
  * between; and of a follower and a superseder that meet exactly one wins.
  */
-#include "stream/board.h"
+#include "board_site.h"
 
 #include "base/clock.h"
 #include <pthread.h>
@@ -12,30 +12,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-static struct shm *shm;
-static struct board *board;
-
-static int set_up(void **state)
-{
-	(void)state;
-	shm = shm_map(NULL, NULL);
-	board = board_of(shm);
-	return board ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	shm_unmap(shm);
-	return 0;
-}
 
 static struct board_entry entry_of(const char *run, const char *thread, const char *user)
 {
