@@ -4,7 +4,7 @@
  *   limit.c        who is counted for what
  *   limit_words.c  headers and sentences
  *   gcra.c         the counts in shared memory
- *   redis.c        the counts of several machines; redis_line.c: a connection
+ *   redis.c        the counts of several machines
  */
 #ifndef LIMIT_ROOM_H
 #define LIMIT_ROOM_H

@@ -8,7 +8,7 @@
 #include "base/cond.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "redis_line.h"
+#include "net/redis_line.h"
 #include "redis_script.h"
 #include <stdio.h>
 #include <stdlib.h>

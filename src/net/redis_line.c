@@ -1,5 +1,5 @@
-/* redis_line: see redis_line.h. */
-#include "redis_line.h"
+/* redis_line: see net/redis_line.h. */
+#include "net/redis_line.h"
 
 #include "base/clock.h"
 #include <errno.h>

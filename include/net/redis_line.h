@@ -4,8 +4,8 @@
  *
  * hiredis 0.14 aborts where memory fails it in the middle of a reply; 1.0 and later do not.
  */
-#ifndef GUARD_REDIS_LINE_H
-#define GUARD_REDIS_LINE_H
+#ifndef NET_REDIS_LINE_H
+#define NET_REDIS_LINE_H
 
 #include "base/error.h"
 #include "config/redis_url.h"
