@@ -58,9 +58,6 @@ bool store_try_write(const char *uri, const char **how, struct error *err);
 void store_reach(const char *uri, struct reach *reach);
 /* Its driver loads what it needs of the system. Once, in the process that opens the store. */
 void store_wake(const char *uri);
-/* Takes away what drivers laid down when they were loaded, before main; calls none. First of all,
- * as whoever started the program. */
-void store_tidy(void);
 
 /* Never wait. Full: it is up, but the last write found no room. */
 bool store_is_down(const struct store *store);

@@ -3,7 +3,6 @@
 
 #include "base/version.h"
 #include "commands.h"
-#include "store/store.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -103,7 +102,6 @@ int cli_main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "help";
 
-	store_tidy();
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		name = "help";
 	if (strcmp(name, "--version") == 0)

@@ -77,11 +77,6 @@ void store_wake(const char *uri)
 		scheme->wake();
 }
 
-void store_tidy(void)
-{
-	store_mongo_tidy();
-}
-
 /* --- life --- */
 
 /* A quarter of the request threads always stays outside, and savers never wait for requests. What

@@ -88,7 +88,6 @@ void *store_mongo_open(const struct store_options *options, const struct store_o
 bool store_mongo_check(const char *uri, struct error *err);
 bool store_mongo_try_write(const char *uri, const char **how, struct error *err);
 void store_mongo_reach(const char *uri, struct reach *reach);
-void store_mongo_tidy(void); /* store_tidy */
 /* Each is done once a process, as often as it is called. */
 void store_mongo_wake(void);
 void *store_sqlite_open(const struct store_options *options, const struct store_ops **ops,

@@ -1,6 +1,8 @@
 """The log: nothing waits for whoever reads it, no secret is in it, and monitors do not fill it."""
+import contextlib
 import fcntl
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -12,6 +14,7 @@ import fcgi
 from house import ROOT, in_parallel, wait_for, with_parent
 
 PIPE_SIZE = 4096
+PROGRAM = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
 
 
 def quick(text=""):
@@ -89,6 +92,26 @@ def test_r4_a_stop_waits_for_no_reader(new_site):
     muted = Muted(new_site(start=False, workers=2))
     assert muted.site.chat(quick()).status == 200
     assert muted.end() == 0
+
+
+def test_r4_what_a_killed_process_left_in_dev_shm_is_not_told_to_a_reader_who_stalls():
+    """By the driver, when it is loaded, about a file that bears our number: a whole start waited for that."""
+    made, (reader, writer) = [], full_pipe()
+    try:
+        before = subprocess.run([PROGRAM, "version"], capture_output=True, check=True)
+        last = int(pathlib.Path("/proc/loadavg").read_text().split()[4])
+        for pid in range(last, last + 200):
+            with contextlib.suppress(FileExistsError):
+                with open(f"/dev/shm/mongoc-{pid}", "x"):
+                    made.append(f"/dev/shm/mongoc-{pid}")
+        for _ in range(20):
+            done = subprocess.run([PROGRAM, "version"], stdout=subprocess.PIPE, stderr=writer, timeout=60, check=True)
+            assert done.stdout == before.stdout
+    finally:
+        for path in made:  # those that it bears the number of it has taken away
+            pathlib.Path(path).unlink(missing_ok=True)
+        os.close(reader)
+        os.close(writer)
 
 
 def test_t12_monitors_do_not_fill_the_log(new_site):

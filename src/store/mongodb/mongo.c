@@ -24,15 +24,24 @@ static void on_log(mongoc_log_level_t level, const char *domain, const char *mes
 		  (const struct log_field[]){ LOG_T("part", domain), LOG_T("reason", message) }, 2);
 }
 
-/* Its figures lie in a file of /dev/shm that is named after the process which loads it. It would
- * stay, since a child starts and ends the driver, and looks for one of its own. */
-void store_mongo_tidy(void)
+/*
+ * When it is loaded, which is before main, the driver makes a file in /dev/shm for its figures,
+ * which nobody reads. It is named after the process and stays where that is killed or forks; to
+ * whoever gets the number next the driver says so on stderr, by a write that waits for a reader.
+ * So it goes away twice: behind the libraries' constructors what ours has made, and before them
+ * what another has left (https://refspecs.linuxfoundation.org/elf/gabi4+/ch5.dynamic.html,
+ * DT_PREINIT_ARRAY).
+ */
+__attribute__((constructor)) static void leave_nothing(void)
 {
 	char name[32];
 
 	snprintf(name, sizeof name, "/mongoc-%d", (int)getpid());
 	shm_unlink(name);
 }
+
+__attribute__((section(".preinit_array"),
+	       used)) static void (*const before_libraries)(void) = leave_nothing;
 
 static void start_driver(void)
 {
