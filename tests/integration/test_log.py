@@ -94,6 +94,7 @@ def test_r4_a_stop_waits_for_no_reader(new_site):
     assert muted.end() == 0
 
 
+@pytest.mark.xdist_group("dev_shm")
 def test_r4_what_a_killed_process_left_in_dev_shm_is_not_told_to_a_reader_who_stalls():
     """By the driver, when it is loaded, about a file that bears our number: a whole start waited for that."""
     made, (reader, writer) = [], full_pipe()
