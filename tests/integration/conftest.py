@@ -4,13 +4,15 @@ import os
 import shutil
 import sys
 import tempfile
+import uuid
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import pages  # noqa: E402
-from house import Mongod, MongodMissing, Site, StoreProxy, Upstream  # noqa: E402
+from house import Site, StoreProxy, Upstream  # noqa: E402
+from servers import SERVERS, STORES, Missing  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,21 +33,54 @@ def upstream(scratch):
     server.stop()
 
 
-@pytest.fixture(scope="session")
-def mongod(scratch):
-    """The MongoDB-protocol server, shared; tests that stop it start one of their own."""
+def started(kind, folder):
+    """A server, or the test is skipped with the reason why there is none."""
     try:
-        server = Mongod(scratch / "mongod")
-    except MongodMissing as reason:
+        return SERVERS[kind](folder)
+    except Missing as reason:
         pytest.skip(str(reason))
-    yield server
-    server.stop()
+
+
+@pytest.fixture(scope="session")
+def server_of(scratch):
+    """The server of a kind, shared by all tests of this process; those that stop one have own_server."""
+    servers = {}
+
+    def get(kind):
+        if kind not in servers:
+            servers[kind] = started(kind, scratch / kind)
+        return servers[kind]
+
+    yield get
+    for server in servers.values():
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def mongod(server_of):
+    return server_of("mongodb")
+
+
+@pytest.fixture
+def own_server(scratch):
+    """Makes a server of a kind that the test may stop."""
+    servers = []
+
+    def make(kind):
+        if not SERVERS[kind].stops:
+            pytest.skip(f"the {kind} server is not ours to stop")
+        servers.append(started(kind, scratch / f"{kind}-{uuid.uuid4().hex[:8]}"))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.stop()
 
 
 @pytest.fixture(scope="module")
 def proxy(scratch, mongod):
     """A proxy before the shared server, one a module."""
-    between = StoreProxy(scratch / "proxies", mongod.uri)
+    between = StoreProxy(scratch / "proxies", mongod.root)
     yield between
     between.stop()
 
@@ -55,18 +90,34 @@ def store_kind(request):
     return request.param
 
 
+def place_of(request):
+    """A name for a place in a store: its module's, in what every store takes."""
+    return request.module.__name__.replace("test_", "").replace("_", "-")[:40]
+
+
 @pytest.fixture(scope="module")
-def store_uri(request, store_kind, scratch):
-    name = request.module.__name__.replace("test_", "")
-    if store_kind == "sqlite":
-        return f"sqlite:{scratch}/{name}-{os.getpid()}.db"
-    return request.getfixturevalue("mongod").uri + name[:40]
+def store_uri(request, store_kind, server_of):
+    return server_of(store_kind).uri(place_of(request))
 
 
 @pytest.fixture(scope="module")
 def site(scratch, upstream, store_uri):
     """nginx + c1d on each store in turn, with the shipped nginx files and two workers."""
     house = Site(scratch, upstream, {"C1D_STORE": store_uri})
+    yield house
+    house.stop()
+
+
+@pytest.fixture(params=sorted(set(STORES) - {"mongodb-java"}), scope="module")
+def any_store_kind(request):
+    """Every store; most modules do with the two of store_kind, for the time that all would take."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def any_site(request, scratch, upstream, any_store_kind, server_of):
+    """As site, on every store."""
+    house = Site(scratch, upstream, server_of(any_store_kind).settings(place_of(request)))
     yield house
     house.stop()
 

@@ -1,12 +1,10 @@
 """What the fixtures are made of: processes that are started, awaited and ended, and an HTTP client that sees each
 chunk as it comes."""
-import ctypes
 import http.client
 import json
 import os
-import signal
 import socket
-import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -14,93 +12,17 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PYTHON = "/usr/bin/python3"
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from processes import DEADLINE_S, PYTHON, ROOT, Process, free_port, held_port, wait_for  # noqa: E402, F401 (tests take them from here)
+from proxies import StoreProxy  # noqa: E402, F401
+
 NGINX = "/usr/sbin/nginx"
-DEADLINE_S = 30  # for any single wait: under sanitizers and two cores things are slow, but not that slow
 
 
 def environment_of(settings):
     """What the tests run under (it tells sanitizers and the count of lines what to do), with these settings and no others."""
-    ours = ("C1D_", "THESYS_", "MONGODB_", "REDIS_")
+    ours = ("C1D_", "THESYS_", "MONGODB_", "DATABASE_", "FIREBASE_", "FIRESTORE_", "GOOGLE_", "REDIS_")
     return {**{name: value for name, value in os.environ.items() if not name.startswith(ours)}, **settings}
-
-
-def with_parent():
-    """In a child, before exec: die with the test process, whatever happens to it."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-
-
-HELD = []
-
-
-def held_port():
-    """A port that nobody else can get while this process lives: it is bound here, for `listen ... reuseport` of the same
-    user, or for nobody: until somebody listens a connection is refused."""
-    holder = socket.socket()
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    holder.bind(("127.0.0.1", 0))
-    HELD.append(holder)
-    return holder.getsockname()[1]
-
-
-def free_port():
-    """For a program that has to bind it alone: free now, and another process may be faster. Else held_port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(condition, what, deadline_s=DEADLINE_S):
-    """Asks until it is true. For states that no event tells; the short pause only spares the processor."""
-    end = time.monotonic() + deadline_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {deadline_s} s: {what}")
-        time.sleep(0.01)
-
-
-class Process:
-    """A child whose stderr goes to a file and whose first stdout line says that it is ready."""
-
-    def __init__(self, command, folder, name, env=None, ready=None):
-        folder.mkdir(parents=True, exist_ok=True)
-        self.log_path = folder / f"{name}.log"
-        self.log = open(self.log_path, "ab")
-        self.child = subprocess.Popen(command, env=env, stdout=subprocess.PIPE if ready else self.log,
-                                      stderr=self.log, stdin=subprocess.DEVNULL, preexec_fn=with_parent, cwd=ROOT)
-        self.ready_line = self.child.stdout.readline().decode().strip() if ready else ""
-        if ready and not self.ready_line.startswith(ready):
-            self.child.wait(10)
-            raise AssertionError(f"{name} did not start: {self.ready_line}\n{self.text()[-4000:]}")
-
-    @property
-    def pid(self):
-        return self.child.pid
-
-    def text(self):
-        self.log.flush()
-        return self.log_path.read_text("utf-8", "replace")
-
-    def alive(self):
-        return self.child.poll() is None
-
-    def stop(self, sig=signal.SIGTERM, deadline_s=DEADLINE_S):
-        if self.alive():
-            self.child.send_signal(sig)
-            try:
-                self.child.wait(deadline_s)
-            except subprocess.TimeoutExpired:
-                self.child.kill()
-                self.child.wait()
-                raise AssertionError(f"{self.log_path.name} did not end\n{self.text()[-4000:]}")
-        if self.child.stdout:
-            self.child.stdout.close()
-        self.log.close()
-        return self.child.returncode
 
 
 class Upstream:
@@ -144,80 +66,6 @@ class Upstream:
 
     def requests(self):
         return self.ask("GET", "/requests")
-
-    def stop(self):
-        self.process.stop()
-
-
-class MongodMissing(Exception):
-    """Why there is no MongoDB-protocol server here."""
-
-
-class Mongod:
-    """The MongoDB-protocol server: MONGODB_TEST_URI's, mongod's or the embedded one. Only the last two can be stopped."""
-
-    def __init__(self, folder):
-        self.folder = Path(folder)
-        self.uri = None
-        self.process = None
-        self.start()
-
-    def start(self):
-        command = ["sh", "tests/mongod/start", "--dir", str(self.folder)]
-        if self.uri:
-            command += ["--port", str(urllib.parse.urlsplit(self.uri).port)]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            self.process = Process(command, self.folder.parent, self.folder.name, ready="ready ")
-        except AssertionError as error:
-            raise MongodMissing(str(error).strip().splitlines()[-1]) from error
-        self.uri = self.process.ready_line.split()[1]
-
-    def stop(self, sig=signal.SIGTERM):
-        if self.process:
-            self.process.stop(sig)
-            self.process = None
-
-
-class StoreProxy:
-    """A proxy before a MongoDB-protocol server (tests/store_proxy): faults between any two commands, and counts."""
-
-    def __init__(self, folder, target):
-        self.process = Process([PYTHON, "tests/store_proxy", "--target", target], folder, f"proxy-{os.urandom(4).hex()}", ready="ready ")
-        self.uri = self.process.ready_line.split()[1]
-        self.control = self.process.child.stdout.readline().decode().split()[1]
-
-    def ask(self, method, path, value=None):
-        url = urllib.parse.urlsplit(self.control)
-        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=DEADLINE_S * 2)
-        try:
-            connection.request(method, path, json.dumps(value) if value is not None else None)
-            answer = connection.getresponse()
-            body = json.loads(answer.read())
-        finally:
-            connection.close()
-        assert answer.status == 200, body
-        return body
-
-    def rule(self, action, command="*", **more):
-        """The number of a new rule: `action` befalls the next command of that name; see the proxy's README for the rest."""
-        return self.ask("POST", "/rule", {"action": action, "command": command, **more})["id"]
-
-    def wait_rule(self, number, fired=1):
-        assert self.ask("GET", f"/wait?rule={number}&fired={fired}&timeout={DEADLINE_S}")["reached"], "the rule met no command"
-
-    def wait_command(self, command, count=1):
-        assert self.ask("GET", f"/wait?command={command}&count={count}&timeout={DEADLINE_S}")["reached"], f"no {command} came"
-
-    def mode(self, mode):
-        self.ask("POST", f"/mode?mode={mode}")
-
-    def heal(self):
-        self.ask("POST", "/heal")
-
-    def commands(self):
-        """The names of the commands since this was asked last, in order."""
-        return self.ask("POST", "/counts/reset")["order"]
 
     def stop(self):
         self.process.stop()

@@ -196,7 +196,7 @@ def test_STORE_names_the_store(demo, tmp_path):
 
 
 def test_MONGODB_URI_names_the_store_and_its_password_is_not_shown(demo, mongod):
-    running = demo(MONGODB_URI=mongod.uri + "demo")
+    running = demo(MONGODB_URI=mongod.uri("demo"))
     assert running.chat("hello")[0] == 200
     assert running.line("Store").split()[1:] == ["what", "MONGODB_URI", "names"]
     assert not (running.folder / "c1d.db").exists()

@@ -106,7 +106,7 @@ def test_r8_the_same_behind_a_restart(proxied, proxy):
 
 def test_r8_the_same_on_two_nodes(proxied, proxy, mongod):
     database = name("half")
-    site, other = proxied(proxy.uri + database), proxied(mongod.uri + database)
+    site, other = proxied(proxy.uri + database), proxied(mongod.uri(database))
     thread, answer_id = on_a_thread(site)
     lose_store_behind_the_pair(site, proxy, thread, answer_id)
     proxy.heal()
@@ -145,7 +145,7 @@ def test_r9_question_refused_for_want_of_room(new_site, named):
 @pytest.mark.parametrize("point", ["turn_spooled", "turn_claimed", "turn_saved", "turn_prepared", "run_begun"])
 def test_r9_question_whose_worker_died_before_the_model_was_asked(new_site, request, named, point):
     # SQLite has no moment between the claim and the messages.
-    settings = {"C1D_STORE": request.getfixturevalue("mongod").uri + name("half")} if point == "turn_claimed" else {}
+    settings = {"C1D_STORE": request.getfixturevalue("mongod").uri(name("half"))} if point == "turn_claimed" else {}
     site = new_site(settings, workers=2, start=False)
     crash = Path(site.settings["C1D_STATE_DIR"]) / "crash"
     crash.mkdir(parents=True)
@@ -301,7 +301,7 @@ def test_r18_run_of_another_worker_is_stopped(site):
 
 
 def test_r18_run_of_another_node_is_stopped(new_site, mongod):
-    settings = {"C1D_STORE": mongod.uri + name("half")}
+    settings = {"C1D_STORE": mongod.uri(name("half"))}
     site, other = new_site(settings, workers=1), new_site(settings, workers=1)
     thread = name("t")
     stream, prompt, _ = hold(site, thread)

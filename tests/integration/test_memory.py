@@ -216,7 +216,7 @@ NUMBERS = ["9007199254740991", "9007199254740993", "-9007199254740993", "1844674
 
 @pytest.mark.parametrize("store", ["sqlite", "mongodb"])
 def test_r25_numbers_of_metadata_come_back_as_they_were_sent(new_site, store, request):
-    uri = {} if store == "sqlite" else {"C1D_STORE": request.getfixturevalue("mongod").uri + "numbers"}
+    uri = {} if store == "sqlite" else {"C1D_STORE": request.getfixturevalue("mongod").uri("numbers")}
     site = new_site(uri, workers=1)
     metadata = '{"n":[' + ",".join(NUMBERS) + '],"s":"1 -2 \\"3\\" \\\\4","o":{"5":6.50},"l":[7,{"8":[9]}]}'
     made = site.request("POST", "/api/threads", b'{ "metadata" : %b }' % metadata.replace(",", " , ").encode())

@@ -329,7 +329,7 @@ def test_f1_who_asks_on_anothers_thread_stands_in_nobodys_way(pair, things):
 
 
 def test_f1_another_node_tells_another_as_little(scratch, upstream, mongod):
-    settings = {"C1D_AUTH": "visitor", "C1D_STORE": mongod.uri + unique("n").replace("-", "")}
+    settings = {"C1D_AUTH": "visitor", "C1D_STORE": mongod.uri(unique("n").replace("-", ""))}
     here, there = [Site(scratch, upstream, settings, workers=1) for _ in range(2)]
     try:
         texts = [key(here, name) for name in ("ada", "bob")]

@@ -14,7 +14,7 @@ PROGRAM = os.environ.get("C1D_TSAN_BIN", str(ROOT / "build/tsan/c1d"))
 def test_no_data_race(request, new_site, kind):
     settings = {"TSAN_OPTIONS": "exitcode=98:halt_on_error=0", "C1D_UNATTENDED_MAX": "1"}
     if kind == "mongodb":
-        settings["C1D_STORE"] = request.getfixturevalue("mongod").uri + "races" + uuid.uuid4().hex[:6]
+        settings["C1D_STORE"] = request.getfixturevalue("mongod").uri("races" + uuid.uuid4().hex[:6])
         settings["TSAN_OPTIONS"] += f":suppressions={ROOT}/tests/tsan.supp"
     site = new_site(settings, program=PROGRAM, workers=1)
 

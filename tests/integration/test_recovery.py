@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from api import wait_at_gate
-from house import Mongod, MongodMissing, in_parallel, wait_for
+from house import in_parallel, wait_for
 from workers import follow, follow_elsewhere, frozen, owner_of, spool_file
 
 
@@ -17,16 +17,8 @@ def name(kind):
 
 
 @pytest.fixture
-def own_mongod(scratch):
-    """One that a test may stop."""
-    if "MONGODB_TEST_URI" in os.environ:
-        pytest.skip("MONGODB_TEST_URI names a server that is not ours to stop")
-    try:
-        server = Mongod(scratch / name("mongod-"))
-    except MongodMissing as reason:
-        pytest.skip(str(reason))
-    yield server
-    server.stop()
+def own_mongod(own_server):
+    return own_server("mongodb")
 
 
 def hold(site, thread, at=200):
@@ -110,7 +102,7 @@ def test_r9_question_whose_worker_died_behind_the_call_is_not_told_to_ask_again_
 
 
 def test_C3_store_down_when_an_answer_ends(new_site, own_mongod):
-    site = new_site({"C1D_STORE": own_mongod.uri + "c3"}, workers=2)
+    site = new_site({"C1D_STORE": own_mongod.uri("c3")}, workers=2)
     stream, gate = hold(site, "t1")
     own_mongod.stop(signal.SIGKILL)
     begun = time.monotonic()
@@ -124,7 +116,7 @@ def test_C3_store_down_when_an_answer_ends(new_site, own_mongod):
 
 def test_r22_readers_on_another_worker_wait_no_longer_for_a_store_that_is_away(new_site, own_mongod):
     """One who reads along, and one who comes when the answer has ended and is not saved yet."""
-    site = new_site({"C1D_STORE": own_mongod.uri + "c3"}, workers=2)
+    site = new_site({"C1D_STORE": own_mongod.uri("c3")}, workers=2)
     stream, gate = hold(site, "t1")
     tab = follow_elsewhere(site, stream.headers["X-Run-Id"])
     own_mongod.stop(signal.SIGKILL)
@@ -137,7 +129,7 @@ def test_r22_readers_on_another_worker_wait_no_longer_for_a_store_that_is_away(n
 
 
 def test_C3_store_down_when_an_answer_ends_and_still_after_a_restart(new_site, own_mongod):
-    site = new_site({"C1D_STORE": own_mongod.uri + "c3"}, workers=1)
+    site = new_site({"C1D_STORE": own_mongod.uri("c3")}, workers=1)
     stream, gate = hold(site, "t1")
     own_mongod.stop(signal.SIGKILL)
     site.upstream.open_gate(gate)
@@ -151,7 +143,7 @@ def test_C3_store_down_when_an_answer_ends_and_still_after_a_restart(new_site, o
 
 
 def test_C3_stop_while_the_store_is_away_stops_and_says_what_is_missing(new_site, own_mongod):
-    site = new_site({"C1D_STORE": own_mongod.uri + "c3"}, workers=2)
+    site = new_site({"C1D_STORE": own_mongod.uri("c3")}, workers=2)
     stream, _ = hold(site, "t1")
     own_mongod.stop(signal.SIGKILL)
     wait_for(lambda: site.get("/api/threads/t1").status == 503, "the pool knows that the store is away")
@@ -167,7 +159,7 @@ def test_C3_stop_while_the_store_is_away_stops_and_says_what_is_missing(new_site
 def test_C3_delete_and_edit_before_the_late_save(new_site, own_mongod):
     """The answers end while the store is away. When it is back, their node stands still, and a user of another node is
     first: the delete is not undone; the edit is refused for now, taken behind the save, and stays."""
-    settings = {"C1D_STORE": own_mongod.uri + "c3"}
+    settings = {"C1D_STORE": own_mongod.uri("c3")}
     site, other = new_site(settings, workers=1), new_site(settings, workers=1)
     held = {thread: hold(site, thread) for thread in ("edited", "deleted")}
     own_mongod.stop(signal.SIGKILL)
@@ -256,7 +248,7 @@ def test_D15_file_with_a_torn_header_harms_nobody(new_site):
 
 
 def test_D16_frozen_owner_keeps_its_run_and_ends_it_itself(new_site, mongod):
-    site = new_site({"C1D_STORE": mongod.uri + name("d16")}, workers=2)  # SQLite's file lock would stand still with it
+    site = new_site({"C1D_STORE": mongod.uri(name("d16"))}, workers=2)  # SQLite's file lock would stand still with it
     stream, gate = hold(site, "t1")
     with frozen(owner_of(site, stream.headers["X-Run-Id"])):
         other, _ = hold(site, "t0")
@@ -271,7 +263,7 @@ def test_D16_frozen_owner_keeps_its_run_and_ends_it_itself(new_site, mongod):
 
 def test_D16_owner_that_wakes_up_overwrites_nothing(new_site, mongod):
     """While it stood still its thread was deleted: what it saves afterwards is dropped."""
-    site = new_site({"C1D_STORE": mongod.uri + name("d16")}, workers=2)  # SQLite's file lock would stand still with it
+    site = new_site({"C1D_STORE": mongod.uri(name("d16"))}, workers=2)  # SQLite's file lock would stand still with it
     stream, gate = hold(site, "t1")
     with frozen(owner_of(site, stream.headers["X-Run-Id"])):
         site.upstream.open_gate(gate)

@@ -118,7 +118,7 @@ def test_f18_names_are_found_inside_of_the_fence(new_site, upstream):
 @pytest.mark.xdist_group("dev_shm")  # what is left there by others says nothing
 def test_f18_the_driver_of_mongodb_leaves_nothing_outside(new_site, mongod):
     """It would make a file when it is loaded, in the supervisor, which no worker could take away."""
-    site = new_site({"C1D_STORE": mongod.uri + name("f")}, workers=1)
+    site = new_site({"C1D_STORE": mongod.uri(name("f"))}, workers=1)
     assert site.chat(f"fault:pace=0 {name('p')}").status == 200
     pids = [site.c1d.pid, *site.worker_pids()]
     assert not [pid for pid in pids if pathlib.Path(f"/dev/shm/mongoc-{pid}").exists()]

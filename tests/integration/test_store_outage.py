@@ -4,24 +4,15 @@ import contextlib
 import resource
 import signal
 import subprocess
-import uuid
 from pathlib import Path
 
 import pytest
-from house import Mongod, MongodMissing, in_parallel, wait_for
+from house import in_parallel, wait_for
 
 
 @pytest.fixture
-def own_mongod(scratch):
-    """One that a test may stop."""
-    try:
-        server = Mongod(scratch / ("mongod-" + uuid.uuid4().hex[:8]))
-    except MongodMissing as reason:
-        pytest.skip(str(reason))
-    if server.process is None or "MONGODB_TEST_URI" in __import__("os").environ:
-        pytest.skip("MONGODB_TEST_URI names a server that is not ours to stop")
-    yield server
-    server.stop()
+def own_mongod(own_server):
+    return own_server("mongodb")
 
 
 def is_ready(site):
@@ -29,9 +20,8 @@ def is_ready(site):
 
 
 def test_C1_store_down_at_start(new_site, own_mongod):
-    uri = own_mongod.uri
     own_mongod.stop()
-    site = new_site({"C1D_STORE": uri + "c1"}, workers=2)
+    site = new_site({"C1D_STORE": own_mongod.uri("c1")}, workers=2)
     answer = site.get("/api/threads")
     assert answer.status == 503
     assert answer.json()["code"] == "storage_unavailable" and answer.headers["Retry-After"] == "1"
@@ -43,7 +33,7 @@ def test_C1_store_down_at_start(new_site, own_mongod):
 
 
 def test_C2_down_between_requests_no_token_spent(new_site, own_mongod):
-    site = new_site({"C1D_STORE": own_mongod.uri + "c2"}, workers=2)
+    site = new_site({"C1D_STORE": own_mongod.uri("c2")}, workers=2)
     assert site.chat("hello", "t1").status == 200
     spent = site.upstream.stats()["requests"]
     own_mongod.stop(signal.SIGKILL)
@@ -76,7 +66,7 @@ def test_C2_who_comes_while_it_is_known_to_be_away_never_asks_it(new_site, proxy
 
 
 def test_C4_store_that_hangs_is_given_up(new_site, own_mongod):
-    site = new_site({"C1D_STORE": own_mongod.uri + "c4?socketTimeoutMS=800"}, workers=1)
+    site = new_site({"C1D_STORE": own_mongod.uri("c4?socketTimeoutMS=800")}, workers=1)
     assert site.post("/api/threads", {"title": "one"}).status == 201
     own_mongod.process.child.send_signal(signal.SIGSTOP)
     try:
@@ -88,7 +78,7 @@ def test_C4_store_that_hangs_is_given_up(new_site, own_mongod):
 
 
 def test_C13_thousand_refused_requests_leave_nothing_behind(new_site, own_mongod):
-    site = new_site({"C1D_STORE": own_mongod.uri + "c13"}, workers=1)
+    site = new_site({"C1D_STORE": own_mongod.uri("c13")}, workers=1)
     pid = site.worker_pids()[0]
 
     def descriptors():

@@ -11,7 +11,7 @@ def name(kind):
 
 @pytest.fixture(scope="module")
 def nodes(scratch, upstream, mongod):
-    settings = {"C1D_STORE": mongod.uri + name("nodes")}
+    settings = {"C1D_STORE": mongod.uri(name("nodes"))}
     houses = [Site(scratch, upstream, settings, workers=1) for _ in range(2)]
     yield houses
     for house in houses:

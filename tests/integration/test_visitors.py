@@ -377,7 +377,7 @@ def test_a_killed_worker_and_a_restart_keep_visitors(new_site):
 
 
 def test_two_nodes_with_one_secret_have_the_same_visitors(scratch, upstream, mongod):
-    settings = {**VISITORS, "C1D_STORE": mongod.uri + name("visitors"), "C1D_VISITOR_SECRET": "the one secret of both nodes".replace(" ", "-") + "-1234"}
+    settings = {**VISITORS, "C1D_STORE": mongod.uri(name("visitors")), "C1D_VISITOR_SECRET": "the one secret of both nodes".replace(" ", "-") + "-1234"}
     nodes = [Site(scratch, upstream, settings, workers=1) for _ in range(2)]
     try:
         browser, thread, _, _ = with_thread(nodes[0])

@@ -7,8 +7,9 @@ import threading
 import time
 
 import life
-from house import Mongod, Site, StoreProxy, Upstream, wait_for
+from house import Site, StoreProxy, Upstream, wait_for
 from life import OTHER_MODEL, User, Violation, guarded
+from servers import SERVERS
 
 DISK_BYTES = 96 << 20
 SANITIZERS = ("AddressSanitizer", "runtime error:", "LeakSanitizer", "ThreadSanitizer")
@@ -47,8 +48,8 @@ class House:
         self.folder.chmod(0o755)
         self.disk = self.mount_disk()
         self.upstream = Upstream(self.folder / "upstream")
-        self.mongod = Mongod(self.folder / "mongod") if kind == "mongodb" else None
-        self.proxy = StoreProxy(self.folder / "proxy", self.mongod.uri) if self.mongod else None
+        self.mongod = SERVERS[kind](self.folder / "mongod") if kind == "mongodb" else None
+        self.proxy = StoreProxy(self.folder / "proxy", self.mongod.root) if self.mongod else None
         self.sqlite = (self.disk or self.folder) / "c1d.db"
         uri = self.proxy.uri + "torture" if self.proxy else f"sqlite:{self.sqlite}"
         self.nodes = [self.open_node(uri, n) for n in range(2 if self.mongod else 1)]
