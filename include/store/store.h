@@ -30,12 +30,20 @@
 
 struct store;
 
-/* Chosen by the URI's scheme: mongodb, mongodb+srv, sqlite. ERROR_CONFIG for one that is not built
- * in or is malformed (detail: the reason, the password masked). A server that is down is no error:
- * it is marked. shm may be NULL. */
+/* The store of the settings; chosen by the URI's scheme. ERROR_CONFIG for one that is not built in
+ * or is malformed (detail: the reason, the password masked). A server that is down is no error: it
+ * is marked. shm may be NULL. */
 struct store *store_open(const struct config *config, struct shm *shm, struct error *err);
+/* Another one than that of the settings, which tell of the rest (keys, certificates). */
+struct store *store_open_uri(const char *uri, const struct config *config, struct shm *shm,
+			     struct error *err);
+/* The same, unasked and unchanged: its schema may be of another version or another program's, so
+ * store_version and store_migrate are all that may be called. */
+struct store *store_open_as_found(const char *uri, const struct config *config, struct error *err);
 void store_free(struct store *store);
 const char *store_kind(const struct store *store); /* "mongodb", "sqlite" */
+/* Does thread_filter.q find what is said in a thread, too, and not only its title? */
+bool store_searches_text(const struct store *store);
 
 /* The same store by a door of its own: those who save never wait behind those who ask. Lives as
  * long as store; not to be freed. */
@@ -49,13 +57,16 @@ struct store_library {
 extern const struct store_library store_libraries[];
 
 /* Can the URI be used at all? No connection is made. For `c1d check -t`. */
-bool store_check_uri(const char *uri, struct error *err);
+bool store_check_uri(const char *uri, const struct config *config, struct error *err);
+/* What people call it ("MongoDB"), of a URI that is one; static. */
+const char *store_name(const char *uri);
 /* Could a worker that runs as this user keep threads there? Writes and takes it back; makes no
  * file, folder or table. *how: what was proved, in words (static). For `c1d check`. */
-bool store_try_write(const char *uri, const char **how, struct error *err);
+bool store_try_write(const char *uri, const struct config *config, const char **how,
+		     struct error *err);
 
 /* What it takes to have this store: its file's folder; ports, name server, certificates. */
-void store_reach(const char *uri, struct reach *reach);
+void store_reach(const char *uri, const struct config *config, struct reach *reach);
 /* Its driver loads what it needs of the system. Once, in the process that opens the store. */
 void store_wake(const char *uri);
 
@@ -75,7 +86,7 @@ struct thread_filter {
 	const char *owner;
 	const char *user_id; /* NULL: everybody's; an owner sees only his own whatever it says */
 	int archived;        /* -1 any, 0 no, 1 yes */
-	const char *q;       /* NULL or part of a title, any case */
+	const char *q;       /* NULL or part of a title (or of what was said), any case */
 	const char *cursor;  /* NULL or a former page's `next`: it goes on behind that */
 	size_t limit;
 };
@@ -123,7 +134,8 @@ bool store_threads_take(struct store *store, const char *from, const char *to, s
 struct message_filter {
 	const char *owner, *thread_id;
 	const char *before, *after; /* NULL or the id of a message: the newest before it, the oldest
-				       behind it; neither: the newest */
+				       behind it; neither: the newest, or ... */
+	bool from_start;            /* ... the oldest */
 	size_t limit;
 	size_t bytes_max; /* of content; one message comes in any case; 0: any */
 };
@@ -255,5 +267,60 @@ bool store_sweep(struct store *store, int64_t silent_ms, int64_t deleted_ms, siz
 bool store_stop_ask(struct store *store, const char *owner, const char *run_id, struct error *err);
 bool store_stops_of(struct store *store, const char *node, struct arena *arena,
 		    struct claim_list *out, struct error *err);
+
+/* --- whole stores, for administrators: export, import, copy. No owner. --- */
+
+/* Threads that are not deleted, ascending by id (bytewise), behind `after` (NULL: from the first).
+ * out->next: the next page's `after`; NULL: this is the last. A page lasts as the threads do: one
+ * that is made meanwhile is met when its id is still to come. Claims are told. */
+bool store_thread_scan(struct store *store, const char *after, size_t limit, struct arena *arena,
+		       struct thread_list *out, struct error *err);
+/* Threads as another store had them: rev and times as they are, claims left out. What is there
+ * under an id becomes this; its claim stays, its mark of deletion goes, with the messages that were
+ * to be removed. Some dozens at a time; all or, where a store cannot, the first few. */
+bool store_threads_put(struct store *store, const struct thread *threads, size_t count,
+		       struct error *err);
+/* Messages as another store had them, seq, run_id, key and all, of any threads. What is there under
+ * (thread, id) becomes this; another one of its number in the thread goes, and another one of its
+ * key loses that. A few MB at a time; all or, where a store cannot, the first few. ERROR_NOT_FOUND:
+ * a thread is not there. */
+bool store_messages_put(struct store *store, const struct message *messages, size_t count,
+			struct error *err);
+/* Removes these messages of a thread: a copy's source has them no more. Those that are not there
+ * are passed over. */
+bool store_messages_drop(struct store *store, const char *thread_id, const char *const *ids,
+			 size_t count, struct error *err);
+
+/* Of a user's (NULL: everybody's) threads that are not deleted. May take long. */
+struct store_counts {
+	int64_t threads, messages;
+};
+bool store_counts(struct store *store, const char *user_id, struct store_counts *out,
+		  struct error *err);
+
+/* Brings the schema to this program's version, or adopts a database that another program made; done
+ * again it does nothing. May take long. ERROR_CONFIG with words: a newer program's. */
+bool store_migrate(struct store *store, struct error *err);
+
+struct store_version {
+	int64_t there, here; /* there 0: no schema yet */
+	const char *note;    /* NULL or words of what migrate would do; static */
+};
+bool store_version(struct store *store, struct store_version *out, struct error *err);
+
+/* --- what only some stores have; the others' own tools do it --- */
+
+/* How far a long task is, in bytes. false ends it: it fails, and leaves nothing behind. */
+struct store_watch {
+	bool (*tell)(void *self, int64_t done, int64_t total); /* NULL: nobody asks */
+	void *self;
+};
+/* A copy of the whole store as of one moment into a new file, while it is served; there whole or
+ * not at all. ERROR_CONFIG: this store has none; ERROR_CONFLICT: the file is there; with words. */
+bool store_backup(const char *uri, const struct config *config, const char *path,
+		  const struct store_watch *watch, struct error *err);
+/* Is what is stored sound, as far as that can be seen in some seconds? *how: what was looked at, in
+ * words (static); NULL: this store has no way to look. For `c1d check`. */
+bool store_look(const char *uri, const struct config *config, const char **how, struct error *err);
 
 #endif

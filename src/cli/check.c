@@ -32,14 +32,14 @@ static int check_store(const struct config *config)
 	size_t len = sizeof scheme - 1;
 	const char *uri = config->store_uri, *how = "";
 	bool is_file = strncmp(uri, scheme, len) == 0;
-	const char *shown = is_file ? uri : "MongoDB"; /* an address may hold a password */
+	const char *shown = is_file ? uri : store_name(uri); /* an address may hold a password */
 	struct error err = { 0 };
 
 	if (is_file && check_comes_with_state(config, uri + len)) {
 		check_say(CHECK_OK, "store", "%s will be made in the state folder", uri);
 		return EXIT_OK;
 	}
-	if (store_try_write(uri, &how, &err)) {
+	if (store_try_write(uri, config, &how, &err)) {
 		check_say(CHECK_OK, "store", "%s: %s", shown, how);
 		return EXIT_OK;
 	}
@@ -126,7 +126,7 @@ int command_check(int argc, char **argv)
 
 	if (!command_settings(argc, argv, &config, &code))
 		return code;
-	if (!store_check_uri(config.store_uri, &err)) {
+	if (!store_check_uri(config.store_uri, &config, &err)) {
 		fprintf(stderr, "c1d: the store's address is wrong: %s\n", err.detail);
 		code = EXIT_CONFIG;
 	} else if (command_has(argc, argv, "-t")) {

@@ -43,7 +43,7 @@ static void app_reach(const struct config *config, struct reach *reach)
 	reach_write(reach, config->state_dir, 0750);
 	reach_write(reach, config->spool_path, 0700);
 	net_reach(config->base_url, config->ca_file, reach);
-	store_reach(config->store_uri, reach);
+	store_reach(config->store_uri, config, reach);
 	guard_reach(config, reach);
 	limit_reach(config, reach);
 }
@@ -154,7 +154,7 @@ static void read_settings(struct reading *reading, int argc, char **argv)
 	if (reading->config.user && (!drop_to(reading->config.user, &reading->err) ||
 				     !drop_check_folders(&reading->config, &reading->err)))
 		buffer_appendf(&reading->report, "c1d: C1D_USER: %s\n", reading->err.detail);
-	else if (!store_check_uri(reading->config.store_uri, &reading->err))
+	else if (!store_check_uri(reading->config.store_uri, &reading->config, &reading->err))
 		buffer_appendf(&reading->report, "c1d: the store's address is wrong: %s\n",
 			       reading->err.detail);
 	else if (!guard_check(&reading->config, &reading->err))

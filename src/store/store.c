@@ -4,77 +4,109 @@
 #include "store_front.h"
 
 #include "base/clock.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SAVER_PLACES 3
 #define ANY_CALLERS  64 /* where nobody says how many request threads there are */
 #define LIMIT_MS     4000
-#define STORES_HERE  "Built in are mongodb://..., mongodb+srv://... and sqlite:PATH."
-
-static const struct scheme {
-	const char *name;
-	void *(*open)(const struct store_options *options, const struct store_ops **ops,
-		      struct error *err);
-	bool (*check)(const char *uri, struct error *err);
-	bool (*try_write)(const char *uri, const char **how, struct error *err);
-	void (*reach)(const char *uri, struct reach *reach);
-	void (*wake)(void);
-} schemes[] = {
-	{ "mongodb", store_mongo_open, store_mongo_check, store_mongo_try_write, store_mongo_reach,
-	  store_mongo_wake },
-	{ "mongodb+srv", store_mongo_open, store_mongo_check, store_mongo_try_write,
-	  store_mongo_reach, store_mongo_wake },
-	{ "sqlite", store_sqlite_open, store_sqlite_check, store_sqlite_try_write,
-	  store_sqlite_reach, store_sqlite_wake },
-};
+#define SAY_MAX      300
 
 /* --- which store --- */
 
-/* Only the scheme is repeated in the error: behind it may stand a password. */
-static const struct scheme *scheme_of(const char *uri, struct error *err)
+/* Says no, and which there are. */
+static const struct store_maker *no_maker(struct error *err, const char *why)
 {
-	size_t len = uri ? strspn(uri, "abcdefghijklmnopqrstuvwxyz0123456789+.-") : 0;
+	char here[SAY_MAX] = "";
+	size_t at = 0;
 
-	if (len == 0 || uri[len] != ':') {
-		error_set(err, ERROR_CONFIG, "The store's address is not a URI. " STORES_HERE);
-		return NULL;
-	}
-	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-		if (slice_is((struct slice){ uri, len }, schemes[i].name))
-			return &schemes[i];
-	error_set(err, ERROR_CONFIG, "A store of the kind '%.*s' is not built in. " STORES_HERE,
-		  len < 32 ? (int)len : 32, uri);
+	for (size_t i = 0; store_makers[i] && at < sizeof here; i++)
+		at += (size_t)snprintf(here + at, sizeof here - at, "%s%s",
+				       i == 0                ? ""
+				       : store_makers[i + 1] ? ", "
+							     : " and ",
+				       store_makers[i]->address);
+	error_set(err, ERROR_CONFIG, "%s Built in are %s.", why, here);
 	return NULL;
 }
 
-bool store_check_uri(const char *uri, struct error *err)
+/* Only the scheme is repeated in the error: behind it may stand a password. */
+static const struct store_maker *maker_of(const char *uri, struct error *err)
 {
-	const struct scheme *scheme = scheme_of(uri, err);
+	size_t len = uri ? strspn(uri, "abcdefghijklmnopqrstuvwxyz0123456789+.-") : 0;
+	char why[80];
 
-	return scheme && scheme->check(uri, err);
+	if (len == 0 || uri[len] != ':')
+		return no_maker(err, "The store's address is not a URI.");
+	for (size_t i = 0; store_makers[i]; i++)
+		for (const char *const *scheme = store_makers[i]->schemes; *scheme; scheme++)
+			if (slice_is((struct slice){ uri, len }, *scheme))
+				return store_makers[i];
+	snprintf(why, sizeof why, "A store of the kind '%.*s' is not built in.",
+		 len < 32 ? (int)len : 32, uri);
+	return no_maker(err, why);
 }
 
-bool store_try_write(const char *uri, const char **how, struct error *err)
+bool store_check_uri(const char *uri, const struct config *config, struct error *err)
 {
-	const struct scheme *scheme = scheme_of(uri, err);
+	const struct store_maker *maker = maker_of(uri, err);
 
-	return scheme && scheme->try_write(uri, how, err);
+	return maker && maker->check(uri, config, err);
 }
 
-void store_reach(const char *uri, struct reach *reach)
+const char *store_name(const char *uri)
 {
-	const struct scheme *scheme = scheme_of(uri, NULL);
+	const struct store_maker *maker = maker_of(uri, NULL);
 
-	if (scheme)
-		scheme->reach(uri, reach);
+	return maker ? maker->name : NULL;
+}
+
+bool store_try_write(const char *uri, const struct config *config, const char **how,
+		     struct error *err)
+{
+	const struct store_maker *maker = maker_of(uri, err);
+
+	return maker && maker->check(uri, config, err) && maker->try_write(uri, config, how, err);
+}
+
+void store_reach(const char *uri, const struct config *config, struct reach *reach)
+{
+	const struct store_maker *maker = maker_of(uri, NULL);
+
+	if (maker)
+		maker->reach(uri, config, reach);
 }
 
 void store_wake(const char *uri)
 {
-	const struct scheme *scheme = scheme_of(uri, NULL);
+	const struct store_maker *maker = maker_of(uri, NULL);
 
-	if (scheme)
-		scheme->wake();
+	if (maker)
+		maker->wake();
+}
+
+bool store_backup(const char *uri, const struct config *config, const char *path,
+		  const struct store_watch *watch, struct error *err)
+{
+	const struct store_maker *maker = maker_of(uri, err);
+
+	if (!maker || !maker->check(uri, config, err))
+		return false;
+	if (!maker->backup)
+		return error_set(err, ERROR_CONFIG,
+				 "%s has its own tools for backups; docs/stores.md names them.",
+				 maker->name);
+	return maker->backup(uri, path, watch, err);
+}
+
+bool store_look(const char *uri, const struct config *config, const char **how, struct error *err)
+{
+	const struct store_maker *maker = maker_of(uri, err);
+
+	*how = NULL;
+	if (!maker || !maker->check(uri, config, err))
+		return false;
+	return !maker->look || maker->look(uri, how, err);
 }
 
 /* --- life --- */
@@ -91,24 +123,44 @@ static void make_doors(struct store_core *core, size_t wanted)
 	core->requests.core = core->savers.core = core;
 }
 
-struct store *store_open(const struct config *config, struct shm *shm, struct error *err)
+static struct store_core *make_core(const char *uri, const struct config *config, struct shm *shm,
+				    bool as_found, struct error *err)
 {
-	const struct scheme *scheme = scheme_of(config->store_uri, err);
+	const struct store_maker *maker = maker_of(uri, err);
 	size_t threads = (size_t)config->threads * 3 / 4;
 	size_t wanted = config->threads == 0 ? ANY_CALLERS : threads > 0 ? threads : 1;
-	const struct store_options options = { .uri = config->store_uri,
+	const struct store_options options = { .uri = uri,
+					       .config = config,
 					       .callers = wanted + SAVER_PLACES,
-					       .limit_ms = LIMIT_MS };
-	struct store_core *core = scheme ? calloc(1, sizeof *core) : NULL;
+					       .limit_ms = LIMIT_MS,
+					       .as_found = as_found };
+	struct store_core *core = maker ? calloc(1, sizeof *core) : NULL;
 
-	if (scheme && !core)
+	if (maker && !core)
 		error_set(err, ERROR_INTERNAL, "No memory for the store.");
-	if (!core || !(core->self = scheme->open(&options, &core->ops, err))) {
+	if (!core || !(core->self = maker->open(&options, &core->ops, err))) {
 		free(core);
 		return NULL;
 	}
 	mark_init(&core->mark, core->ops->kind, shm);
 	make_doors(core, wanted);
+	return core;
+}
+
+struct store *store_open_as_found(const char *uri, const struct config *config, struct error *err)
+{
+	struct store_core *core = make_core(uri, config, NULL, true, err);
+
+	return core ? &core->requests : NULL;
+}
+
+struct store *store_open_uri(const char *uri, const struct config *config, struct shm *shm,
+			     struct error *err)
+{
+	struct store_core *core = make_core(uri, config, shm, false, err);
+
+	if (!core)
+		return NULL;
 	/* So that the mark tells the truth before the first request. */
 	if (!store_is_down(&core->requests) && !store_ping(&core->requests, err) && err &&
 	    err->code == ERROR_CONFIG) {
@@ -118,6 +170,11 @@ struct store *store_open(const struct config *config, struct shm *shm, struct er
 	if (err)
 		*err = (struct error){ 0 };
 	return &core->requests;
+}
+
+struct store *store_open(const struct config *config, struct shm *shm, struct error *err)
+{
+	return store_open_uri(config->store_uri, config, shm, err);
 }
 
 void store_free(struct store *store)
@@ -140,6 +197,11 @@ struct store *store_for_savers(struct store *store)
 const char *store_kind(const struct store *store)
 {
 	return store->core->ops->kind;
+}
+
+bool store_searches_text(const struct store *store)
+{
+	return store->core->ops->searches_text;
 }
 
 /* --- the marks --- */

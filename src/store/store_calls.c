@@ -253,3 +253,54 @@ bool store_stops_of(struct store *store, const char *node, struct arena *arena,
 {
 	ASK(RUN, stops_of, node, arena, out);
 }
+
+bool store_thread_scan(struct store *store, const char *after, size_t limit, struct arena *arena,
+		       struct thread_list *out, struct error *err)
+{
+	ASK(THREAD, thread_scan, after, limit, arena, out);
+}
+
+bool store_threads_put(struct store *store, const struct thread *threads, size_t count,
+		       struct error *err)
+{
+	TELL(THREAD, threads_put, threads, count);
+}
+
+bool store_messages_put(struct store *store, const struct message *messages, size_t count,
+			struct error *err)
+{
+	TELL(THREAD, messages_put, messages, count);
+}
+
+bool store_messages_drop(struct store *store, const char *thread_id, const char *const *ids,
+			 size_t count, struct error *err)
+{
+	TELL(THREAD, messages_drop, thread_id, ids, count);
+}
+
+bool store_counts(struct store *store, const char *user_id, struct store_counts *out,
+		  struct error *err)
+{
+	ASK(THREAD, counts, user_id, out);
+}
+
+static bool migrate(struct store *store, struct error *own, struct error *err)
+{
+	TELL(THREAD, migrate, own);
+}
+
+/* Its own words where it has some. */
+bool store_migrate(struct store *store, struct error *err)
+{
+	struct error own = { 0 };
+	bool ok = migrate(store, &own, err);
+
+	if (!ok && err && own.code == err->code)
+		*err = own;
+	return ok;
+}
+
+bool store_version(struct store *store, struct store_version *out, struct error *err)
+{
+	ASK(THREAD, version, out);
+}

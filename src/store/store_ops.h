@@ -47,7 +47,15 @@
 	  struct claim_list *out)                                                                  \
 	X(sweep, int64_t silent_ms, int64_t deleted_ms, size_t limit, bool *more)                  \
 	X(stop_ask, const char *owner, const char *run_id)                                         \
-	X(stops_of, const char *node, struct arena *arena, struct claim_list *out)
+	X(stops_of, const char *node, struct arena *arena, struct claim_list *out)                 \
+	X(thread_scan, const char *after, size_t limit, struct arena *arena,                       \
+	  struct thread_list *out)                                                                 \
+	X(threads_put, const struct thread *threads, size_t count)                                 \
+	X(messages_put, const struct message *messages, size_t count)                              \
+	X(messages_drop, const char *thread_id, const char *const *ids, size_t count)              \
+	X(counts, const char *user_id, struct store_counts *out)                                   \
+	X(migrate, struct error *err)                                                              \
+	X(version, struct store_version *out)
 
 #define RUNS_KEPT_MS    (20LL * 60 * 1000) /* of ended runs that a deletion names */
 #define RUNS_NAMED_MAX  256
@@ -66,6 +74,7 @@ struct thread_page {
 
 struct store_ops {
 	const char *kind;
+	bool searches_text;
 	/* How many callers it serves at once, at most. */
 	size_t (*room)(void *self);
 	/* Whatever is wrong with it as a whole, a schema of another program too (ERROR_CONFIG). */
@@ -76,26 +85,34 @@ struct store_ops {
 #undef X
 };
 
-/* Makers. The address part of the URI is theirs to read. `callers`: how many there may be at once.
- */
 struct store_options {
 	const char *uri;
-	size_t callers;
-	int64_t limit_ms; /* of each call */
+	const struct config *config;
+	size_t callers;   /* how many there may be at once */
+	int64_t limit_ms; /* of each call but counts and migrate */
+	bool as_found;    /* the schema is only looked at, until migrate */
 };
-void *store_mongo_open(const struct store_options *options, const struct store_ops **ops,
+
+/* What opens one kind of store: a row of the table in store_table.c. A URI that gets here has one
+ * of its schemes; the rest of it is the maker's to read. */
+struct store_maker {
+	const char *name;           /* "MongoDB" */
+	const char *address;        /* how a URI looks, for who wrote none */
+	const char *const *schemes; /* ends with NULL */
+	void *(*open)(const struct store_options *options, const struct store_ops **ops,
+		      struct error *err);
+	bool (*check)(const char *uri, const struct config *config, struct error *err);
+	bool (*try_write)(const char *uri, const struct config *config, const char **how,
+			  struct error *err);
+	void (*reach)(const char *uri, const struct config *config, struct reach *reach);
+	void (*wake)(void); /* once a process, as often as it is called */
+	/* What follows may be NULL: its own tools do it. */
+	bool (*backup)(const char *uri, const char *path, const struct store_watch *watch,
 		       struct error *err);
-bool store_mongo_check(const char *uri, struct error *err);
-bool store_mongo_try_write(const char *uri, const char **how, struct error *err);
-void store_mongo_reach(const char *uri, struct reach *reach);
-/* Each is done once a process, as often as it is called. */
-void store_mongo_wake(void);
-void *store_sqlite_open(const struct store_options *options, const struct store_ops **ops,
-			struct error *err);
-bool store_sqlite_check(const char *uri, struct error *err);
-bool store_sqlite_try_write(const char *uri, const char **how, struct error *err);
-void store_sqlite_reach(const char *uri, struct reach *reach);
-void store_sqlite_wake(void);
+	bool (*look)(const char *uri, const char **how, struct error *err);
+};
+
+extern const struct store_maker *const store_makers[]; /* ends with NULL */
 
 /* --- store_common.c: what every store does the same way --- */
 

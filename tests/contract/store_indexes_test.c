@@ -7,6 +7,8 @@
 
 #define FIELDS 8
 
+extern const struct store_maker store_mongodb;
+
 static const struct store_ops *ops;
 static struct mongo *mongo; /* NULL: the store is another */
 static int commands;        /* since it was zeroed */
@@ -79,13 +81,21 @@ static bool fits(const bson_t *keys, const struct fields *equal, const struct fi
 	return true;
 }
 
+static bool is_by_id(const bson_t *sort)
+{
+	bson_iter_t by;
+
+	return bson_iter_init(&by, sort) && bson_iter_next(&by) &&
+	       strcmp(bson_iter_key(&by), "_id") == 0;
+}
+
 static bool has_index(const char *collection, const bson_t *filter, const bson_t *sort)
 {
 	struct fields equal = { .count = 0 }, range = { .count = 0 };
 	bool found;
 
 	read_filter(filter, &equal, &range);
-	found = has(&equal, "_id");
+	found = has(&equal, "_id") || (has(&range, "_id") && sort && is_by_id(sort));
 	for (const struct mongo_index *index = mongo_indexes; !found && index->name; index++) {
 		bson_t keys;
 
@@ -147,7 +157,7 @@ static int open_mongo(void **state)
 	(void)state;
 	if (!options.uri || strncmp(options.uri, "mongodb", 7) != 0)
 		return options.uri ? 0 : -1;
-	mongo = store_mongo_open(&options, &ops, &error);
+	mongo = store_mongodb.open(&options, &ops, &error);
 	if (!mongo)
 		return -1;
 	callbacks = mongoc_apm_callbacks_new();
@@ -255,6 +265,7 @@ static void every_filter_and_order_is_that_of_an_index(void **state)
 	struct turn_opened opened;
 	struct claim_list claims;
 	struct message message;
+	struct store_counts counts;
 	size_t taken;
 	bool more;
 
@@ -285,6 +296,12 @@ static void every_filter_and_order_is_that_of_an_index(void **state)
 	TRIPS(3, thread_delete, "ada", thread.id, &arena, &deleted);
 	TRIPS(4, thread_purge, thread.id, 100, &more);
 	DONE(sweep, 1000LL * 86400000, -1000, 1000, &more);
+	DONE(thread_scan, "a", 10, &arena, &threads);
+	DONE(threads_put, &thread, 1);
+	DONE(messages_put, messages, 2);
+	DONE(messages_drop, thread.id, &messages[0].id, 1);
+	DONE(counts, "ada", &counts);
+	DONE(counts, NULL, &counts);
 }
 
 /* --- the way to the indexes --- */
@@ -297,7 +314,7 @@ static struct mongo *open_new(const char *name)
 		.callers = 4,
 		.limit_ms = 4000
 	};
-	struct mongo *other = store_mongo_open(&options, &ops, &error);
+	struct mongo *other = store_mongodb.open(&options, &ops, &error);
 
 	assert_non_null(other);
 	return other;

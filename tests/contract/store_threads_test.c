@@ -360,7 +360,7 @@ static void a_store_that_answers_is_up(void **state)
 	assert_false(store_is_down(store));
 	assert_false(store_is_full(store));
 	assert_non_null(store_kind(store));
-	assert_true(store_check_uri(getenv("C1D_TEST_STORE_URI"), &error));
+	assert_true(store_check_uri(getenv("C1D_TEST_STORE_URI"), &(struct config){ 0 }, &error));
 }
 
 int main(void)

@@ -1,6 +1,8 @@
 /* store_try: what every store promises `c1d check`: a write is tried and nothing stays of it. */
 #include "contract.h"
 
+static const struct config no_settings;
+
 static size_t threads_of(const char *user)
 {
 	const struct thread_filter filter = { .user_id = user, .archived = -1, .limit = 100 };
@@ -18,7 +20,7 @@ static void r29_a_trial_says_how_and_may_be_repeated(void **state)
 	for (int i = 0; i < 3; i++) {
 		const char *how = NULL;
 
-		OK(store_try_write(uri, &how, &error));
+		OK(store_try_write(uri, &no_settings, &how, &error));
 		assert_non_null(how);
 		assert_non_null(strstr(how, "taken back"));
 	}
@@ -30,7 +32,7 @@ static void r29_a_trial_disturbs_nobody(void **state)
 
 	(void)state;
 	new_thread(user);
-	OK(store_try_write(getenv("C1D_TEST_STORE_URI"), &how, &error));
+	OK(store_try_write(getenv("C1D_TEST_STORE_URI"), &no_settings, &how, &error));
 	assert_int_equal(threads_of(user), 1);
 	new_thread(user);
 	assert_int_equal(threads_of(user), 2);
@@ -41,9 +43,12 @@ static void r29_a_store_that_is_not_there_fails_the_trial(void **state)
 	const char *how;
 
 	(void)state;
-	FAILS(ERROR_STORE_DOWN, store_try_write("sqlite:/nonexistent/none/c1d.db", &how, &error));
-	FAILS(ERROR_STORE_DOWN, store_try_write("mongodb://127.0.0.1:1/c1d", &how, &error));
-	FAILS(ERROR_CONFIG, store_try_write("postgres://localhost/c1d", &how, &error));
+	FAILS(ERROR_STORE_DOWN,
+	      store_try_write("sqlite:/nonexistent/none/c1d.db", &no_settings, &how, &error));
+	FAILS(ERROR_STORE_DOWN,
+	      store_try_write("mongodb://127.0.0.1:1/c1d", &no_settings, &how, &error));
+	FAILS(ERROR_CONFIG,
+	      store_try_write("postgres://localhost/c1d", &no_settings, &how, &error));
 }
 
 int main(void)

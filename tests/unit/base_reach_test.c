@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+static const struct config no_settings;
+
 static bool has_port(const struct reach *reach, int port)
 {
 	for (size_t i = 0; i < reach->port_count; i++)
@@ -71,7 +73,8 @@ static void every_host_of_a_list_counts(void **state)
 
 	(void)state;
 	reach_init(&reach);
-	store_reach("mongodb://ada:p%40ss@a.example,b.example:27018,[::1]:27019/c1d", &reach);
+	store_reach("mongodb://ada:p%40ss@a.example,b.example:27018,[::1]:27019/c1d", &no_settings,
+		    &reach);
 	assert_true(has_port(&reach, 27017) && has_port(&reach, 27018) && has_port(&reach, 27019));
 	assert_false(has_port(&reach, 80));
 	reach_done(&reach);
@@ -82,7 +85,7 @@ static void asks_for_every_port(const char *uri, bool expected)
 	struct reach reach;
 
 	reach_init(&reach);
-	store_reach(uri, &reach);
+	store_reach(uri, &no_settings, &reach);
 	assert_int_equal(reach.every_port, expected);
 	reach_done(&reach);
 }
@@ -106,9 +109,10 @@ static void a_store_reaches_its_files(void **state)
 
 	(void)state;
 	reach_init(&reach);
-	store_reach("sqlite:/var/lib/c1d/c1d.db", &reach);
-	store_reach("sqlite:c1d.db", &reach);
-	store_reach("mongodb://a.example/?tlsCAFile=/etc/c1d/a%20b.pem&tls=true", &reach);
+	store_reach("sqlite:/var/lib/c1d/c1d.db", &no_settings, &reach);
+	store_reach("sqlite:c1d.db", &no_settings, &reach);
+	store_reach("mongodb://a.example/?tlsCAFile=/etc/c1d/a%20b.pem&tls=true", &no_settings,
+		    &reach);
 	assert_true(path_of(&reach, "/var/lib/c1d")->may_write);
 	assert_true(path_of(&reach, ".")->may_write);
 	assert_false(path_of(&reach, "/etc/c1d/a b.pem")->may_write);

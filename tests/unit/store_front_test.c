@@ -88,14 +88,14 @@ static void a_uri_that_means_no_store_is_refused_with_its_reason(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof uris / sizeof *uris; i++) {
 		err = (struct error){ 0 };
-		assert_false(store_check_uri(uris[i], &err));
+		assert_false(store_check_uri(uris[i], &config, &err));
 		assert_int_equal(err.code, ERROR_CONFIG);
 		assert_true(err.detail[0] != '\0');
 		assert_null(strstr(err.detail, "hunter2"));
 		config.store_uri = (char *)uris[i];
 		assert_null(store_open(&config, shm, NULL));
 	}
-	store_check_uri("postgres://x", &err);
+	store_check_uri("postgres://x", &config, &err);
 	assert_non_null(strstr(err.detail, "'postgres'"));
 	assert_non_null(strstr(err.detail, "sqlite:PATH"));
 }
@@ -103,9 +103,9 @@ static void a_uri_that_means_no_store_is_refused_with_its_reason(void **state)
 static void a_uri_that_means_a_store_is_taken(void **state)
 {
 	(void)state;
-	assert_true(store_check_uri("sqlite:store.db", NULL));
-	assert_true(store_check_uri("sqlite:/var/lib/c1d/store.db", NULL));
-	assert_true(store_check_uri("mongodb://localhost/c1d", NULL));
+	assert_true(store_check_uri("sqlite:store.db", &config, NULL));
+	assert_true(store_check_uri("sqlite:/var/lib/c1d/store.db", &config, NULL));
+	assert_true(store_check_uri("mongodb://localhost/c1d", &config, NULL));
 }
 
 /* --- the mark --- */

@@ -60,12 +60,13 @@ static void check_plan(sqlite3 *db, const char *sql)
 static void every_statement_finds_its_rows_by_an_index(void **state)
 {
 	enum error_code code;
-	struct sqlite_conn *conn = sqlite_file_open(path, 4000, &code, NULL);
+	struct sqlite_conn *conn = sqlite_file_open(path, 4000, false, &code, NULL);
 
 	(void)state;
 	assert_non_null(conn);
 	for (int i = SQL_COMMIT + 1; i < SQL_COUNT; i++)
-		check_plan(conn->db, sqlite_sql[i]);
+		if (i != SQL_COUNT_OF_ALL) /* an administrator's, and all is what it counts */
+			check_plan(conn->db, sqlite_sql[i]);
 	sqlite_file_close(conn);
 }
 

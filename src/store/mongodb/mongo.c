@@ -49,7 +49,7 @@ static void start_driver(void)
 	mongoc_init();
 }
 
-void store_mongo_wake(void)
+void mongo_wake(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -134,13 +134,13 @@ static struct mongo *make(mongoc_uri_t *uri, const struct store_options *options
 	return NULL;
 }
 
-void *store_mongo_open(const struct store_options *options, const struct store_ops **ops,
-		       struct error *err)
+static void *open_mongo(const struct store_options *options, const struct store_ops **ops,
+			struct error *err)
 {
 	struct mongo *mongo;
 	mongoc_uri_t *uri;
 
-	store_mongo_wake();
+	mongo_wake();
 	if (!(uri = mongo_uri(options->uri, err)))
 		return NULL;
 	log_redact(mongoc_uri_get_password(uri));
@@ -154,3 +154,14 @@ void *store_mongo_open(const struct store_options *options, const struct store_o
 	*ops = &mongo_ops;
 	return mongo;
 }
+
+static const char *const schemes[] = { "mongodb", "mongodb+srv", NULL };
+
+const struct store_maker store_mongodb = { .name = "MongoDB",
+					   .address = "mongodb://..., mongodb+srv://...",
+					   .schemes = schemes,
+					   .open = open_mongo,
+					   .check = mongo_check,
+					   .try_write = mongo_try_write,
+					   .reach = mongo_reach,
+					   .wake = mongo_wake };

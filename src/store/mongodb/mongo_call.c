@@ -256,3 +256,19 @@ enum error_code mongo_insert(struct mongo_call *call, enum mongo_collection in,
 	bson_destroy(&reply);
 	return code;
 }
+
+enum error_code mongo_bulk(struct mongo_call *call, mongoc_bulk_operation_t *bulk, size_t count,
+			   size_t *done)
+{
+	enum error_code code = ERROR_NONE;
+	bson_t reply;
+
+	*done = count;
+	if (mongoc_bulk_operation_execute(bulk, &reply, &call->error) == 0) {
+		code = mongo_failed(call);
+		*done = code == ERROR_CONFLICT || code == ERROR_STORE ? refused_at(&reply) : 0;
+	}
+	bson_destroy(&reply);
+	mongoc_bulk_operation_destroy(bulk);
+	return code;
+}

@@ -113,6 +113,12 @@ static enum error_code taken(const struct taker *t)
 void mongo_put_thread(bson_t *document, const struct thread *thread)
 {
 	BSON_APPEND_UTF8(document, "_id", thread->id);
+	mongo_put_thread_fields(document, thread);
+	BSON_APPEND_NULL(document, "run");
+}
+
+void mongo_put_thread_fields(bson_t *document, const struct thread *thread)
+{
 	BSON_APPEND_UTF8(document, "user_id", thread->user_id);
 	BSON_APPEND_UTF8(document, "title", thread->title);
 	BSON_APPEND_DATE_TIME(document, "created_at", thread->created_ms);
@@ -120,7 +126,6 @@ void mongo_put_thread(bson_t *document, const struct thread *thread)
 	BSON_APPEND_INT64(document, "rev", thread->rev);
 	BSON_APPEND_BOOL(document, "archived", thread->archived);
 	BSON_APPEND_NULL(document, "deleted_at");
-	BSON_APPEND_NULL(document, "run");
 	mongo_put_text(document, "metadata", thread->metadata);
 }
 

@@ -44,6 +44,11 @@ static enum error_code border(struct mongo_call *call, const char *thread_id, co
 	return code == ERROR_NOT_FOUND ? ERROR_VALIDATION : code;
 }
 
+static bool goes_on(const struct message_filter *filter)
+{
+	return filter->after || (filter->from_start && !filter->before);
+}
+
 static enum error_code read_page(struct mongo_call *call, const struct message_filter *filter,
 				 int64_t after, int64_t before, struct arena *arena,
 				 struct message_list *out)
@@ -53,7 +58,7 @@ static enum error_code read_page(struct mongo_call *call, const struct message_f
 	mongoc_cursor_t *cursor;
 	enum error_code code, end;
 
-	BCON_APPEND(options, "sort", "{", "seq", BCON_INT32(filter->after ? 1 : -1), "}");
+	BCON_APPEND(options, "sort", "{", "seq", BCON_INT32(goes_on(filter) ? 1 : -1), "}");
 	cursor = mongo_find(call, MESSAGES,
 			    BCON_NEW("thread_id", BCON_UTF8(filter->thread_id), "seq", "{", "$gt",
 				     BCON_INT64(after), "$lt", BCON_INT64(before), "}"),
@@ -83,7 +88,7 @@ enum error_code mongo_message_list(void *self, const struct message_filter *filt
 	mongo_end(&call);
 	if (code != ERROR_NONE)
 		return code;
-	if (!filter->after)
+	if (!goes_on(filter))
 		store_reverse(&list);
 	*out = list;
 	return ERROR_NONE;

@@ -62,7 +62,7 @@ static void reach_file(const char *options, const char *name, struct reach *reac
 		reach_read(reach, path);
 }
 
-void store_mongo_reach(const char *uri, struct reach *reach)
+void mongo_reach(const char *uri, const struct config *config, struct reach *reach)
 {
 	static const char *const files[] = { "tlsCAFile", "tlsCertificateKeyFile", "tlsCRLFile",
 					     "sslCertificateAuthorityFile",
@@ -70,6 +70,7 @@ void store_mongo_reach(const char *uri, struct reach *reach)
 	const char *question = strchr(uri, '?');
 	const char *options = question ? question + 1 : NULL;
 
+	(void)config;
 	reach_url(reach, uri, USUAL_PORT);
 	if (names_others(uri, options))
 		reach_every_port(reach);

@@ -9,7 +9,8 @@
  *   mongo_document.c  documents <-> struct thread, struct message
  *   mongo_thread.c, mongo_take.c, mongo_deletion.c, mongo_node.c   the operations: threads,
  *   mongo_message.c, mongo_page.c                                  messages,
- *   mongo_turn.c, mongo_asked.c, mongo_claim.c                     turns
+ *   mongo_turn.c, mongo_asked.c, mongo_claim.c                     turns,
+ *   mongo_copy.c                                                   whole stores
  *
  * Every step is one change of one document, or an insert: there is no transaction. Every read and
  * every findAndModify has a time limit on the server too, so what nobody waits for any more ends.
@@ -85,6 +86,10 @@ enum error_code mongo_delete(struct mongo_call *call, enum mongo_collection in, 
 enum error_code mongo_insert(struct mongo_call *call, enum mongo_collection in,
 			     const bson_t **documents, size_t count, size_t *done);
 
+/* Writes of one kind, in order; stops at the first that is refused. *done: how many were made. */
+enum error_code mongo_bulk(struct mongo_call *call, mongoc_bulk_operation_t *bulk, size_t count,
+			   size_t *done);
+
 /* Fills {$in: [...]} with the ids of up to limit documents; *count: how many. */
 enum error_code mongo_some(struct mongo_call *call, enum mongo_collection in, bson_t *filter,
 			   size_t limit, bson_t *ids, size_t *count);
@@ -92,6 +97,7 @@ enum error_code mongo_some(struct mongo_call *call, enum mongo_collection in, bs
 /* --- mongo_uri.c --- */
 /* NULL with ERROR_CONFIG: the reason, nothing secret. */
 mongoc_uri_t *mongo_uri(const char *text, struct error *err);
+bool mongo_check(const char *text, const struct config *config, struct error *err);
 
 /* --- mongo_schema.c --- */
 struct mongo_index {
@@ -106,9 +112,12 @@ void mongo_index_keys(const struct mongo_index *index, bson_t *out); /* the call
 
 /* Brings indexes to this program's version. ERROR_CONFIG with words: a newer program's. */
 enum error_code mongo_schema(struct mongo_call *call, struct error *err);
+extern const int mongo_schema_version;
+enum error_code mongo_schema_read(struct mongo_call *call, int64_t *out); /* 0: a new database */
 
 /* --- mongo_document.c --- */
 void mongo_put_thread(bson_t *document, const struct thread *thread);
+void mongo_put_thread_fields(bson_t *document, const struct thread *thread); /* no _id, no claim */
 enum error_code mongo_take_thread(const bson_t *document, struct arena *arena, struct thread *out);
 void mongo_put_message(bson_t *document, const struct message *message);
 void mongo_put_usage(bson_t *document, const struct usage *usage);
@@ -121,6 +130,13 @@ void mongo_message_key(const char *thread_id, const char *id, char out[MONGO_KEY
 void mongo_put_text(bson_t *document, const char *key, const char *text_or_null);
 const char *mongo_text(const bson_t *document, const char *key); /* NULL when it is none */
 int64_t mongo_int(const bson_t *document, const char *key);      /* 0 when it is none */
+
+/* --- mongo_try.c, mongo_reach.c --- */
+bool mongo_try_write(const char *text, const struct config *config, const char **how,
+		     struct error *err);
+void mongo_reach(const char *uri, const struct config *config, struct reach *reach);
+
+void mongo_wake(void); /* the driver, once a process */
 
 /* --- what operations share --- */
 /* Is there such a thread, and may owner touch it? */

@@ -37,6 +37,8 @@ static const struct dropped {
 
 #define VERSION 2
 
+const int mongo_schema_version = VERSION;
+
 static bool command(struct mongo_call *call, bson_t *command)
 {
 	bool ok = mongoc_client_write_command_with_opts(call->client, call->mongo->database,
@@ -91,8 +93,7 @@ static bool take_step(struct mongo_call *call, int version)
 	return ok;
 }
 
-/* 0 for a database that is new. */
-static enum error_code read_version(struct mongo_call *call, int64_t *out)
+enum error_code mongo_schema_read(struct mongo_call *call, int64_t *out)
 {
 	mongoc_cursor_t *cursor;
 	const bson_t *document;
@@ -120,7 +121,7 @@ static enum error_code write_version(struct mongo_call *call, int version)
 enum error_code mongo_schema(struct mongo_call *call, struct error *err)
 {
 	int64_t version;
-	enum error_code code = read_version(call, &version);
+	enum error_code code = mongo_schema_read(call, &version);
 
 	for (int next = (int)version + 1; code == ERROR_NONE && next <= VERSION; next++) {
 		code = take_step(call, next) ? write_version(call, next) : mongo_failed(call);

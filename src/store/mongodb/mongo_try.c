@@ -26,7 +26,8 @@ static bool put_and_take_back(struct mongo_call *call, mongoc_collection_t *chec
 	return ok;
 }
 
-bool store_mongo_try_write(const char *text, const char **how, struct error *err)
+bool mongo_try_write(const char *text, const struct config *config, const char **how,
+		     struct error *err)
 {
 	struct mongo here = { .limit_ms = 4000 };
 	struct mongo_call call = { .mongo = &here, .began_ms = clock_mono_ms() };
@@ -34,9 +35,10 @@ bool store_mongo_try_write(const char *text, const char **how, struct error *err
 	mongoc_collection_t *checks;
 	enum error_code code;
 
+	(void)config;
 	if (!uri)
 		return false;
-	store_mongo_wake();
+	mongo_wake();
 	call.client = mongoc_client_new_from_uri(uri);
 	if (!call.client) {
 		mongoc_uri_destroy(uri);

@@ -163,10 +163,11 @@ mongoc_uri_t *mongo_uri(const char *text, struct error *err)
 	return uri;
 }
 
-bool store_mongo_check(const char *text, struct error *err)
+bool mongo_check(const char *text, const struct config *config, struct error *err)
 {
 	mongoc_uri_t *uri = mongo_uri(text, err);
 
+	(void)config;
 	if (uri)
 		mongoc_uri_destroy(uri);
 	return uri != NULL;

@@ -4,10 +4,11 @@
 
 #include "base/log.h"
 
-bool store_sqlite_check(const char *uri, struct error *err)
+static bool check(const char *uri, const struct config *config, struct error *err)
 {
 	const char *path = uri + strlen(SQLITE_SCHEME);
 
+	(void)config;
 	if (*path == '\0' || path[strlen(path) - 1] == '/')
 		return error_set(err, ERROR_CONFIG,
 				 "The store's address names no file; write sqlite:PATH.");
@@ -18,8 +19,9 @@ bool store_sqlite_check(const char *uri, struct error *err)
 	return true;
 }
 
-void store_sqlite_reach(const char *uri, struct reach *reach)
+static void reach(const char *uri, const struct config *config, struct reach *reach)
 {
+	(void)config;
 	reach_write_beside(reach, uri + strlen(SQLITE_SCHEME), 0750); /* its logs lie there, too */
 }
 
@@ -60,16 +62,19 @@ static const struct store_ops sqlite_ops = { .kind = "sqlite",
 
 /* A file that is no store of ours is refused here; one that cannot be reached may be reached later.
  */
-void *store_sqlite_open(const struct store_options *options, const struct store_ops **ops,
-			struct error *err)
+static void *open_pool(const struct store_options *options, const struct store_ops **ops,
+		       struct error *err)
 {
 	const char *path = options->uri + strlen(SQLITE_SCHEME);
 	struct sqlite_pool *pool;
 	enum error_code code;
 
-	if (!store_sqlite_check(options->uri, err) ||
-	    !(pool = sqlite_pool_open(path, options->limit_ms, err)))
+	if (!check(options->uri, options->config, err) ||
+	    !(pool = sqlite_pool_open(path, options, err)))
 		return NULL;
+	*ops = &sqlite_ops;
+	if (options->as_found)
+		return pool;
 	code = sqlite_try_open(pool, err);
 	if (code != ERROR_NONE)
 		log_error("store file not opened", LOG_T("file", path));
@@ -77,6 +82,16 @@ void *store_sqlite_open(const struct store_options *options, const struct store_
 		sqlite_pool_free(pool);
 		return NULL;
 	}
-	*ops = &sqlite_ops;
 	return pool;
 }
+
+static const char *const schemes[] = { "sqlite", NULL };
+
+const struct store_maker store_sqlite = { .name = "SQLite",
+					  .address = "sqlite:PATH",
+					  .schemes = schemes,
+					  .open = open_pool,
+					  .check = check,
+					  .try_write = sqlite_try_write,
+					  .reach = reach,
+					  .wake = sqlite_wake };

@@ -79,9 +79,11 @@ static enum error_code prepare(struct sqlite_conn *conn, int *version)
 	return ERROR_NONE;
 }
 
-static enum error_code open_it(struct sqlite_conn *conn, const char *path, struct error *err)
+static enum error_code open_it(struct sqlite_conn *conn, const char *path, bool as_found,
+			       struct error *err)
 {
-	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+	const int flags =
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (as_found ? 0 : SQLITE_OPEN_CREATE);
 	enum error_code code;
 	int version = 0;
 
@@ -90,7 +92,7 @@ static enum error_code open_it(struct sqlite_conn *conn, const char *path, struc
 		return sqlite_failed(conn->db);
 	sqlite3_busy_handler(conn->db, wait_for_other, conn);
 	sqlite3_progress_handler(conn->db, LOOK_EVERY, is_late, conn);
-	code = prepare(conn, &version);
+	code = as_found ? ERROR_NONE : prepare(conn, &version);
 	if (code == ERROR_CONFIG)
 		error_set(err, code, "The store's file is not a database of SQLite.");
 	if (code != ERROR_NONE || version <= sqlite_schema_version)
@@ -101,8 +103,8 @@ static enum error_code open_it(struct sqlite_conn *conn, const char *path, struc
 	return ERROR_CONFIG;
 }
 
-struct sqlite_conn *sqlite_file_open(const char *path, int64_t limit_ms, enum error_code *code,
-				     struct error *err)
+struct sqlite_conn *sqlite_file_open(const char *path, int64_t limit_ms, bool as_found,
+				     enum error_code *code, struct error *err)
 {
 	struct sqlite_conn *conn = calloc(1, sizeof *conn);
 
@@ -110,10 +112,12 @@ struct sqlite_conn *sqlite_file_open(const char *path, int64_t limit_ms, enum er
 		*code = ERROR_OVERLOADED;
 		return NULL;
 	}
-	make_folder_of(path);
-	make_file(path);
+	if (!as_found) {
+		make_folder_of(path);
+		make_file(path);
+	}
 	conn->until_ms = clock_mono_ms() + limit_ms;
-	*code = open_it(conn, path, err);
+	*code = open_it(conn, path, as_found, err);
 	if (*code == ERROR_NONE)
 		return conn;
 	sqlite_file_close(conn);

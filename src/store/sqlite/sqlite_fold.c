@@ -92,7 +92,7 @@ static void wake(void)
 	sqlite3_randomness(sizeof number, &number);
 }
 
-void store_sqlite_wake(void)
+void sqlite_wake(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -101,7 +101,7 @@ void store_sqlite_wake(void)
 
 int sqlite_fold_add(sqlite3 *db)
 {
-	store_sqlite_wake();
+	sqlite_wake();
 	return letters ? sqlite3_create_function_v2(db, "fold", 1,
 						    SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, fold,
 						    NULL, NULL, NULL)

@@ -107,9 +107,9 @@ enum error_code sqlite_message_last(struct sqlite_conn *conn, const char *thread
 	return code == ERROR_NOT_FOUND ? ERROR_NONE : code;
 }
 
-enum error_code sqlite_message_put(struct sqlite_conn *conn, const struct message *m)
+static enum error_code put(struct sqlite_conn *conn, enum sql_id how, const struct message *m)
 {
-	return sql_run(conn, SQL_MESSAGE_INSERT,
+	return sql_run(conn, how,
 		       SQL_VALUES(sql_text(m->thread_id), sql_text(m->id), sql_int(m->seq),
 				  sql_text(message_role_text(m->role)),
 				  sql_text(message_status_text(m->status)),
@@ -122,6 +122,16 @@ enum error_code sqlite_message_put(struct sqlite_conn *conn, const struct messag
 				  sql_int(m->created_ms), sql_int(m->updated_ms),
 				  sql_slice(m->content)),
 		       NULL);
+}
+
+enum error_code sqlite_message_put(struct sqlite_conn *conn, const struct message *message)
+{
+	return put(conn, SQL_MESSAGE_INSERT, message);
+}
+
+enum error_code sqlite_message_replace(struct sqlite_conn *conn, const struct message *message)
+{
+	return put(conn, SQL_MESSAGE_REPLACE, message);
 }
 
 /* --- adding --- */

@@ -21,6 +21,7 @@ static enum error_code border(struct sqlite_conn *conn, const char *thread_id, c
 static enum error_code list(struct sqlite_conn *conn, const struct message_filter *filter,
 			    struct arena *arena, struct message_list *out)
 {
+	bool goes_on = filter->after || (filter->from_start && !filter->before);
 	int64_t after = 0, before = INT64_MAX;
 	sqlite3_stmt *query = NULL;
 	enum error_code code = sqlite_thread_check(conn, filter->owner, filter->thread_id);
@@ -30,7 +31,7 @@ static enum error_code list(struct sqlite_conn *conn, const struct message_filte
 	if (code == ERROR_NONE)
 		code = border(conn, filter->thread_id, filter->before, &before);
 	if (code == ERROR_NONE)
-		code = sql_start(conn, filter->after ? SQL_MESSAGES_ON : SQL_MESSAGES_BACK,
+		code = sql_start(conn, goes_on ? SQL_MESSAGES_ON : SQL_MESSAGES_BACK,
 				 SQL_VALUES(sql_text(filter->thread_id), sql_int(after),
 					    sql_int(before), sql_int((int64_t)filter->limit + 1)),
 				 &query);
@@ -39,7 +40,7 @@ static enum error_code list(struct sqlite_conn *conn, const struct message_filte
 					   filter->bytes_max ? filter->bytes_max : SIZE_MAX, true,
 					   arena, out);
 	sql_done(query);
-	if (code == ERROR_NONE && !filter->after)
+	if (code == ERROR_NONE && !goes_on)
 		store_reverse(out);
 	return code;
 }

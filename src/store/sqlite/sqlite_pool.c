@@ -14,6 +14,7 @@
 struct sqlite_pool {
 	char *path;
 	int64_t limit_ms;
+	bool as_found;
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t changed;
 	struct sqlite_conn *idle[SQLITE_CONNECTIONS_MAX];
@@ -73,7 +74,8 @@ static enum error_code begin(struct sqlite_pool *pool, bool is_write, struct sql
 
 	if (!take_place(pool, is_write, until_ms, &call.conn))
 		return ERROR_STORE_TIMEOUT;
-	if (!call.conn && !(call.conn = sqlite_file_open(pool->path, pool->limit_ms, &code, err))) {
+	if (!call.conn && !(call.conn = sqlite_file_open(pool->path, pool->limit_ms, pool->as_found,
+							 &code, err))) {
 		give_place(pool, is_write, NULL);
 		return code;
 	}
@@ -111,6 +113,11 @@ enum error_code sqlite_end(struct sqlite_call *call, enum error_code code)
 	return code;
 }
 
+void sqlite_may_last(struct sqlite_call *call)
+{
+	call->conn->until_ms = clock_mono_ms() + SQLITE_LONG_MS;
+}
+
 enum error_code sqlite_try_open(struct sqlite_pool *pool, struct error *err)
 {
 	struct sqlite_call call = { 0 };
@@ -121,7 +128,8 @@ enum error_code sqlite_try_open(struct sqlite_pool *pool, struct error *err)
 
 /* --- life --- */
 
-struct sqlite_pool *sqlite_pool_open(const char *path, int64_t limit_ms, struct error *err)
+struct sqlite_pool *sqlite_pool_open(const char *path, const struct store_options *options,
+				     struct error *err)
 {
 	struct sqlite_pool *pool = calloc(1, sizeof *pool);
 
@@ -130,10 +138,16 @@ struct sqlite_pool *sqlite_pool_open(const char *path, int64_t limit_ms, struct 
 		error_set(err, ERROR_INTERNAL, "No memory for the store.");
 		return NULL;
 	}
-	pool->limit_ms = limit_ms;
+	pool->limit_ms = options->limit_ms;
+	pool->as_found = options->as_found;
 	pthread_mutex_init(&pool->lock, NULL);
 	cond_init(&pool->changed);
 	return pool;
+}
+
+const char *sqlite_pool_path(const struct sqlite_pool *pool)
+{
+	return pool->path;
 }
 
 void sqlite_pool_free(struct sqlite_pool *pool)

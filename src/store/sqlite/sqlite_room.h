@@ -9,8 +9,8 @@
  *   sqlite_query.c   statements with their values, columns, errors
  *   sqlite_fold.c    fold(text) for SQL
  *   sqlite_try.c     could it be written? for `c1d check`
- *   sqlite_thread.c, sqlite_message.c, sqlite_page.c, sqlite_turn.c, sqlite_claim.c, sqlite_node.c
- *   the functions
+ *   sqlite_thread.c, sqlite_message.c, sqlite_page.c, sqlite_turn.c, sqlite_claim.c,
+ *   sqlite_node.c, sqlite_copy.c   the functions
  *
  * Every function of STORE_OPS is one transaction, so what it read is true until it has written.
  */
@@ -33,9 +33,9 @@ struct sqlite_conn {
 };
 
 /* Opens the file, makes it (and the folder it lies in) where there is none, and brings its tables
- * up to date. NULL: *code; err has words for ERROR_CONFIG. */
-struct sqlite_conn *sqlite_file_open(const char *path, int64_t limit_ms, enum error_code *code,
-				     struct error *err);
+ * up to date; as_found: none of this. NULL: *code; err has words for ERROR_CONFIG. */
+struct sqlite_conn *sqlite_file_open(const char *path, int64_t limit_ms, bool as_found,
+				     enum error_code *code, struct error *err);
 void sqlite_file_close(struct sqlite_conn *conn);
 /* Writes what stands there already, synced: can it be written? */
 enum error_code sqlite_file_touch(struct sqlite_conn *conn);
@@ -44,6 +44,7 @@ enum error_code sqlite_file_touch(struct sqlite_conn *conn);
 /* Brings the tables to this program's version, whoever else is at it. SQLITE_BUSY: try again.
  * *version: what was found, higher than ours for a newer program's. An SQLite code. */
 int sqlite_schema(sqlite3 *db, int *version);
+int sqlite_schema_read(sqlite3 *db, int *version); /* 0: no tables yet */
 extern const int sqlite_schema_version;
 
 /* --- sqlite_pool.c --- */
@@ -55,12 +56,17 @@ struct sqlite_call {
 	bool is_write;
 };
 
-struct sqlite_pool *sqlite_pool_open(const char *path, int64_t limit_ms, struct error *err);
+struct sqlite_pool *sqlite_pool_open(const char *path, const struct store_options *options,
+				     struct error *err);
 void sqlite_pool_free(struct sqlite_pool *pool);
+const char *sqlite_pool_path(const struct sqlite_pool *pool);
 /* A connection with a transaction for one call, which sqlite_end commits for ERROR_NONE and else
  * undoes; it gives the code of the call as a whole. */
 enum error_code sqlite_begin(struct sqlite_pool *pool, bool is_write, struct sqlite_call *out);
 enum error_code sqlite_end(struct sqlite_call *call, enum error_code code);
+/* What comes now may take long: an administrator waits for it, and no client. */
+void sqlite_may_last(struct sqlite_call *call);
+#define SQLITE_LONG_MS (10LL * 60 * 1000)
 /* err gets words for ERROR_CONFIG. */
 enum error_code sqlite_try_open(struct sqlite_pool *pool, struct error *err);
 
@@ -120,13 +126,19 @@ int64_t sql_column_count(sqlite3_stmt *row, int column); /* -1 for NULL */
 enum error_code sqlite_failed(sqlite3 *db);
 void sqlite_is_back(void);
 
+/* sqlite_try.c */
+bool sqlite_try_write(const char *uri, const struct config *config, const char **how,
+		      struct error *err);
+
 /* sqlite_fold.c: gives this connection the SQL function fold(text): letters that differ by case
  * alone become the same, in any script. An SQLite code. */
 int sqlite_fold_add(sqlite3 *db);
+void sqlite_wake(void);
 
 /* --- what functions share, within a call --- */
 enum error_code sqlite_thread_read(struct sqlite_conn *conn, const char *owner, const char *id,
 				   struct arena *arena, struct thread *out);
+void sqlite_thread_take(sqlite3_stmt *row, struct arena *arena, struct thread *out);
 enum error_code sqlite_thread_put(struct sqlite_conn *conn, const struct thread *thread);
 /* Is there such a thread, and may owner touch it? */
 enum error_code sqlite_thread_check(struct sqlite_conn *conn, const char *owner, const char *id);
@@ -141,6 +153,8 @@ enum error_code sqlite_message_find(struct sqlite_conn *conn, enum sql_id id,
 				    const struct sql_value *values, size_t count,
 				    struct arena *arena, struct message *out);
 enum error_code sqlite_message_put(struct sqlite_conn *conn, const struct message *message);
+/* The same; what is there under its id becomes it. */
+enum error_code sqlite_message_replace(struct sqlite_conn *conn, const struct message *message);
 /* The last message of a thread: *seq 0 and "" without one. id has room for ID_MAX + 1. */
 enum error_code sqlite_message_last(struct sqlite_conn *conn, const char *thread_id, int64_t *seq,
 				    char *id);

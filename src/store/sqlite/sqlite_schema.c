@@ -73,7 +73,7 @@ static int exec(sqlite3 *db, const char *sql)
 	return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
-static int read_version(sqlite3 *db, int *out)
+int sqlite_schema_read(sqlite3 *db, int *out)
 {
 	sqlite3_stmt *query = NULL;
 	int code = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &query, NULL);
@@ -97,7 +97,7 @@ static int write_version(sqlite3 *db, int version)
 /* With the write lock: the steps that the file lacks. */
 static int take_steps(sqlite3 *db, int *version)
 {
-	int code = read_version(db, version);
+	int code = sqlite_schema_read(db, version);
 
 	while (code == SQLITE_OK && *version < VERSION) {
 		code = exec(db, steps[*version]);
@@ -110,7 +110,7 @@ static int take_steps(sqlite3 *db, int *version)
 /* A transaction that failed stays open, so that the driver still knows why; closing undoes it. */
 int sqlite_schema(sqlite3 *db, int *version)
 {
-	int code = read_version(db, version);
+	int code = sqlite_schema_read(db, version);
 
 	if (code != SQLITE_OK || *version >= VERSION)
 		return code;

@@ -20,6 +20,10 @@
 	" AND (?2 < 0 OR archived = ?2) AND (?3 IS NULL OR instr(fold(title), fold(?3)) > 0)"      \
 	" AND (updated_ms, id) < (?4, ?5) ORDER BY updated_ms DESC, id DESC LIMIT ?6"
 
+#define SQL_MESSAGE_INSERT_ALL                                                                     \
+	"INSERT INTO messages (" SQL_MESSAGE_COLUMNS ", content) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"  \
+	" ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
+
 /* clang-format off */
 #define SQL_STATEMENTS(X) \
 	X(BEGIN_WRITE, "BEGIN IMMEDIATE") \
@@ -56,8 +60,7 @@
 	X(CLAIMS_OF_DEAD, "SELECT t.id, t.run_id, t.run_message_id, t.run_node FROM nodes n" \
 	  " CROSS JOIN threads t ON t.run_node = n.node WHERE n.seen_ms < ?1 LIMIT ?2") \
 	\
-	X(MESSAGE_INSERT, "INSERT INTO messages (" SQL_MESSAGE_COLUMNS ", content) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7," \
-	  " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)") \
+	X(MESSAGE_INSERT, SQL_MESSAGE_INSERT_ALL) \
 	X(MESSAGE_LAST, "SELECT seq, id FROM messages WHERE thread_id = ?1 ORDER BY seq DESC LIMIT 1") \
 	X(MESSAGE_SEQ, "SELECT seq FROM messages WHERE thread_id = ?1 AND id = ?2") \
 	X(MESSAGE_GET, SQL_MESSAGE " WHERE thread_id = ?1 AND id = ?2") \
@@ -91,7 +94,24 @@
 	\
 	X(NODE_BEAT, "INSERT INTO nodes (node, seen_ms) VALUES (?1, ?2) ON CONFLICT (node) DO UPDATE SET seen_ms = ?2") \
 	X(NODES_FORGET, "DELETE FROM nodes WHERE rowid IN (SELECT n.rowid FROM nodes n WHERE n.seen_ms < ?1 AND NOT EXISTS" \
-	  " (SELECT 1 FROM threads t WHERE t.run_node = n.node) LIMIT ?2)")
+	  " (SELECT 1 FROM threads t WHERE t.run_node = n.node) LIMIT ?2)") \
+	\
+	X(THREADS_SCAN, SQL_THREAD " WHERE id > ?1 AND deleted_ms IS NULL ORDER BY id LIMIT ?2") \
+	X(THREAD_REPLACE, "INSERT INTO threads (id, user_id, title, created_ms, updated_ms, rev, archived, metadata)" \
+	  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET user_id = ?2, title = ?3," \
+	  " created_ms = ?4, updated_ms = ?5, rev = ?6, archived = ?7, metadata = ?8, deleted_ms = NULL, purge = NULL") \
+	X(MESSAGE_REPLACE, SQL_MESSAGE_INSERT_ALL " ON CONFLICT (thread_id, id) DO UPDATE SET seq = ?3, role = ?4," \
+	  " status = ?5, size = ?6, run_id = ?7, parent_id = ?8, key = ?9, question = ?10, model = ?11," \
+	  " finish_reason = ?12, input_tokens = ?13, output_tokens = ?14, total_tokens = ?15, unasked = ?16," \
+	  " feedback = ?17, metadata = ?18, created_ms = ?19, updated_ms = ?20, content = ?21") \
+	X(SEQ_FREE, "DELETE FROM messages WHERE thread_id = ?1 AND seq = ?2 AND id <> ?3") \
+	X(KEY_FREE, "UPDATE messages SET key = NULL WHERE key = ?1 AND NOT (thread_id = ?2 AND id = ?3)") \
+	X(MESSAGE_DROP, "DELETE FROM messages WHERE thread_id = ?1 AND id = ?2") \
+	X(COUNT_OF_USER, "SELECT count(*), coalesce(sum((SELECT count(*) FROM messages m WHERE m.thread_id = t.id)), 0)" \
+	  " FROM threads t WHERE deleted_ms IS NULL AND user_id = ?1") \
+	X(COUNT_OF_ALL, "SELECT (SELECT count(*) FROM threads WHERE deleted_ms IS NULL)," \
+	  " (SELECT count(*) FROM messages) - (SELECT count(*) FROM threads t JOIN messages m ON m.thread_id = t.id" \
+	  " WHERE t.purge = 1)")
 /* clang-format on */
 
 enum sql_id {

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 
-static void take(sqlite3_stmt *row, struct arena *arena, struct thread *out)
+void sqlite_thread_take(sqlite3_stmt *row, struct arena *arena, struct thread *out)
 {
 	*out = (struct thread){
 		.id = sql_column_text(row, 0, arena),
@@ -50,7 +50,7 @@ enum error_code sqlite_thread_read(struct sqlite_conn *conn, const char *owner, 
 	struct thread thread = { 0 };
 
 	if (code == ERROR_NONE && (code = sql_step(query)) == ERROR_NONE) {
-		take(query, arena, &thread);
+		sqlite_thread_take(query, arena, &thread);
 		code = store_fits(arena);
 	}
 	sql_done(query);
@@ -98,7 +98,7 @@ static enum error_code read_list(sqlite3_stmt *query, size_t limit, struct arena
 		}
 		list.items = store_grow(arena, list.items, list.count, sizeof *list.items);
 		if (list.items)
-			take(query, arena, &list.items[list.count++]);
+			sqlite_thread_take(query, arena, &list.items[list.count++]);
 		if ((code = store_fits(arena)) != ERROR_NONE)
 			return code;
 	}

@@ -73,14 +73,14 @@ static bool begin_and_take_back(sqlite3 *db, struct error *err)
 	return ok;
 }
 
-bool store_sqlite_try_write(const char *uri, const char **how, struct error *err)
+bool sqlite_try_write(const char *uri, const struct config *config, const char **how,
+		      struct error *err)
 {
 	const char *path = uri + strlen(SQLITE_SCHEME);
 	sqlite3 *db = NULL;
 	bool ok;
 
-	if (!store_sqlite_check(uri, err))
-		return false;
+	(void)config;
 	if (!is_there(path)) {
 		*how = "its file is not there yet and can be made";
 		return could_be_made(path, err);
