@@ -8,12 +8,18 @@ from processes import DEADLINE_S, PYTHON, Process
 
 
 class StoreProxy:
-    """A proxy before a MongoDB-protocol server (tests/store_proxy): faults between any two commands, and counts."""
+    """A proxy before a server (tests/store_proxy): faults between any two commands, and counts. `target` is mongodb://…, or
+    tcp://… for one whose protocol it does not know."""
 
     def __init__(self, folder, target):
         self.process = Process([PYTHON, "tests/store_proxy", "--target", target], folder, f"proxy-{os.urandom(4).hex()}", ready="ready ")
         self.uri = self.process.ready_line.split()[1]
         self.control = self.process.child.stdout.readline().decode().split()[1]
+
+    @property
+    def address(self):
+        """As servers.py takes it: server.settings(name, proxy.address)."""
+        return "127.0.0.1", urllib.parse.urlsplit(self.uri).port
 
     def ask(self, method, path, value=None):
         url = urllib.parse.urlsplit(self.control)

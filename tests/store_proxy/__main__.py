@@ -1,5 +1,4 @@
-"""A proxy before a store of the MongoDB protocol: it counts commands, and it delays, cuts, halves and holds them when told.
-See README.md."""
+"""A proxy before a store: it counts what is asked, and it delays, cuts, halves and holds that when told. See README.md."""
 import argparse
 import asyncio
 import json
@@ -12,19 +11,16 @@ from typing import Any
 sys.dont_write_bytecode = True
 
 import wire  # noqa: E402
-from rules import Rule, Rules  # noqa: E402
+from bursts import Link  # noqa: E402
+from rules import Cut, Rule, Rules  # noqa: E402
 
 PARENT_POLL_S = 0.2
 WAIT_MAX_S = 60.0
 
 
-class Cut(Exception):
-    """The client's connection ends here."""
-
-
 class Proxy:
-    def __init__(self, host: str, port: int) -> None:
-        self.host, self.port = host, port
+    def __init__(self, scheme: str, host: str, port: int) -> None:
+        self.scheme, self.host, self.port = scheme, host, port
         self.rules = Rules()
         self.clients: set[asyncio.StreamWriter] = set()
         self.mode = "open"
@@ -39,7 +35,9 @@ class Proxy:
                 await self.rules.healed.wait()
                 raise Cut
             server_reader, server = await asyncio.open_connection(self.host, self.port)
-            while True:
+            if self.scheme == "tcp":
+                await Link(self.rules, lambda: self.mode == "hang", (reader, writer), (server_reader, server)).run()
+            while self.scheme == "mongodb":
                 await self.exchange(await wire.read_message(reader), writer, server_reader, server)
         except (Cut, OSError, asyncio.IncompleteReadError):
             pass
@@ -154,10 +152,10 @@ class Proxy:
 
 async def serve(options: argparse.Namespace, parent: int) -> None:
     target = urllib.parse.urlsplit(options.target)
-    proxy = Proxy(target.hostname or "127.0.0.1", target.port or 27017)
+    proxy = Proxy(target.scheme, target.hostname or "127.0.0.1", target.port or 27017)
     main = await asyncio.start_server(proxy.serve, "127.0.0.1", 0, backlog=1024, limit=1 << 20)
     control = await asyncio.start_server(proxy.control, "127.0.0.1", 0)
-    print(f"ready mongodb://127.0.0.1:{main.sockets[0].getsockname()[1]}/")
+    print(f"ready {target.scheme}://127.0.0.1:{main.sockets[0].getsockname()[1]}/")
     print(f"control http://127.0.0.1:{control.sockets[0].getsockname()[1]}", flush=True)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -172,7 +170,7 @@ async def serve(options: argparse.Namespace, parent: int) -> None:
 def main() -> None:
     parent = os.getppid()
     parser = argparse.ArgumentParser(prog="tests/store_proxy", description=__doc__)
-    parser.add_argument("--target", required=True, help="mongodb://HOST:PORT/, the store itself")
+    parser.add_argument("--target", required=True, help="mongodb://HOST:PORT/ or tcp://HOST:PORT, the store itself")
     asyncio.run(serve(parser.parse_args(), parent))
 
 

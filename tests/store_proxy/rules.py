@@ -12,25 +12,40 @@ ACTIONS = {
     "stall_before": "the command is held until the proxy is healed, then dropped",
     "stall_after": "the store carries it out, the reply is held until the proxy is healed, then dropped",
     "error": "the store never sees it, the reply is the server error `code`",
+    "say": "the store never sees it, the reply is `text`",
 }
+
+
+class Cut(Exception):
+    """The client's connection ends here."""
+
+
 # A driver's own talk: none of it comes from a call of the program, so `*` does not mean it.
 OWN = {"hello", "ismaster", "isMaster", "endSessions", "buildInfo", "saslStart", "saslContinue"}
 
 
 class Rule:
-    """The first `skip` commands of that name pass, then it befalls each `every`th, `times` times in all (0: for ever)."""
+    """The first `skip` commands of that name (or bursts that have this text in them) pass, then it befalls each `every`th, `times`
+    times in all (0: for ever)."""
 
     def __init__(self, action: str, command: str = "*", skip: int = 0, times: int = 1, every: int = 1, ms: float = 0,
-                 code: int = 0) -> None:
+                 code: int = 0, bytes: int = 0, until: str = "", text: str = "") -> None:  # noqa: A002
         if action not in ACTIONS:
             raise ValueError(f"no such action: {action}; there are {', '.join(ACTIONS)}")
         self.action, self.command, self.skip, self.times, self.every = action, command, skip, times, every
-        self.ms, self.code = ms, code
+        self.ms, self.code, self.bytes, self.until, self.text = ms, code, bytes, until, text
         self.seen = self.fired = 0
 
     def takes(self, command: str) -> bool:
         if command != self.command and (self.command != "*" or command in OWN):
             return False
+        return self.counted()
+
+    def takes_burst(self, begins: bool, text: bytes) -> bool:
+        meant = begins if self.command == "*" else self.command.encode() in text
+        return meant and self.counted()
+
+    def counted(self) -> bool:
         self.seen += 1
         if self.seen <= self.skip or (self.times and self.fired >= self.times) or (self.seen - self.skip - 1) % self.every:
             return False
@@ -61,7 +76,14 @@ class Rules:
         """The rules that this command meets, counted on each of them."""
         if command not in OWN:
             self.commands.append(command)
-        met = [rule for rule in self.rules.values() if rule.takes(command)]
+        return await self.told([rule for rule in self.rules.values() if rule.takes(command)])
+
+    async def of_burst(self, begins: bool, text: bytes) -> list[Rule]:
+        if begins:
+            self.commands.append("burst")
+        return await self.told([rule for rule in self.rules.values() if rule.takes_burst(begins, text)])
+
+    async def told(self, met: list[Rule]) -> list[Rule]:
         async with self.changed:
             self.changed.notify_all()
         return met
