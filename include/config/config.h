@@ -26,9 +26,9 @@ struct config {
 #define X(field, name, kind, ...) SETTING_TYPE_##kind field;
 	SETTINGS(X)
 #undef X
-	char *store_uri;   /* C1D_STORE, else MONGODB_URI, else sqlite in the state folder */
-	char *spool_path;  /* C1D_SPOOL_DIR, else spool/ in the state folder */
-	char *config_path; /* the file that was read; NULL without one */
+	char *store_uri;  /* C1D_STORE, else what else names one, else sqlite in the state folder */
+	char *spool_path; /* C1D_SPOOL_DIR, else spool/ in the state folder */
+	char *config_path;                          /* the file that was read; NULL without one */
 	enum auth_mode auth_modes[AUTH_MODE_COUNT]; /* C1D_AUTH's, each once, as they stand */
 	size_t auth_mode_count;
 	char *visitor_secrets[VISITOR_SECRETS_MAX]; /* C1D_VISITOR_SECRET's, newest first */

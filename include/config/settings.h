@@ -32,8 +32,16 @@ struct rate {
 	X(models, "C1D_MODELS", TEXT, NULL, 0, 0, "further models that a request may name, separated by spaces") \
 	X(ca_file, "THESYS_CA_FILE", TEXT, NULL, 0, 0, "CA bundle for a private C1 endpoint; the system's unless set") \
 	X(system_prompt, "C1D_SYSTEM_PROMPT", TEXT, NULL, 0, 0, "system message put before every conversation") \
-	X(store, "C1D_STORE", TEXT, NULL, 0, 0, "store as a URI: mongodb://... or sqlite:PATH; wins over MONGODB_URI") \
-	X(mongodb_uri, "MONGODB_URI", SECRET, NULL, 0, 0, "MongoDB, chosen when C1D_STORE is not set (or the credential mongodb-uri)") \
+	X(store, "C1D_STORE", TEXT, NULL, 0, 0, "store as a URI, such as sqlite:PATH; wins over all that follow, of which one may be set") \
+	X(mongodb_uri, "MONGODB_URI", SECRET, NULL, 0, 0, "MongoDB: mongodb://... (or the credential mongodb-uri)") \
+	X(database_url, "DATABASE_URL", SECRET, NULL, 0, 0, "PostgreSQL: postgresql://... (or the credential database-url)") \
+	X(firebase_project_id, "FIREBASE_PROJECT_ID", TEXT, NULL, 0, 0, "Firestore: the project's id") \
+	X(firebase_client_email, "FIREBASE_CLIENT_EMAIL", TEXT, NULL, 0, 0, "Firestore: client_email of the service account") \
+	X(firebase_private_key, "FIREBASE_PRIVATE_KEY", SECRET, NULL, 0, 0, "Firestore: private_key of the service account, newlines as \\n (or the credential firebase-private-key)") \
+	X(firebase_private_key_id, "FIREBASE_PRIVATE_KEY_ID", TEXT, NULL, 0, 0, "Firestore: private_key_id of the service account; goes into what it signs") \
+	X(firebase_client_id, "FIREBASE_CLIENT_ID", TEXT, NULL, 0, 0, "Firestore: client_id of the service account; nothing needs it") \
+	X(google_credentials, "GOOGLE_APPLICATION_CREDENTIALS", TEXT, NULL, 0, 0, "Firestore: the service account's JSON file, instead of these") \
+	X(firestore_emulator, "FIRESTORE_EMULATOR_HOST", TEXT, NULL, 0, 0, "Firestore: host:port of Google's emulator, which takes anybody; for development") \
 	X(state_dir, "C1D_STATE_DIR", TEXT, "/var/lib/c1d", 0, 0, "folder of the node's name, the secret, the spool and the SQLite store") \
 	X(spool_dir, "C1D_SPOOL_DIR", TEXT, NULL, 0, 0, "folder of answers in flight, on a local disk; spool/ in the state folder unless set") \
 	X(spool_reserve, "C1D_SPOOL_RESERVE", BYTES, "64m", 0, 1LL << 50, "free bytes below which new turns are refused") \

@@ -66,6 +66,8 @@ static void wipe_secrets(const struct config *config)
 	if (strchr(config->store_uri, '@'))
 		config_wipe(config->store_uri);
 	config_wipe(config->mongodb_uri);
+	config_wipe(config->database_url);
+	config_wipe(config->firebase_private_key);
 	config_wipe(config->redis_url);
 }
 

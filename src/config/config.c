@@ -25,14 +25,10 @@ static void read_environment(struct load *load)
 
 /* --- what follows from several settings --- */
 
-static void choose_store(struct load *load)
+static void choose_spool(struct load *load)
 {
 	struct config *config = &load->config;
 
-	config->store_uri = config->store         ? config->store
-			    : config->mongodb_uri ? config->mongodb_uri
-						  : arena_printf(load->arena, "sqlite:%s/c1d.db",
-								 config->state_dir);
 	config->spool_path = config->spool_dir
 				     ? config->spool_dir
 				     : arena_printf(load->arena, "%s/spool", config->state_dir);
@@ -122,8 +118,10 @@ static void check_all(struct load *load)
 	config_choose_auth(load);
 	config_choose_limits(load);
 	choose_drain(&load->config);
-	if (config->state_dir)
-		choose_store(load);
+	if (!config->state_dir)
+		return;
+	choose_spool(load);
+	config_choose_store(load);
 }
 
 /* --- loading --- */

@@ -5,6 +5,7 @@
  *   config_table.c  the table as data, nearest names, values checked and printed
  *   config_entry.c  one NAME=value of the environment
  *   config_auth.c   who may come in
+ *   config_store.c  which store is meant
  *   config_limits.c whose header is believed, and where several machines count
  *   redis_url.c     the address of Redis
  *   config_file.c   KEY=value lines
@@ -61,6 +62,8 @@ void config_problem(struct load *load, const char *where, const char *fix, const
 void config_choose_auth(struct load *load);
 /* The same of C1D_TRUSTED_PROXIES and REDIS_URL. */
 void config_choose_limits(struct load *load);
+/* store_uri, of C1D_STORE and of what else may name a store. */
+void config_choose_store(struct load *load);
 /* NAME=value of the environment. */
 void config_read_entry(struct load *load, const char *entry);
 /* Those that an earlier life of this process hid; -1: none. */

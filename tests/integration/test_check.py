@@ -12,7 +12,7 @@ import pytest
 from house import ROOT, Site, Upstream, held_port
 
 PROGRAM = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
-OURS = ("C1D_", "THESYS_", "MONGODB_")
+OURS = ("C1D_", "THESYS_", "MONGODB_", "DATABASE_", "FIREBASE_", "FIRESTORE_", "GOOGLE_")
 OK, FAILED, USAGE, UNAVAILABLE, CONFIG = 0, 1, 2, 69, 78
 NOBODY = 65534
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

@@ -16,7 +16,7 @@ import pytest
 from house import DEADLINE_S, PYTHON, ROOT, Upstream, free_port, wait_for, with_parent
 
 PROGRAM = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
-OURS = ("C1D_", "THESYS_", "MONGODB_", "STORE", "MAKE")
+OURS = ("C1D_", "THESYS_", "MONGODB_", "DATABASE_", "FIREBASE_", "FIRESTORE_", "GOOGLE_", "STORE", "MAKE")
 
 
 def descendants(pid):

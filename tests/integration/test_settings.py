@@ -9,7 +9,7 @@ import pytest
 from house import ROOT, wait_for
 
 PROGRAM = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
-OURS = ("C1D_", "THESYS_", "MONGODB_", "REDIS_")
+OURS = ("C1D_", "THESYS_", "MONGODB_", "DATABASE_", "FIREBASE_", "FIRESTORE_", "GOOGLE_", "REDIS_")
 OK, USAGE, CONFIG = 0, 2, 78
 
 
@@ -179,19 +179,41 @@ def test_the_store_is_chosen_in_the_documented_order(c1d, settings, code):
         assert "not built in" in done.stderr, done.stderr
 
 
+PROJECT, EMULATOR = {"FIREBASE_PROJECT_ID": "my-project"}, {"FIRESTORE_EMULATOR_HOST": "127.0.0.1:8080"}
+EMAIL, KEY = {"FIREBASE_CLIENT_EMAIL": "c1d@my-project.iam.gserviceaccount.com"}, {"FIREBASE_PRIVATE_KEY": "hunter2canary"}
+
+
+@pytest.mark.parametrize("settings, words", [
+    ({"MONGODB_URI": GOOD_MONGO, "DATABASE_URL": ELSEWHERE}, ["MONGODB_URI and DATABASE_URL name a store each", "C1D_STORE"]),
+    ({"DATABASE_URL": ELSEWHERE, **PROJECT, **EMULATOR}, ["DATABASE_URL and FIREBASE_PROJECT_ID name a store each"]),
+    (PROJECT, ["no key", "GOOGLE_APPLICATION_CREDENTIALS"]),
+    ({**PROJECT, **EMAIL}, ["FIREBASE_CLIENT_EMAIL is set and FIREBASE_PRIVATE_KEY is not"]),
+    (KEY, ["FIREBASE_PRIVATE_KEY is set and FIREBASE_CLIENT_EMAIL is not"]),
+    ({**EMAIL, **KEY}, ["FIREBASE_PRIVATE_KEY is set and FIREBASE_PROJECT_ID is not"]),
+    (EMULATOR, ["FIRESTORE_EMULATOR_HOST is set and FIREBASE_PROJECT_ID is not"])])
+def test_f19_which_store_is_meant_is_asked_for_where_two_or_half_of_one_are_named(c1d, settings, words):
+    report = refused(c1d("check", "-t", **settings), "fix: ", *words)
+    assert "hunter2canary" not in report and report.count("fix: ") == 1
+
+
+def test_f19_c1d_store_wins_over_all_that_name_one_and_over_half_of_one(c1d):
+    for others in ({"MONGODB_URI": GOOD_MONGO, "DATABASE_URL": ELSEWHERE}, {**PROJECT, **EMAIL}, EMULATOR):
+        assert c1d("check", "-t", C1D_STORE=GOOD_SQLITE, **others).returncode == OK
+
+
 def test_t7_every_setting_is_read_by_something(c1d):
     """A field of struct config that no room reads is a promise that nobody keeps."""
     fields = dict(re.findall(r'X\((\w+), "([A-Z_0-9]+)"', (ROOT / "include/config/settings.h").read_text()))
     code = "".join(path.read_text() for path in (ROOT / "src").rglob("*.c") if path.parent.name != "config")
-    code += "".join((ROOT / "src/config" / name).read_text() for name in ("config.c", "config_auth.c", "config_limits.c"))
+    code += "".join((ROOT / "src/config" / name).read_text() for name in ("config.c", "config_auth.c", "config_limits.c", "config_store.c"))
     assert len(fields) == len(listed(c1d))
     assert [name for field, name in fields.items() if not re.search(rf"(->|\.){field}\b", code)] == []
 
 
 def test_t7_what_a_host_has_for_others_is_none_of_ours(c1d):
-    done = c1d("check", "-t", DATABASE_URL=ELSEWHERE, REDIS_URL="redis://localhost", FIREBASE_PRIVATE_KEY="k")
+    done = c1d("check", "-t", REDIS_URL="redis://localhost", POSTGRES_URL=ELSEWHERE, GOOGLE_APPLICATION_CREDENTIALS="/of/another")
     assert done.returncode == OK, done
-    refused(c1d("check", "-t", file="DATABASE_URL=x\n"), "there is no setting DATABASE_URL")
+    refused(c1d("check", "-t", file="POSTGRES_URL=x\n"), "there is no setting POSTGRES_URL")
 
 
 @pytest.mark.parametrize("uri", ["mongodb://user:p@ss@host/db", "mongodb://user:pa:ss@host/db",
