@@ -1,8 +1,8 @@
 /*
  * net: HTTP to others, over libcurl. Certificates are always verified, redirects are never
  * followed, proxies of the environment are ignored, plain http speaks HTTP/1.1 only (h2c is broken
- * in Debian 12's curl, curl #10634), and no content encoding is asked for. Error texts for clients
- * name no host.
+ * in Debian 12's curl, curl #10634), and no content encoding is asked for unless the request wants
+ * it. Error texts for clients name no host.
  *
  * A request is sent at most once: when a kept connection turns out to be dead behind it, the
  * transfer fails (NET_CUT) and the caller decides. The connect deadline covers everything before
@@ -43,6 +43,8 @@ struct net_request {
 				       never logged */
 	const char *ca_file;        /* NULL: the system's */
 	int64_t connect_ms;
+	bool may_gzip; /* net_start: the answer's body may come compressed; what is handed on is not
+			*/
 };
 
 /* Blocking, any thread: one request (a POST with that body, a GET without) and the status of its
@@ -73,6 +75,9 @@ enum net_failure {
 	NET_UNSENT,
 	NET_NO_MEMORY
 };
+
+/* In a word or two, for the log: "no connection". */
+const char *net_failure_word(enum net_failure failure);
 
 struct net_response {
 	int status;

@@ -4,6 +4,7 @@
  *   net_multi.c        all transfers of one loop: curl's sockets and timer, ends
  *   net_failure.c      curl's codes -> how a transfer failed
  *   net_transfer.c     one transfer: its options, its deadlines, head and body as curl brings them
+ *   net_client.c       requests of many threads on one net_multi
  *   net_retry_after.c  a line of the head, read; net_max_age.c: another
  *   net_ask.c          one blocking request and its answer
  *   net_probe.c        is somebody there?

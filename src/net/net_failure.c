@@ -56,3 +56,20 @@ enum net_failure net_failure_given_up(const struct net_transfer *transfer)
 {
 	return transfer->was_sent ? NET_CUT : unconnected(transfer);
 }
+
+const char *net_failure_word(enum net_failure failure)
+{
+	static const char *const words[] = {
+		[NET_OK] = "nothing",
+		[NET_CONNECT] = "no connection",
+		[NET_DNS] = "its name is not found",
+		[NET_TLS] = "its certificate, or TLS with it, failed",
+		[NET_TIMEOUT] = "no answer in time",
+		[NET_CUT] = "the connection was cut",
+		[NET_PROTOCOL] = "what it sent is no HTTP",
+		[NET_UNSENT] = "no memory or descriptor to ask with",
+		[NET_NO_MEMORY] = "no memory for its answer",
+	};
+
+	return words[failure];
+}

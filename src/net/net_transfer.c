@@ -258,6 +258,7 @@ static bool set_request(struct net_transfer *transfer, const struct net_request 
 	    is_tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_ms);
 	SET(CURLOPT_FRESH_CONNECT, 0L);
+	SET(CURLOPT_ACCEPT_ENCODING, request->may_gzip ? "gzip" : NULL);
 	curl_easy_getinfo(easy, CURLINFO_CAINFO, &ca_file);
 	SET(CURLOPT_CAINFO, request->ca_file ? request->ca_file : ca_file);
 	return ok;
