@@ -13,10 +13,11 @@
 
 #define REDIS_WORDS_MAX 24
 
-/* A command: its words, without NULs. */
+/* A command: its words. One of the size 0 ends at its NUL. */
 struct redis_words {
 	const char *list[REDIS_WORDS_MAX];
 	int count;
+	size_t sizes[REDIS_WORDS_MAX];
 };
 
 /* Connected, signed in, with its database chosen. NULL with ERROR_OVERLOADED and why, in words for
@@ -26,5 +27,10 @@ redisContext *redis_line_open(const struct redis_url *url, int64_t until_ms, str
 /* The reply, which freeReplyObject frees; it may be an error. NULL: the line is of no more use. */
 redisReply *redis_line_ask(redisContext *line, const struct redis_words *words, int64_t until_ms);
 void redis_line_close(redisContext *line); /* NULL is fine */
+
+/* The two halves of it, for several commands in one go: each is kept until the first reply is
+ * waited for. What is there already is taken, however late it is. */
+bool redis_line_send(redisContext *line, const struct redis_words *words);
+redisReply *redis_line_read(redisContext *line, int64_t until_ms);
 
 #endif

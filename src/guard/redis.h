@@ -1,9 +1,8 @@
 /*
  * redis: counts that several machines share, in Redis, by one script and Redis' own clock.
  *
- * A request thread never connects, asks for a name or waits longer than REDIS_CALL_MS: lines are
- * opened by a thread of their own. When Redis fails nobody asks it any more until that thread has
- * reached it again, which it tries each second; meanwhile the answer is REDIS_AWAY, at once.
+ * A request thread waits for no longer than REDIS_CALL_MS, over the lines of net/redis_pool.h.
+ * While Redis is away the answer is REDIS_AWAY, at once.
  *
  * One a worker, opened there behind the fork.
  */
@@ -15,9 +14,7 @@
 #include "config/redis_url.h"
 #include "gcra.h"
 
-#define REDIS_CONNECT_MS 200
 #define REDIS_CALL_MS    100
-#define REDIS_RETRY_MS   1000
 #define REDIS_COUNTS_MAX 4
 
 struct redis;

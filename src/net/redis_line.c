@@ -8,13 +8,16 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define LATE_READS 64 /* of what is there when the time is over: a mebibyte */
+
+/* Looks once also when it is too late. */
 static bool wait_for(int fd, short events, int64_t until_ms)
 {
 	struct pollfd what = { .fd = fd, .events = events };
 
 	for (;;) {
 		int64_t left_ms = until_ms - clock_mono_ms();
-		int found = left_ms > 0 ? poll(&what, 1, (int)left_ms) : 0;
+		int found = poll(&what, 1, left_ms > 0 ? (int)left_ms : 0);
 
 		if (found >= 0 || errno != EINTR)
 			return found > 0;
@@ -36,22 +39,38 @@ static bool send_all(redisContext *line, int64_t until_ms)
 	return false;
 }
 
-redisReply *redis_line_ask(redisContext *line, const struct redis_words *words, int64_t until_ms)
+bool redis_line_send(redisContext *line, const struct redis_words *words)
 {
 	/* hiredis 0.14 wants its words without const and does not touch them. */
 	const char **list = (const char **)(uintptr_t)words->list;
-	void *reply = NULL;
+	size_t sizes[REDIS_WORDS_MAX];
 
-	if (redisAppendCommandArgv(line, words->count, list, NULL) != REDIS_OK ||
-	    !send_all(line, until_ms))
+	for (int i = 0; i < words->count; i++)
+		sizes[i] = words->sizes[i] > 0 ? words->sizes[i] : strlen(words->list[i]);
+	return redisAppendCommandArgv(line, words->count, list, sizes) == REDIS_OK;
+}
+
+redisReply *redis_line_read(redisContext *line, int64_t until_ms)
+{
+	void *reply = NULL;
+	int late = 0;
+
+	if (!send_all(line, until_ms))
 		return NULL;
 	while (redisGetReplyFromReader(line, &reply) == REDIS_OK) {
 		if (reply)
 			return reply;
-		if (!wait_for(line->fd, POLLIN, until_ms) || redisBufferRead(line) != REDIS_OK)
+		late += clock_mono_ms() >= until_ms;
+		if (late > LATE_READS || !wait_for(line->fd, POLLIN, until_ms) ||
+		    redisBufferRead(line) != REDIS_OK)
 			return NULL;
 	}
 	return NULL;
+}
+
+redisReply *redis_line_ask(redisContext *line, const struct redis_words *words, int64_t until_ms)
+{
+	return redis_line_send(line, words) ? redis_line_read(line, until_ms) : NULL;
 }
 
 /* --- opening --- */
@@ -101,7 +120,8 @@ static bool choose_database(redisContext *line, const struct redis_url *url, int
 
 	snprintf(number, sizeof number, "%d", url->database);
 	return url->database == 0 ||
-	       is_agreed(line, &(struct redis_words){ { "SELECT", number }, 2 }, until_ms, err);
+	       is_agreed(line, &(struct redis_words){ .list = { "SELECT", number }, .count = 2 },
+			 until_ms, err);
 }
 
 redisContext *redis_line_open(const struct redis_url *url, int64_t until_ms, struct error *err)

@@ -1,5 +1,5 @@
 /*
- * redis_script: what runs in Redis, the algorithm of gcra.c with a key for a cell.
+ * limit_script: what runs in Redis, the algorithm of gcra.c with a key for a cell.
  *
  *   KEYS   the counts
  *   ARGV   "take" and 0, or "back" and the time of the taking; then each one's burst and period
@@ -10,10 +10,10 @@
  *
  * Numbers of Lua are exact to 2^53: 285 years of microseconds. Keys go when they are paid off.
  */
-#ifndef GUARD_REDIS_SCRIPT_H
-#define GUARD_REDIS_SCRIPT_H
+#ifndef GUARD_LIMIT_SCRIPT_H
+#define GUARD_LIMIT_SCRIPT_H
 
-static const char redis_script[] =
+static const char limit_script[] =
 	"local time = redis.call('TIME')\n"
 	"local now = time[1] * 1000000 + time[2]\n"
 	"local back = ARGV[1] == 'back'\n"
