@@ -114,23 +114,91 @@ struct store_maker {
 
 extern const struct store_maker *const store_makers[]; /* ends with NULL */
 
-/* --- store_common.c: what every store does the same way --- */
+/* What every store does the same way. */
 
-/* The list in the opposite order, in place. */
-void store_reverse(struct message_list *list);
+/* --- store_row.c: a row as it lies there, read into the caller's arena --- */
+
+/* What is damaged, or was put there by somebody else, makes the row bad and is never guessed. */
+struct store_row {
+	struct arena *arena;
+	bool is_bad;
+};
+/* A copy. text.ptr NULL is a value that is not there: NULL, and bad when it is needed. A C string
+ * is bad with a NUL in it; all are bad that are no UTF-8. */
+const char *store_row_text(struct store_row *row, struct slice text, bool is_needed);
+struct slice store_row_content(struct store_row *row, struct slice text);
+enum message_role store_row_role(struct store_row *row, struct slice text);
+enum message_status store_row_status(struct store_row *row, struct slice text);
+/* ERROR_CORRUPT, ERROR_OVERLOADED (the arena is full), or none. */
+enum error_code store_row_read(const struct store_row *row);
+
+/* --- store_list.c: lists that are filled row by row --- */
+
 /* Room for one more item behind count of them: the same items or a larger copy, NULL when the arena
  * is full. */
 void *store_grow(struct arena *arena, void *items, size_t count, size_t size);
-/* ERROR_NONE unless the arena is full. */
-enum error_code store_fits(const struct arena *arena);
-/* A cursor of a list of threads: made of the last one shown, and read again. */
+
+struct message_fill {
+	struct arena *arena;
+	size_t limit, bytes_max; /* bytes_max: of all content; the first one comes in any case */
+	struct message_list list;
+	size_t bytes;
+};
+/* Room for the next one, whose content has so many bytes. NULL: it does not fit any more and
+ * list.more is set, or the arena is full. */
+struct message *store_next_message(struct message_fill *fill, size_t bytes);
+/* The list in the opposite order, in place. */
+void store_reverse(struct message_list *list);
+
+struct thread_fill {
+	struct arena *arena;
+	size_t limit;
+	struct thread_list list;
+	bool more;
+};
+struct thread *store_next_thread(struct thread_fill *fill);
+/* With the cursor of the page behind it, or of a scan the id. ERROR_OVERLOADED: the arena. */
+enum error_code store_threads_listed(struct thread_fill *fill, struct thread_list *out);
+enum error_code store_threads_scanned(struct thread_fill *fill, struct thread_list *out);
+/* A cursor is made of the last thread shown, and read again. */
 const char *store_cursor(const struct thread *last, struct arena *arena);
 bool store_cursor_read(const char *cursor, struct thread_page *page);
+
+/* Does the page begin at its oldest end? */
+static inline bool store_goes_on(const struct message_filter *filter)
+{
+	return filter->after || (filter->from_start && !filter->before);
+}
+
+/* ERROR_NONE unless the arena is full. */
+enum error_code store_fits(const struct arena *arena);
+
+/* --- store_turn.c: what is decided about a turn, and its rows --- */
+
 /* May owner (NULL: anybody) touch what is user_id's? ERROR_ACCESS_DENIED. */
 enum error_code store_may(const char *owner, const char *user_id);
+
+/* What opening does on a thread that is free, by what exists of the pair: the question with its id;
+ * the answer with its key, else its id, else to that question. Without an id there is none. */
+enum turn_step {
+	TURN_STEP_ASKED,  /* nothing: it was asked before */
+	TURN_STEP_AGAIN,  /* the answer is written anew; its question is its parent */
+	TURN_STEP_ANSWER, /* the answer is put behind what is there; its question is there */
+	TURN_STEP_PAIR,   /* both are put */
+};
+enum turn_step store_turn_step(const struct turn_open *open, const struct message *question,
+			       const struct message *answer);
 /* The answer can be written anew: it is final and the model was never asked what is asked now. */
 bool store_can_take_over(const struct message *answer, const struct turn_open *open);
 /* A question that a first try has left behind is the one that is asked now. */
 bool store_same_question(const struct message *stored, const struct message *wanted);
+/* The rows of a new turn. parent_id: NULL or the message before it; question_id: as stored. */
+struct message store_new_question(const struct turn_open *open, int64_t seq, const char *parent_id);
+struct message store_new_answer(const struct turn_open *open, int64_t seq, const char *question_id);
+/* The row of an answer that is written anew. */
+struct message store_answer_again(const struct message *answer, const struct turn_open *open,
+				  int64_t now_ms);
+/* May this end be written into the message? */
+bool store_may_finish(const struct message *stored, const struct finish *finish);
 
 #endif

@@ -17,7 +17,7 @@ static void a_message_comes_back_as_it_was_put_in(void **state)
 	in.status = STATUS_LENGTH;
 	in.content = SLICE("<content>{&quot;a&quot;:1}</content>\n");
 	in.parent_id = "question";
-	in.key = "0123456789abcdef";
+	in.key = fresh("key");
 	in.finish_reason = "length";
 	in.question = "hash of the question";
 	in.model = "c1/some/model";

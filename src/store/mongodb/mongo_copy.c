@@ -12,32 +12,14 @@
 
 /* --- reading --- */
 
-static enum error_code scan(mongoc_cursor_t *cursor, size_t limit, struct arena *arena,
-			    struct thread_list *out)
-{
-	enum error_code code = ERROR_NONE;
-	const bson_t *document;
-
-	while (code == ERROR_NONE && mongoc_cursor_next(cursor, &document)) {
-		if (out->count == limit) {
-			out->next = out->items[limit - 1].id;
-			break;
-		}
-		out->items = store_grow(arena, out->items, out->count, sizeof *out->items);
-		code = out->items ? mongo_take_thread(document, arena, &out->items[out->count++])
-				  : ERROR_OVERLOADED;
-	}
-	return code;
-}
-
 enum error_code mongo_thread_scan(void *self, const char *after, size_t limit, struct arena *arena,
 				  struct thread_list *out)
 {
-	struct thread_list list = { 0 };
+	struct thread_fill fill = { .arena = arena, .limit = limit };
 	struct mongo_call call;
 	mongoc_cursor_t *cursor;
 	bson_t *options;
-	enum error_code code = mongo_begin(self, &call), end;
+	enum error_code code = mongo_begin(self, &call);
 
 	if (code != ERROR_NONE)
 		return code;
@@ -47,14 +29,9 @@ enum error_code mongo_thread_scan(void *self, const char *after, size_t limit, s
 			    BCON_NEW("_id", "{", "$gt", BCON_UTF8(after ? after : ""), "}",
 				     "deleted_at", BCON_NULL),
 			    options);
-	code = scan(cursor, limit, arena, &list);
-	end = mongo_found_all(&call, cursor);
+	code = mongo_thread_rows(&call, cursor, &fill);
 	mongo_end(&call);
-	if (code == ERROR_NONE)
-		code = end;
-	if (code == ERROR_NONE)
-		*out = list;
-	return code;
+	return code == ERROR_NONE ? store_threads_scanned(&fill, out) : code;
 }
 
 /* --- counting --- */

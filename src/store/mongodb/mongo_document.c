@@ -2,7 +2,6 @@
  * never guessed. */
 #include "mongo_room.h"
 
-#include "base/utf8.h"
 #include <stdio.h>
 
 void mongo_message_key(const char *thread_id, const char *id, char out[MONGO_KEY_SIZE])
@@ -18,33 +17,28 @@ void mongo_put_text(bson_t *document, const char *key, const char *text)
 		BSON_APPEND_NULL(document, key);
 }
 
-/* --- taking: each field by its type; `bad` stays once it is set --- */
+/* --- taking: each field by its type, else the row is bad --- */
 
 struct taker {
 	const bson_t *document;
-	struct arena *arena;
-	bool bad;
+	struct store_row row;
 };
 
 /* Absent and null are both NULL. */
-static struct slice take_slice(struct taker *t, const char *key, bool needed)
+static struct slice text_of(struct taker *t, const char *key)
 {
 	struct slice text = { NULL, 0 };
 	bson_iter_t it;
 	uint32_t len;
 
-	if (!bson_iter_init_find(&it, t->document, key) || BSON_ITER_HOLDS_NULL(&it)) {
-		t->bad = t->bad || needed;
+	if (!bson_iter_init_find(&it, t->document, key) || BSON_ITER_HOLDS_NULL(&it))
 		return text;
-	}
 	if (!BSON_ITER_HOLDS_UTF8(&it)) {
-		t->bad = true;
+		t->row.is_bad = true;
 		return text;
 	}
 	text.ptr = bson_iter_utf8(&it, &len);
 	text.len = len;
-	t->bad = t->bad || !utf8_valid(text, NULL); /* others may write here too */
-	text.ptr = arena_copy(t->arena, text);
 	return text;
 }
 
@@ -64,13 +58,9 @@ int64_t mongo_int(const bson_t *document, const char *key)
 	return bson_iter_init_find(&it, document, key) ? bson_iter_as_int64(&it) : 0;
 }
 
-/* A C string: a NUL would cut it. */
-static const char *take_text(struct taker *t, const char *key, bool needed)
+static const char *take_text(struct taker *t, const char *key, bool is_needed)
 {
-	struct slice text = take_slice(t, key, needed);
-
-	t->bad = t->bad || (text.ptr && memchr(text.ptr, '\0', text.len));
-	return text.ptr;
+	return store_row_text(&t->row, text_of(t, key), is_needed);
 }
 
 static int64_t take_int(struct taker *t, const char *key)
@@ -79,7 +69,7 @@ static int64_t take_int(struct taker *t, const char *key)
 
 	if (!bson_iter_init_find(&it, t->document, key) ||
 	    (!BSON_ITER_HOLDS_INT(&it) && !BSON_ITER_HOLDS_DOUBLE(&it))) {
-		t->bad = true;
+		t->row.is_bad = true;
 		return 0;
 	}
 	return bson_iter_as_int64(&it);
@@ -90,7 +80,7 @@ static int64_t take_time(struct taker *t, const char *key, bool needed)
 	bson_iter_t it;
 
 	if (!bson_iter_init_find(&it, t->document, key) || !BSON_ITER_HOLDS_DATE_TIME(&it)) {
-		t->bad = t->bad || needed;
+		t->row.is_bad = t->row.is_bad || needed;
 		return 0;
 	}
 	return bson_iter_date_time(&it);
@@ -101,11 +91,6 @@ static bool take_bool(struct taker *t, const char *key)
 	bson_iter_t it;
 
 	return bson_iter_init_find(&it, t->document, key) && bson_iter_as_bool(&it);
-}
-
-static enum error_code taken(const struct taker *t)
-{
-	return t->bad ? ERROR_CORRUPT : store_fits(t->arena);
 }
 
 /* --- threads --- */
@@ -131,7 +116,7 @@ void mongo_put_thread_fields(bson_t *document, const struct thread *thread)
 
 static struct run_ref take_run(struct taker *t)
 {
-	struct taker inner = { .arena = t->arena };
+	struct taker inner = { .row = { .arena = t->row.arena } };
 	struct run_ref run = { 0 };
 	const uint8_t *data;
 	bson_iter_t it;
@@ -140,25 +125,23 @@ static struct run_ref take_run(struct taker *t)
 
 	if (!bson_iter_init_find(&it, t->document, "run") || BSON_ITER_HOLDS_NULL(&it))
 		return run;
-	if (!BSON_ITER_HOLDS_DOCUMENT(&it)) {
-		t->bad = true;
-		return run;
+	if (BSON_ITER_HOLDS_DOCUMENT(&it)) {
+		bson_iter_document(&it, &len, &data);
+		if (bson_init_static(&document, data, len))
+			inner.document = &document;
 	}
-	bson_iter_document(&it, &len, &data);
-	t->bad = t->bad || !bson_init_static(&document, data, len);
-	if (t->bad)
-		return run;
-	inner.document = &document;
-	run.id = take_text(&inner, "id", true);
-	run.message_id = take_text(&inner, "message_id", true);
-	run.node = take_text(&inner, "node", true);
-	t->bad = inner.bad;
+	if (inner.document) {
+		run.id = take_text(&inner, "id", true);
+		run.message_id = take_text(&inner, "message_id", true);
+		run.node = take_text(&inner, "node", true);
+	}
+	t->row.is_bad = t->row.is_bad || !inner.document || inner.row.is_bad;
 	return run;
 }
 
 enum error_code mongo_take_thread(const bson_t *document, struct arena *arena, struct thread *out)
 {
-	struct taker t = { .document = document, .arena = arena };
+	struct taker t = { .document = document, .row = { .arena = arena } };
 	const struct thread thread = {
 		.id = take_text(&t, "_id", true),
 		.user_id = take_text(&t, "user_id", true),
@@ -170,8 +153,7 @@ enum error_code mongo_take_thread(const bson_t *document, struct arena *arena, s
 		.run = take_run(&t),
 		.metadata = take_text(&t, "metadata", false),
 	};
-
-	enum error_code code = taken(&t);
+	enum error_code code = store_row_read(&t.row);
 
 	if (code == ERROR_NONE)
 		*out = thread;
@@ -241,11 +223,13 @@ static int64_t take_count(struct taker *t, const char *key)
 enum error_code mongo_take_message(const bson_t *document, bool content, struct arena *arena,
 				   struct message *out)
 {
-	struct taker t = { .document = document, .arena = arena };
+	struct taker t = { .document = document, .row = { .arena = arena } };
 	struct message message = {
 		.id = take_text(&t, "id", true),
 		.thread_id = take_text(&t, "thread_id", true),
 		.seq = take_int(&t, "seq"),
+		.role = store_row_role(&t.row, text_of(&t, "role")),
+		.status = store_row_status(&t.row, text_of(&t, "status")),
 		.run_id = take_text(&t, "run_id", false),
 		.parent_id = take_text(&t, "parent_id", false),
 		.key = take_text(&t, "key", false),
@@ -263,13 +247,10 @@ enum error_code mongo_take_message(const bson_t *document, bool content, struct 
 	enum error_code code;
 
 	if (content)
-		message.content = take_slice(&t, "content", true);
+		message.content = store_row_content(&t.row, text_of(&t, "content"));
 	else
 		message.content.len = (size_t)mongo_int(document, "size");
-	if (!message_role_parse(slice_of(mongo_text(document, "role")), &message.role) ||
-	    !message_status_parse(slice_of(mongo_text(document, "status")), &message.status))
-		t.bad = true;
-	code = taken(&t);
+	code = store_row_read(&t.row);
 	if (code == ERROR_NONE)
 		*out = message;
 	return code;

@@ -1,24 +1,16 @@
 /* mongo_page: messages listed: a page of a thread, and its runs. */
 #include "mongo_room.h"
 
-static enum error_code take_list(mongoc_cursor_t *cursor, size_t limit, size_t bytes_max,
-				 bool content, struct arena *arena, struct message_list *out)
+static enum error_code take_list(mongoc_cursor_t *cursor, bool content, struct message_fill *fill)
 {
 	enum error_code code = ERROR_NONE;
 	const bson_t *document;
-	size_t bytes = 0;
+	struct message *next;
 
-	while (code == ERROR_NONE && mongoc_cursor_next(cursor, &document)) {
-		bytes += (size_t)mongo_int(document, "size");
-		out->more = out->count == limit || (out->count > 0 && bytes > bytes_max);
-		if (out->more)
-			break;
-		out->items = store_grow(arena, out->items, out->count, sizeof *out->items);
-		code = out->items ? mongo_take_message(document, content, arena,
-						       &out->items[out->count++])
-				  : ERROR_OVERLOADED;
-	}
-	return code;
+	while (code == ERROR_NONE && mongoc_cursor_next(cursor, &document) &&
+	       (next = store_next_message(fill, (size_t)mongo_int(document, "size"))))
+		code = mongo_take_message(document, content, fill->arena, next);
+	return code == ERROR_NONE ? store_fits(fill->arena) : code;
 }
 
 /* The number of a page's border. ERROR_VALIDATION: there is no such message. */
@@ -44,26 +36,19 @@ static enum error_code border(struct mongo_call *call, const char *thread_id, co
 	return code == ERROR_NOT_FOUND ? ERROR_VALIDATION : code;
 }
 
-static bool goes_on(const struct message_filter *filter)
-{
-	return filter->after || (filter->from_start && !filter->before);
-}
-
 static enum error_code read_page(struct mongo_call *call, const struct message_filter *filter,
-				 int64_t after, int64_t before, struct arena *arena,
-				 struct message_list *out)
+				 int64_t after, int64_t before, struct message_fill *fill)
 {
-	size_t bytes_max = filter->bytes_max ? filter->bytes_max : SIZE_MAX;
 	bson_t *options = mongo_options(call, filter->limit + 1);
 	mongoc_cursor_t *cursor;
 	enum error_code code, end;
 
-	BCON_APPEND(options, "sort", "{", "seq", BCON_INT32(goes_on(filter) ? 1 : -1), "}");
+	BCON_APPEND(options, "sort", "{", "seq", BCON_INT32(store_goes_on(filter) ? 1 : -1), "}");
 	cursor = mongo_find(call, MESSAGES,
 			    BCON_NEW("thread_id", BCON_UTF8(filter->thread_id), "seq", "{", "$gt",
 				     BCON_INT64(after), "$lt", BCON_INT64(before), "}"),
 			    options);
-	code = take_list(cursor, filter->limit, bytes_max, true, arena, out);
+	code = take_list(cursor, true, fill);
 	end = mongo_found_all(call, cursor);
 	return code == ERROR_NONE ? end : code;
 }
@@ -72,7 +57,10 @@ enum error_code mongo_message_list(void *self, const struct message_filter *filt
 				   struct arena *arena, struct message_list *out)
 {
 	int64_t after = 0, before = INT64_MAX;
-	struct message_list list = { 0 };
+	struct message_fill fill = { .arena = arena,
+				     .limit = filter->limit,
+				     .bytes_max =
+					     filter->bytes_max ? filter->bytes_max : SIZE_MAX };
 	struct mongo_call call;
 	enum error_code code = mongo_begin(self, &call);
 
@@ -84,20 +72,20 @@ enum error_code mongo_message_list(void *self, const struct message_filter *filt
 	if (code == ERROR_NONE)
 		code = border(&call, filter->thread_id, filter->before, &before);
 	if (code == ERROR_NONE)
-		code = read_page(&call, filter, after, before, arena, &list);
+		code = read_page(&call, filter, after, before, &fill);
 	mongo_end(&call);
 	if (code != ERROR_NONE)
 		return code;
-	if (!goes_on(filter))
-		store_reverse(&list);
-	*out = list;
+	if (!store_goes_on(filter))
+		store_reverse(&fill.list);
+	*out = fill.list;
 	return ERROR_NONE;
 }
 
 enum error_code mongo_runs_of(void *self, const char *owner, const char *thread_id, size_t limit,
 			      struct arena *arena, struct message_list *out)
 {
-	struct message_list list = { 0 };
+	struct message_fill fill = { .arena = arena, .limit = limit, .bytes_max = SIZE_MAX };
 	struct mongo_call call;
 	mongoc_cursor_t *cursor;
 	bson_t *options;
@@ -115,13 +103,13 @@ enum error_code mongo_runs_of(void *self, const char *owner, const char *thread_
 					     BCON_UTF8("assistant"), "run_id", "{", "$ne",
 					     BCON_NULL, "}"),
 				    options);
-		code = take_list(cursor, limit, SIZE_MAX, false, arena, &list);
+		code = take_list(cursor, false, &fill);
 		end = mongo_found_all(&call, cursor);
 	}
 	mongo_end(&call);
 	if (code == ERROR_NONE)
 		code = end;
 	if (code == ERROR_NONE)
-		*out = list;
+		*out = fill.list;
 	return code;
 }

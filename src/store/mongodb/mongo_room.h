@@ -143,6 +143,9 @@ void mongo_wake(void); /* the driver, once a process */
 enum error_code mongo_thread_check(struct mongo_call *call, const char *owner, const char *id);
 enum error_code mongo_thread_read(struct mongo_call *call, const char *owner, const char *id,
 				  struct arena *arena, struct thread *out);
+/* What a cursor finds, which is destroyed. */
+enum error_code mongo_thread_rows(struct mongo_call *call, mongoc_cursor_t *cursor,
+				  struct thread_fill *fill);
 /* A filter with this owner matched none: there is none, it is another's, or, unless any version
  * would have done, ERROR_PRECONDITION. */
 enum error_code mongo_thread_why_not(struct mongo_call *call, const char *owner, const char *id,

@@ -122,46 +122,37 @@ static bson_t *page_filter(const struct thread_page *page)
 	return filter;
 }
 
-static enum error_code take_list(mongoc_cursor_t *cursor, size_t limit, struct arena *arena,
-				 struct thread_list *out)
+enum error_code mongo_thread_rows(struct mongo_call *call, mongoc_cursor_t *cursor,
+				  struct thread_fill *fill)
 {
-	enum error_code code = ERROR_NONE;
+	enum error_code code = ERROR_NONE, end;
 	const bson_t *document;
+	struct thread *next;
 
-	while (code == ERROR_NONE && mongoc_cursor_next(cursor, &document)) {
-		if (out->count == limit) {
-			out->next = store_cursor(&out->items[limit - 1], arena);
-			break;
-		}
-		out->items = store_grow(arena, out->items, out->count, sizeof *out->items);
-		code = out->items ? mongo_take_thread(document, arena, &out->items[out->count++])
-				  : ERROR_OVERLOADED;
-	}
-	return code == ERROR_NONE ? store_fits(arena) : code;
+	while (code == ERROR_NONE && mongoc_cursor_next(cursor, &document) &&
+	       (next = store_next_thread(fill)))
+		code = mongo_take_thread(document, fill->arena, next);
+	end = mongo_found_all(call, cursor);
+	return code == ERROR_NONE ? end : code;
 }
 
 enum error_code mongo_thread_list(void *self, const struct thread_page *page, struct arena *arena,
 				  struct thread_list *out)
 {
-	struct thread_list list = { 0 };
+	struct thread_fill fill = { .arena = arena, .limit = page->limit };
 	struct mongo_call call;
 	mongoc_cursor_t *cursor;
 	bson_t *options;
-	enum error_code code = mongo_begin(self, &call), end;
+	enum error_code code = mongo_begin(self, &call);
 
 	if (code != ERROR_NONE)
 		return code;
 	options = mongo_options(&call, page->limit + 1);
 	BCON_APPEND(options, "sort", "{", "updated_at", BCON_INT32(-1), "_id", BCON_INT32(-1), "}");
 	cursor = mongo_find(&call, THREADS, page_filter(page), options);
-	code = take_list(cursor, page->limit, arena, &list);
-	end = mongo_found_all(&call, cursor);
+	code = mongo_thread_rows(&call, cursor, &fill);
 	mongo_end(&call);
-	if (code == ERROR_NONE)
-		code = end;
-	if (code == ERROR_NONE)
-		*out = list;
-	return code;
+	return code == ERROR_NONE ? store_threads_listed(&fill, out) : code;
 }
 
 /* --- change --- */

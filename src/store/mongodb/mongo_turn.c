@@ -90,38 +90,45 @@ static enum error_code claim_or_tell(struct opening *o, bool *held)
 
 /* --- history --- */
 
+static enum error_code note_last(struct opening *o, const bson_t *document)
+{
+	const char *id = mongo_text(document, "id");
+
+	o->last_seq = mongo_int(document, "seq");
+	snprintf(o->last, sizeof o->last, "%s", id ? id : "");
+	return id ? ERROR_NONE : ERROR_CORRUPT;
+}
+
+static bool is_streaming(const bson_t *document)
+{
+	const char *status = mongo_text(document, "status");
+
+	return status && strcmp(status, message_status_text(STATUS_STREAMING)) == 0;
+}
+
 /* Newest first, for as long as the budget lasts. The first document is the last message, unless
  * that one is larger than the budget: then the insert finds its number taken. */
 static enum error_code take_history(struct opening *o, mongoc_cursor_t *cursor)
 {
-	struct message_list *list = &o->out->history;
-	size_t left = o->open->history_bytes;
+	struct message_fill fill = { .arena = o->arena,
+				     .limit = o->open->history_max,
+				     .bytes_max = o->open->history_bytes };
 	const bson_t *document;
-	struct message message;
-	const char *id;
+	struct message *next;
 	enum error_code code = ERROR_NONE;
 
-	while (code == ERROR_NONE && !list->more && mongoc_cursor_next(cursor, &document)) {
-		size_t size = (size_t)mongo_int(document, "size");
-
-		if (o->last_seq == 0) {
-			o->last_seq = mongo_int(document, "seq");
-			if (!(id = mongo_text(document, "id")))
-				return ERROR_CORRUPT;
-			snprintf(o->last, sizeof o->last, "%s", id);
-		}
-		if ((list->more = list->count == o->open->history_max || size > left))
-			break;
-		code = mongo_take_message(document, true, o->arena, &message);
-		if (code != ERROR_NONE || message.status == STATUS_STREAMING)
+	while (code == ERROR_NONE && mongoc_cursor_next(cursor, &document)) {
+		if (o->last_seq == 0)
+			code = note_last(o, document);
+		if (code != ERROR_NONE || is_streaming(document))
 			continue;
-		list->items = store_grow(o->arena, list->items, list->count, sizeof *list->items);
-		if (!list->items)
-			return ERROR_OVERLOADED;
-		list->items[list->count++] = message;
-		left -= size;
+		next = store_next_message(&fill, (size_t)mongo_int(document, "size"));
+		if (!next)
+			break;
+		code = mongo_take_message(document, true, o->arena, next);
 	}
-	return code;
+	o->out->history = fill.list;
+	return code == ERROR_NONE ? store_fits(o->arena) : code;
 }
 
 static enum error_code read_history(struct opening *o)
@@ -145,28 +152,6 @@ static enum error_code read_history(struct opening *o)
 
 /* --- the pair --- */
 
-static struct message as_stored(const struct opening *o, const struct message *message, int64_t seq,
-				const char *parent_id)
-{
-	struct message stored = *message;
-
-	stored.thread_id = o->open->thread_id;
-	stored.seq = seq;
-	stored.parent_id = parent_id;
-	stored.usage = USAGE_UNKNOWN;
-	return stored;
-}
-
-static struct message new_answer(const struct opening *o, int64_t seq)
-{
-	struct message answer = as_stored(o, &o->open->answer, seq, o->out->question.id);
-
-	answer.status = STATUS_STREAMING;
-	answer.run_id = o->open->run.id;
-	answer.content = SLICE("");
-	return answer;
-}
-
 /* What is not stored yet of the two, behind the last number that is known. ERROR_CONFLICT: an id
  * exists or the number was taken. */
 static enum error_code put_pair(struct opening *o)
@@ -179,11 +164,11 @@ static enum error_code put_pair(struct opening *o)
 	enum error_code code;
 
 	if (!o->has_question) {
-		*question = as_stored(o, &o->open->question, ++seq,
-				      *o->last ? arena_text(o->arena, o->last) : NULL);
+		*question = store_new_question(o->open, ++seq,
+					       *o->last ? arena_text(o->arena, o->last) : NULL);
 		mongo_put_message(&documents[count++], question);
 	}
-	*answer = new_answer(o, ++seq);
+	*answer = store_new_answer(o->open, ++seq, question->id);
 	mongo_put_message(&documents[count++], answer);
 	code = mongo_insert(o->call, MESSAGES, list, count, &done);
 	if (code == ERROR_CONFLICT && questions == 1 && done == 1)

@@ -47,6 +47,7 @@ enum error_code sqlite_finish(void *self, const struct finish *finish, bool *app
 
 enum error_code sqlite_claim_rows(sqlite3_stmt *query, struct arena *arena, struct claim_list *out)
 {
+	struct store_row read = { .arena = arena };
 	struct claim_list list = { 0 };
 	enum error_code code;
 
@@ -54,12 +55,12 @@ enum error_code sqlite_claim_rows(sqlite3_stmt *query, struct arena *arena, stru
 		list.items = store_grow(arena, list.items, list.count, sizeof *list.items);
 		if (list.items)
 			list.items[list.count++] = (struct held_claim){
-				.thread_id = sql_column_text(query, 0, arena),
-				.run = { .id = sql_column_text(query, 1, arena),
-					 .message_id = sql_column_text(query, 2, arena),
-					 .node = sql_column_text(query, 3, arena) },
+				.thread_id = store_row_text(&read, sql_column(query, 0), true),
+				.run = { store_row_text(&read, sql_column(query, 1), true),
+					 store_row_text(&read, sql_column(query, 2), true),
+					 store_row_text(&read, sql_column(query, 3), true) },
 			};
-		if ((code = store_fits(arena)) != ERROR_NONE)
+		if ((code = store_row_read(&read)) != ERROR_NONE)
 			return code;
 	}
 	if (code == ERROR_NOT_FOUND) {

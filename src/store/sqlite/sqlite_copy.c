@@ -8,32 +8,10 @@
 
 /* --- reading --- */
 
-static enum error_code scan(sqlite3_stmt *query, size_t limit, struct arena *arena,
-			    struct thread_list *out)
-{
-	struct thread_list list = { 0 };
-	enum error_code code;
-
-	while ((code = sql_step(query)) == ERROR_NONE) {
-		if (list.count == limit) {
-			list.next = list.items[limit - 1].id;
-			break;
-		}
-		list.items = store_grow(arena, list.items, list.count, sizeof *list.items);
-		if (list.items)
-			sqlite_thread_take(query, arena, &list.items[list.count++]);
-		if ((code = store_fits(arena)) != ERROR_NONE)
-			return code;
-	}
-	if (code != ERROR_NONE && code != ERROR_NOT_FOUND)
-		return code;
-	*out = list;
-	return ERROR_NONE;
-}
-
 enum error_code sqlite_thread_scan(void *self, const char *after, size_t limit, struct arena *arena,
 				   struct thread_list *out)
 {
+	struct thread_fill fill = { .arena = arena, .limit = limit };
 	sqlite3_stmt *query = NULL;
 	struct sqlite_call call;
 	enum error_code code = sqlite_begin(self, false, &call);
@@ -44,9 +22,10 @@ enum error_code sqlite_thread_scan(void *self, const char *after, size_t limit, 
 			 SQL_VALUES(sql_text(after ? after : ""), sql_int((int64_t)limit + 1)),
 			 &query);
 	if (code == ERROR_NONE)
-		code = scan(query, limit, arena, out);
+		code = sqlite_thread_rows(query, &fill);
 	sql_done(query);
-	return sqlite_end(&call, code);
+	code = sqlite_end(&call, code);
+	return code == ERROR_NONE ? store_threads_scanned(&fill, out) : code;
 }
 
 static enum error_code count(struct sqlite_conn *conn, const char *user_id,

@@ -10,66 +10,56 @@
 
 /* --- rows --- */
 
-static bool take_word(sqlite3_stmt *row, struct message *out)
-{
-	const char *role = (const char *)sqlite3_column_text(row, 3);
-	const char *status = (const char *)sqlite3_column_text(row, 4);
-
-	return message_role_parse(slice_of(role), &out->role) &&
-	       message_status_parse(slice_of(status), &out->status);
-}
-
 enum error_code sqlite_message_take(sqlite3_stmt *row, bool content, struct arena *arena,
 				    struct message *out)
 {
+	struct store_row read = { .arena = arena };
+
 	*out = (struct message){
-		.thread_id = sql_column_text(row, 0, arena),
-		.id = sql_column_text(row, 1, arena),
+		.thread_id = store_row_text(&read, sql_column(row, 0), true),
+		.id = store_row_text(&read, sql_column(row, 1), true),
 		.seq = sqlite3_column_int64(row, 2),
-		.run_id = sql_column_text(row, 6, arena),
-		.parent_id = sql_column_text(row, 7, arena),
-		.key = sql_column_text(row, 8, arena),
-		.question = sql_column_text(row, 9, arena),
-		.model = sql_column_text(row, 10, arena),
-		.finish_reason = sql_column_text(row, 11, arena),
+		.role = store_row_role(&read, sql_column(row, 3)),
+		.status = store_row_status(&read, sql_column(row, 4)),
+		.run_id = store_row_text(&read, sql_column(row, 6), false),
+		.parent_id = store_row_text(&read, sql_column(row, 7), false),
+		.key = store_row_text(&read, sql_column(row, 8), false),
+		.question = store_row_text(&read, sql_column(row, 9), false),
+		.model = store_row_text(&read, sql_column(row, 10), false),
+		.finish_reason = store_row_text(&read, sql_column(row, 11), false),
 		.usage = { sql_column_count(row, 12), sql_column_count(row, 13),
 			   sql_column_count(row, 14) },
 		.unasked = sqlite3_column_int(row, 15) != 0,
-		.feedback = sql_column_text(row, 16, arena),
-		.metadata = sql_column_text(row, 17, arena),
+		.feedback = store_row_text(&read, sql_column(row, 16), false),
+		.metadata = store_row_text(&read, sql_column(row, 17), false),
 		.created_ms = sqlite3_column_int64(row, 18),
 		.updated_ms = sqlite3_column_int64(row, 19),
 		.content = { NULL, (size_t)sqlite3_column_int64(row, COLUMN_SIZE) },
 	};
-	if (!take_word(row, out))
-		return ERROR_CORRUPT;
 	if (content)
-		out->content = sql_column_slice(row, COLUMN_CONTENT, arena);
-	return store_fits(arena);
+		out->content = store_row_content(&read, sql_column(row, COLUMN_CONTENT));
+	return store_row_read(&read);
 }
 
 enum error_code sqlite_message_rows(sqlite3_stmt *query, size_t limit, size_t bytes_max,
 				    bool content, struct arena *arena, struct message_list *out)
 {
-	struct message_list list = { 0 };
-	size_t bytes = 0;
+	struct message_fill fill = { arena, limit, bytes_max, { 0 }, 0 };
+	struct message *next;
 	enum error_code code;
 
-	while ((code = sql_step(query)) == ERROR_NONE) {
-		bytes += (size_t)sqlite3_column_int64(query, COLUMN_SIZE);
-		if ((list.more = list.count == limit || (list.count > 0 && bytes > bytes_max)))
-			break;
-		list.items = store_grow(arena, list.items, list.count, sizeof *list.items);
-		code = list.items ? sqlite_message_take(query, content, arena,
-							&list.items[list.count++])
-				  : ERROR_OVERLOADED;
+	while ((code = sql_step(query)) == ERROR_NONE &&
+	       (next = store_next_message(&fill,
+					  (size_t)sqlite3_column_int64(query, COLUMN_SIZE)))) {
+		code = sqlite_message_take(query, content, arena, next);
 		if (code != ERROR_NONE)
 			return code;
 	}
-	if (code != ERROR_NONE && code != ERROR_NOT_FOUND)
-		return code;
-	*out = list;
-	return ERROR_NONE;
+	if (code == ERROR_NOT_FOUND || code == ERROR_NONE)
+		code = store_fits(arena);
+	if (code == ERROR_NONE)
+		*out = fill.list;
+	return code;
 }
 
 enum error_code sqlite_message_find(struct sqlite_conn *conn, enum sql_id id,

@@ -21,7 +21,7 @@ static enum error_code border(struct sqlite_conn *conn, const char *thread_id, c
 static enum error_code list(struct sqlite_conn *conn, const struct message_filter *filter,
 			    struct arena *arena, struct message_list *out)
 {
-	bool goes_on = filter->after || (filter->from_start && !filter->before);
+	bool goes_on = store_goes_on(filter);
 	int64_t after = 0, before = INT64_MAX;
 	sqlite3_stmt *query = NULL;
 	enum error_code code = sqlite_thread_check(conn, filter->owner, filter->thread_id);

@@ -117,20 +117,11 @@ enum error_code sql_run(struct sqlite_conn *conn, enum sql_id id, const struct s
 
 /* --- columns --- */
 
-struct slice sql_column_slice(sqlite3_stmt *row, int column, struct arena *arena)
+struct slice sql_column(sqlite3_stmt *row, int column)
 {
-	const unsigned char *text = sqlite3_column_text(row, column);
-	size_t len = (size_t)sqlite3_column_bytes(row, column);
-	char *copy = arena_copy(arena, (struct slice){ text ? (const char *)text : "", len });
+	const char *text = (const char *)sqlite3_column_text(row, column);
 
-	return (struct slice){ copy, copy ? len : 0 };
-}
-
-const char *sql_column_text(sqlite3_stmt *row, int column, struct arena *arena)
-{
-	if (sqlite3_column_type(row, column) == SQLITE_NULL)
-		return NULL;
-	return sql_column_slice(row, column, arena).ptr;
+	return (struct slice){ text, (size_t)sqlite3_column_bytes(row, column) };
 }
 
 int64_t sql_column_count(sqlite3_stmt *row, int column)

@@ -117,8 +117,7 @@ void sql_done(sqlite3_stmt *query); /* NULL is fine */
 enum error_code sql_run(struct sqlite_conn *conn, enum sql_id id, const struct sql_value *values,
 			size_t count, int *changed);
 
-const char *sql_column_text(sqlite3_stmt *row, int column, struct arena *arena); /* NULL for NULL */
-struct slice sql_column_slice(sqlite3_stmt *row, int column, struct arena *arena);
+struct slice sql_column(sqlite3_stmt *row, int column);  /* until the next step; NULL for NULL */
 int64_t sql_column_count(sqlite3_stmt *row, int column); /* -1 for NULL */
 
 /* The driver's last error as one of ours; its words go to the log, of what keeps it from being
@@ -138,7 +137,8 @@ void sqlite_wake(void);
 /* --- what functions share, within a call --- */
 enum error_code sqlite_thread_read(struct sqlite_conn *conn, const char *owner, const char *id,
 				   struct arena *arena, struct thread *out);
-void sqlite_thread_take(sqlite3_stmt *row, struct arena *arena, struct thread *out);
+/* Up to limit threads of a statement. */
+enum error_code sqlite_thread_rows(sqlite3_stmt *query, struct thread_fill *fill);
 enum error_code sqlite_thread_put(struct sqlite_conn *conn, const struct thread *thread);
 /* Is there such a thread, and may owner touch it? */
 enum error_code sqlite_thread_check(struct sqlite_conn *conn, const char *owner, const char *id);

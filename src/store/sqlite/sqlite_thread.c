@@ -3,21 +3,24 @@
 
 #include "base/clock.h"
 
-void sqlite_thread_take(sqlite3_stmt *row, struct arena *arena, struct thread *out)
+static enum error_code take(sqlite3_stmt *row, struct arena *arena, struct thread *out)
 {
+	struct store_row read = { .arena = arena };
+
 	*out = (struct thread){
-		.id = sql_column_text(row, 0, arena),
-		.user_id = sql_column_text(row, 1, arena),
-		.title = sql_column_text(row, 2, arena),
+		.id = store_row_text(&read, sql_column(row, 0), true),
+		.user_id = store_row_text(&read, sql_column(row, 1), true),
+		.title = store_row_text(&read, sql_column(row, 2), true),
 		.created_ms = sqlite3_column_int64(row, 3),
 		.updated_ms = sqlite3_column_int64(row, 4),
 		.rev = sqlite3_column_int64(row, 5),
 		.archived = sqlite3_column_int(row, 6) != 0,
-		.run = { .id = sql_column_text(row, 7, arena),
-			 .message_id = sql_column_text(row, 8, arena),
-			 .node = sql_column_text(row, 9, arena) },
-		.metadata = sql_column_text(row, 10, arena),
+		.run = { .id = store_row_text(&read, sql_column(row, 7), false),
+			 .message_id = store_row_text(&read, sql_column(row, 8), false),
+			 .node = store_row_text(&read, sql_column(row, 9), false) },
+		.metadata = store_row_text(&read, sql_column(row, 10), false),
 	};
+	return store_row_read(&read);
 }
 
 /* --- one --- */
@@ -49,10 +52,8 @@ enum error_code sqlite_thread_read(struct sqlite_conn *conn, const char *owner, 
 	enum error_code code = sql_start(conn, SQL_THREAD_GET, SQL_VALUES(sql_text(id)), &query);
 	struct thread thread = { 0 };
 
-	if (code == ERROR_NONE && (code = sql_step(query)) == ERROR_NONE) {
-		sqlite_thread_take(query, arena, &thread);
-		code = store_fits(arena);
-	}
+	if (code == ERROR_NONE && (code = sql_step(query)) == ERROR_NONE)
+		code = take(query, arena, &thread);
 	sql_done(query);
 	if (code == ERROR_NONE)
 		code = store_may(owner, thread.user_id);
@@ -85,33 +86,21 @@ enum error_code sqlite_thread_get(void *self, const char *owner, const char *id,
 
 /* --- many --- */
 
-static enum error_code read_list(sqlite3_stmt *query, size_t limit, struct arena *arena,
-				 struct thread_list *out)
+enum error_code sqlite_thread_rows(sqlite3_stmt *query, struct thread_fill *fill)
 {
-	struct thread_list list = { 0 };
+	struct thread *next;
 	enum error_code code;
 
-	while ((code = sql_step(query)) == ERROR_NONE) {
-		if (list.count == limit) {
-			list.next = store_cursor(&list.items[limit - 1], arena);
-			break;
-		}
-		list.items = store_grow(arena, list.items, list.count, sizeof *list.items);
-		if (list.items)
-			sqlite_thread_take(query, arena, &list.items[list.count++]);
-		if ((code = store_fits(arena)) != ERROR_NONE)
+	while ((code = sql_step(query)) == ERROR_NONE && (next = store_next_thread(fill)))
+		if ((code = take(query, fill->arena, next)) != ERROR_NONE)
 			return code;
-	}
-	if (code == ERROR_NOT_FOUND || code == ERROR_NONE)
-		code = store_fits(arena);
-	if (code == ERROR_NONE)
-		*out = list;
-	return code;
+	return code == ERROR_NOT_FOUND || code == ERROR_NONE ? store_fits(fill->arena) : code;
 }
 
 static enum error_code list(struct sqlite_conn *conn, const struct thread_page *page,
 			    struct arena *arena, struct thread_list *out)
 {
+	struct thread_fill fill = { .arena = arena, .limit = page->limit };
 	sqlite3_stmt *query;
 	enum error_code code = sql_start(
 		conn, page->user_id ? SQL_THREADS_OF_USER : SQL_THREADS_OF_ALL,
@@ -122,9 +111,9 @@ static enum error_code list(struct sqlite_conn *conn, const struct thread_page *
 		&query);
 
 	if (code == ERROR_NONE)
-		code = read_list(query, page->limit, arena, out);
+		code = sqlite_thread_rows(query, &fill);
 	sql_done(query);
-	return code;
+	return code == ERROR_NONE ? store_threads_listed(&fill, out) : code;
 }
 
 enum error_code sqlite_thread_list(void *self, const struct thread_page *page, struct arena *arena,
@@ -205,7 +194,7 @@ static enum error_code ended_runs(struct sqlite_conn *conn, const char *id, int6
 		out->run_ids =
 			store_grow(arena, out->run_ids, out->run_count, sizeof *out->run_ids);
 		if (out->run_ids)
-			out->run_ids[out->run_count++] = sql_column_text(query, 0, arena);
+			out->run_ids[out->run_count++] = arena_copy(arena, sql_column(query, 0));
 		code = store_fits(arena);
 	}
 	sql_done(query);

@@ -105,32 +105,10 @@ static enum error_code look_for_pair(const struct opening *o)
 	return code;
 }
 
-static enum error_code put(const struct opening *o, const struct message *message, int64_t seq,
-			   const char *parent_id, struct message *out)
-{
-	*out = *message;
-	out->thread_id = o->open->thread_id;
-	out->seq = seq;
-	out->parent_id = parent_id;
-	out->usage = USAGE_UNKNOWN;
-	return sqlite_message_put(o->conn, out);
-}
-
-static struct message answer_of(const struct turn_open *open)
-{
-	struct message answer = open->answer;
-
-	answer.status = STATUS_STREAMING;
-	answer.run_id = open->run.id;
-	answer.content = SLICE("");
-	return answer;
-}
-
 static enum error_code put_answer(const struct opening *o, int64_t seq)
 {
-	const struct message answer = answer_of(o->open);
-
-	return put(o, &answer, seq, o->out->question.id, &o->out->answer);
+	o->out->answer = store_new_answer(o->open, seq, o->out->question.id);
+	return sqlite_message_put(o->conn, &o->out->answer);
 }
 
 static enum error_code put_pair(const struct opening *o)
@@ -139,12 +117,14 @@ static enum error_code put_pair(const struct opening *o)
 	int64_t seq;
 	enum error_code code = sqlite_message_last(o->conn, o->open->thread_id, &seq, last);
 
-	if (code == ERROR_NONE && o->out->question.id) /* a first try put it in */
-		return put_answer(o, seq + 1);
-	if (code == ERROR_NONE)
-		code = put(o, &o->open->question, seq + 1,
-			   last[0] ? arena_text(o->arena, last) : NULL, &o->out->question);
-	return code == ERROR_NONE ? put_answer(o, seq + 2) : code;
+	if (code != ERROR_NONE)
+		return code;
+	if (!o->out->question.id) { /* else a first try put it in */
+		o->out->question = store_new_question(o->open, ++seq,
+						      last[0] ? arena_text(o->arena, last) : NULL);
+		code = sqlite_message_put(o->conn, &o->out->question);
+	}
+	return code == ERROR_NONE ? put_answer(o, seq + 1) : code;
 }
 
 static enum error_code take_over(const struct opening *o)
@@ -214,23 +194,19 @@ static enum error_code make_thread(const struct opening *o)
 
 static enum error_code begin(const struct opening *o, bool is_new)
 {
-	const struct message *question = &o->out->question, *answer = &o->out->answer;
 	enum error_code code = look_for_pair(o);
-	bool again = answer->id && store_can_take_over(answer, o->open);
-	bool asked = answer->id
-			     ? !again
-			     : question->id && !store_same_question(question, &o->open->question);
+	enum turn_step step = store_turn_step(o->open, &o->out->question, &o->out->answer);
 
 	if (code != ERROR_NONE)
 		return code;
-	if (asked) {
+	if (step == TURN_STEP_ASKED) {
 		o->out->kind = TURN_ASKED;
 		return ERROR_NONE;
 	}
 	if (is_new)
 		code = make_thread(o);
 	if (code == ERROR_NONE)
-		code = again ? take_over(o) : put_pair(o);
+		code = step == TURN_STEP_AGAIN ? take_over(o) : put_pair(o);
 	if (code == ERROR_NONE)
 		code = claim(o);
 	if (code == ERROR_NONE)
