@@ -24,9 +24,15 @@ static struct store *store;
 static struct arena arena; /* of the test that runs */
 static struct error error; /* of the last call that was given it */
 
+/* What it takes to open it. */
+static inline struct config contract_config(void)
+{
+	return (struct config){ .store_uri = getenv("C1D_TEST_STORE_URI") };
+}
+
 static inline int open_store(void **state)
 {
-	struct config config = { .store_uri = getenv("C1D_TEST_STORE_URI") };
+	struct config config = contract_config();
 
 	(void)state;
 	if (!config.store_uri) {

@@ -354,13 +354,15 @@ static void r18_a_marked_thread_is_emptied_in_steps(void **state)
 
 static void a_store_that_answers_is_up(void **state)
 {
+	const struct config config = contract_config();
+
 	(void)state;
 	assert_true(store_ping(store, &error));
 	assert_true(store_probe(store));
 	assert_false(store_is_down(store));
 	assert_false(store_is_full(store));
 	assert_non_null(store_kind(store));
-	assert_true(store_check_uri(getenv("C1D_TEST_STORE_URI"), &(struct config){ 0 }, &error));
+	assert_true(store_check_uri(config.store_uri, &config, &error));
 }
 
 int main(void)

@@ -1,8 +1,6 @@
 /* store_try: what every store promises `c1d check`: a write is tried and nothing stays of it. */
 #include "contract.h"
 
-static const struct config no_settings;
-
 static size_t threads_of(const char *user)
 {
 	const struct thread_filter filter = { .user_id = user, .archived = -1, .limit = 100 };
@@ -14,13 +12,13 @@ static size_t threads_of(const char *user)
 
 static void r29_a_trial_says_how_and_may_be_repeated(void **state)
 {
-	const char *uri = getenv("C1D_TEST_STORE_URI");
+	const struct config config = contract_config();
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
 		const char *how = NULL;
 
-		OK(store_try_write(uri, &no_settings, &how, &error));
+		OK(store_try_write(config.store_uri, &config, &how, &error));
 		assert_non_null(how);
 		assert_non_null(strstr(how, "taken back"));
 	}
@@ -28,11 +26,12 @@ static void r29_a_trial_says_how_and_may_be_repeated(void **state)
 
 static void r29_a_trial_disturbs_nobody(void **state)
 {
+	const struct config config = contract_config();
 	const char *user = fresh("user"), *how;
 
 	(void)state;
 	new_thread(user);
-	OK(store_try_write(getenv("C1D_TEST_STORE_URI"), &no_settings, &how, &error));
+	OK(store_try_write(config.store_uri, &config, &how, &error));
 	assert_int_equal(threads_of(user), 1);
 	new_thread(user);
 	assert_int_equal(threads_of(user), 2);
@@ -40,15 +39,15 @@ static void r29_a_trial_disturbs_nobody(void **state)
 
 static void r29_a_store_that_is_not_there_fails_the_trial(void **state)
 {
+	const struct config config = contract_config();
 	const char *how;
 
 	(void)state;
 	FAILS(ERROR_STORE_DOWN,
-	      store_try_write("sqlite:/nonexistent/none/c1d.db", &no_settings, &how, &error));
+	      store_try_write("sqlite:/nonexistent/none/c1d.db", &config, &how, &error));
 	FAILS(ERROR_STORE_DOWN,
-	      store_try_write("mongodb://127.0.0.1:1/c1d", &no_settings, &how, &error));
-	FAILS(ERROR_CONFIG,
-	      store_try_write("postgres://localhost/c1d", &no_settings, &how, &error));
+	      store_try_write("mongodb://127.0.0.1:1/c1d", &config, &how, &error));
+	FAILS(ERROR_CONFIG, store_try_write("postgres://localhost/c1d", &config, &how, &error));
 }
 
 int main(void)
