@@ -31,6 +31,13 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
 /* The root, or NULL with ERROR_BAD_JSON (detail names the byte offset and the reason, never echoes
  * input), ERROR_BAD_UTF8 or ERROR_DUPLICATE_KEY. */
 struct json *json_parse(struct slice text, struct error *err);
+/* The same with bounds of one's own: for what is no body of a stranger's. */
+struct json_bounds {
+	int depth;
+	size_t keys, values;
+};
+struct json *json_parse_within(struct slice text, const struct json_bounds *bounds,
+			       struct error *err);
 void json_free(struct json *root);
 
 enum json_type json_type(const struct json *value);
@@ -38,6 +45,7 @@ const struct json *json_get(const struct json *object,
 			    const char *key);      /* NULL: absent or no object */
 struct slice json_text(const struct json *string); /* "" for anything but a string */
 bool json_true(const struct json *value);
+struct slice json_number(const struct json *number); /* as it came; "" for anything but a number */
 /* What is in an object or array, one by one; NULL: none is left. */
 const struct json *json_first(const struct json *container);
 const struct json *json_next(const struct json *value);

@@ -62,10 +62,19 @@ static bool keep_numbers(cJSON *item, struct slice *text)
 
 struct json *json_parse(struct slice text, struct error *err)
 {
+	static const struct json_bounds of_a_body = { JSON_DEPTH_MAX, JSON_KEYS_MAX,
+						      JSON_VALUES_MAX };
+
+	return json_parse_within(text, &of_a_body, err);
+}
+
+struct json *json_parse_within(struct slice text, const struct json_bounds *bounds,
+			       struct error *err)
+{
 	struct slice rest = text;
 	cJSON *root;
 
-	if (!json_scan(text, err))
+	if (!json_scan(text, bounds, err))
 		return NULL;
 	root = cJSON_ParseWithLength(text.ptr, text.len);
 	if (root && keep_numbers(root, &rest))
@@ -104,6 +113,12 @@ struct slice json_text(const struct json *string)
 {
 	return string && cJSON_IsString(item_of(string)) ? slice_of(item_of(string)->valuestring)
 							 : SLICE("");
+}
+
+struct slice json_number(const struct json *number)
+{
+	return number && json_type(number) == JSON_NUMBER ? slice_of(item_of(number)->valuestring)
+							  : SLICE("");
 }
 
 bool json_true(const struct json *value)

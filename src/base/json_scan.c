@@ -18,9 +18,10 @@ struct key {
 
 struct scan {
 	const char *begin, *at, *end;
+	const struct json_bounds *bounds;
 	struct error *err;
 	int depth, objects;
-	struct key *keys; /* JSON_KEYS_MAX of them */
+	struct key *keys; /* bounds->keys of them */
 	size_t key_count, value_count;
 };
 
@@ -159,7 +160,7 @@ static bool same_text(struct slice a, struct slice b)
  * each is. */
 static bool add_key(struct scan *s, size_t first, int object, struct slice raw, uint64_t hash)
 {
-	if (s->key_count == JSON_KEYS_MAX)
+	if (s->key_count == s->bounds->keys)
 		return bad(s, "too many keys");
 	for (size_t i = first; i < s->key_count; i++)
 		if (s->keys[i].object == object && s->keys[i].hash == hash &&
@@ -260,7 +261,7 @@ static bool value(struct scan *s)
 	white(s);
 	if (s->at == s->end)
 		return bad(s, "it ends too early");
-	if (++s->value_count > JSON_VALUES_MAX)
+	if (++s->value_count > s->bounds->values)
 		return bad(s, "too many values");
 	switch (*s->at) {
 	case '"': return string(s, &raw, NULL);
@@ -269,7 +270,7 @@ static bool value(struct scan *s)
 	case 'n': return word(s, SLICE("null"));
 	case '{':
 	case '[':
-		if (s->depth == JSON_DEPTH_MAX)
+		if (s->depth == s->bounds->depth)
 			return bad(s, "nested too deep");
 		s->depth++;
 		ok = *s->at++ == '{' ? object(s) : array(s);
@@ -279,18 +280,20 @@ static bool value(struct scan *s)
 	}
 }
 
-bool json_scan(struct slice text, struct error *err)
+bool json_scan(struct slice text, const struct json_bounds *bounds, struct error *err)
 {
-	struct scan s = {
-		.begin = text.ptr, .at = text.ptr, .end = text.ptr + text.len, .err = err
-	};
+	struct scan s = { .begin = text.ptr,
+			  .at = text.ptr,
+			  .end = text.ptr + text.len,
+			  .bounds = bounds,
+			  .err = err };
 	size_t bad_at;
 	bool ok;
 
 	if (!utf8_valid(text, &bad_at))
 		return error_set(err, ERROR_BAD_UTF8, "The body is not valid UTF-8 at byte %zu.",
 				 bad_at);
-	s.keys = calloc(JSON_KEYS_MAX, sizeof *s.keys);
+	s.keys = calloc(bounds->keys, sizeof *s.keys);
 	if (!s.keys)
 		return error_set(err, ERROR_OVERLOADED, "No memory.");
 	ok = value(&s);

@@ -5,6 +5,6 @@
 #include "base/json.h"
 
 /* Checks all that base/json.h promises but the parsing itself. */
-bool json_scan(struct slice text, struct error *err);
+bool json_scan(struct slice text, const struct json_bounds *bounds, struct error *err);
 
 #endif
