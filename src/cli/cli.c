@@ -11,8 +11,7 @@ static int help(int argc, char **argv);
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
-	const char *takes; /* the words it knows, separated by blanks; "=" behind one: it takes a
-			      value */
+	const char *takes; /* the words it knows, as commands.h has them */
 	const char *options, *help;
 } commands[] = {
 	{ "serve", command_serve, "--config= --trial", "", "run the pool until SIGTERM" },
@@ -20,8 +19,18 @@ static const struct command {
 	  "try all that the service needs, as root as its user; -t: the settings only" },
 	{ "keys", command_keys, "--config= add= list revoke= --scopes= --expires=",
 	  "add|list|revoke [NAME]", "API keys for servers that call this; c1d keys tells more" },
-	{ "users", command_users, "--config= revoke= restore= list", "revoke|restore|list [USER]",
-	  "show a user the door, whatever he has signed in with" },
+	{ "users", command_users, TAKES_USERS, "revoke|restore|list|erase [USER]",
+	  "show a user the door, or take away all that is his" },
+	{ "threads", command_threads, TAKES_THREADS, "list|show|delete|... [ID]",
+	  "look at conversations, delete one, restore its title" },
+	{ "export", command_export, TAKES_EXPORT, "FILE|- [--user NAME]",
+	  "write all conversations, a JSON line each, and each message" },
+	{ "import", command_import, TAKES_IMPORT, "FILE|- [--user NAME]",
+	  "take such lines into the store" },
+	{ "copy", command_copy, TAKES_COPY, "FROM TO",
+	  "copy a store into another, of any kind, and go on where it ended" },
+	{ "backup", command_backup, TAKES_BACKUP, "FILE [--force]",
+	  "copy SQLite's file while the service runs" },
 	{ "secret", command_secret, "--config= rotate", "rotate",
 	  "sign visitors' cookies anew; nobody is signed out" },
 	{ "version", command_version, "", "", "this program and its libraries" },
@@ -63,28 +72,21 @@ static int help(int argc, char **argv)
 	return EXIT_OK;
 }
 
-static bool knows(const struct command *command, const char *word, bool *has_value)
-{
-	size_t len = strlen(word);
-
-	for (const char *at = command->takes; *at; at += strspn(at, " ")) {
-		size_t n = strcspn(at, " "), name = strcspn(at, "= ");
-
-		*has_value = name < n;
-		if (name == len && memcmp(at, word, len) == 0)
-			return true;
-		at += n;
-	}
-	return false;
-}
-
 /* A word that a command does not know is an error, not something to pass over. */
 static bool check_words(const struct command *command, int argc, char **argv)
 {
-	bool has_value;
+	bool has_value, is_known;
+	int free = 0;
 
+	for (const char *at = command->takes; (at = strchr(at, '*')) != NULL; at++)
+		free++;
 	for (int i = 1; i < argc; i++) {
-		if (!knows(command, argv[i], &has_value)) {
+		is_known = command_knows(command->takes, argv[i], &has_value);
+		if (!is_known && free > 0 && (argv[i][0] != '-' || argv[i][1] == '\0')) {
+			free--;
+			continue;
+		}
+		if (!is_known) {
 			fprintf(stderr, "c1d %s: there is no '%s'; c1d help lists what there is\n",
 				command->name, argv[i]);
 			return false;

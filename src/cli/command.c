@@ -21,6 +21,35 @@ const char *command_option(int argc, char **argv, const char *option)
 	return NULL;
 }
 
+bool command_knows(const char *takes, const char *word, bool *has_value)
+{
+	size_t len = strlen(word);
+
+	*has_value = false;
+	for (const char *at = takes; *at; at += strspn(at, " ")) {
+		size_t n = strcspn(at, " "), name = strcspn(at, "= ");
+
+		*has_value = name < n;
+		if (name == len && memcmp(at, word, len) == 0)
+			return true;
+		at += n;
+	}
+	*has_value = false;
+	return false;
+}
+
+const char *command_operand(const char *takes, int argc, char **argv, int n)
+{
+	bool has_value;
+
+	for (int i = 1; i < argc; i++)
+		if (command_knows(takes, argv[i], &has_value))
+			i += has_value;
+		else if (n-- == 0)
+			return argv[i];
+	return NULL;
+}
+
 static const struct {
 	const char *word;
 	int value;

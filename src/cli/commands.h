@@ -7,7 +7,15 @@
 
 #include "config/config.h"
 
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNAVAILABLE = 69, EXIT_CONFIG = 78 };
+/* As sysexits(3) has them; EXIT_AGAIN: it was stopped, and the same command goes on. */
+enum {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_UNAVAILABLE = 69,
+	EXIT_AGAIN = 75,
+	EXIT_CONFIG = 78,
+};
 
 int command_serve(int argc, char **argv);
 int command_check(int argc, char **argv);
@@ -15,6 +23,22 @@ int command_secret(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_keys(int argc, char **argv);
 int command_users(int argc, char **argv);
+int command_threads(int argc, char **argv);
+int command_export(int argc, char **argv);
+int command_import(int argc, char **argv);
+int command_copy(int argc, char **argv);
+int command_backup(int argc, char **argv);
+
+/* The words that a command knows, separated by blanks. "=" behind one: it takes a value. Each "*":
+ * one word of any kind that is no option. */
+#define TAKES_THREADS                                                                              \
+	"--config= list show delete restore-title --user= --q= --archived= --limit= --cursor= "    \
+	"--json --yes *"
+#define TAKES_USERS  "--config= revoke= restore= erase= list --json --quiet --yes"
+#define TAKES_EXPORT "--config= --user= --json --quiet *"
+#define TAKES_IMPORT "--config= --user= --json --quiet *"
+#define TAKES_COPY   "--config= --state= --json --quiet * *"
+#define TAKES_BACKUP "--config= --force --json --quiet *"
 
 /* --- command.c --- */
 /* Every command takes --config FILE. Reads the settings and sets the log up; on failure says why
@@ -28,6 +52,10 @@ bool command_load(int argc, char **argv, struct config *out, struct buffer *repo
 void command_set_log_up(const struct config *config);
 /* Is the option there? Options are words of their own: -t, --config FILE. */
 bool command_has(int argc, char **argv, const char *option);
+/* The word of these that it is; *has_value: it takes one. */
+bool command_knows(const char *takes, const char *word, bool *has_value);
+/* The nth word, from 0, that is none of these and no value of one; NULL: there is none. */
+const char *command_operand(const char *takes, int argc, char **argv, int n);
 /* The word behind it, NULL when it is not there. */
 const char *command_option(int argc, char **argv, const char *option);
 

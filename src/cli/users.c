@@ -1,4 +1,6 @@
-/* users: `c1d users`: who is shown the door, and let in again. */
+/* users: `c1d users`: who is shown the door, and let in again; users_erase.c takes all that is a
+ * user's away. */
+#include "users.h"
 #include "base/clock.h"
 #include "commands.h"
 #include "guard/revoked.h"
@@ -56,9 +58,8 @@ static int list(const struct config *config, int argc, char **argv)
 int command_users(int argc, char **argv)
 {
 	static const struct command_verb verbs[] = {
-		{ "revoke", true, revoke },
-		{ "restore", true, restore },
-		{ "list", false, list },
+		{ "revoke", true, revoke }, { "restore", true, restore },
+		{ "list", false, list },    { "erase", true, users_erase },
 		{ NULL, false, NULL },
 	};
 
@@ -67,7 +68,8 @@ int command_users(int argc, char **argv)
 		"usage: c1d users revoke USER\n"
 		"       c1d users restore USER\n"
 		"       c1d users list\n"
+		"       c1d users erase USER [--yes] [--json] [--quiet]\n"
 		"Tokens and cookies that USER got before a revocation are refused; one who\n"
-		"signs in anew is let in.\n",
+		"signs in anew is let in. erase takes away all conversations of USER.\n",
 		argc, argv);
 }

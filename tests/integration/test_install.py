@@ -18,6 +18,7 @@ OURS = [
     "share/c1d/nginx/c1d.conf",
     "share/c1d/nginx/site.conf",
     "share/doc/c1d/LICENSE",
+    "share/doc/c1d/docs/administration.md",
     "share/doc/c1d/docs/api.md",
     "share/doc/c1d/docs/operations.md",
     "share/doc/c1d/docs/security.md",
