@@ -47,10 +47,10 @@ SRC      = $(sort $(wildcard src/*/*.c src/*/*/*.c))
 OBJ      = $(SRC:%.c=$(BUILD)/%.o)
 UNIT     = $(sort $(wildcard tests/unit/*_test.c))
 CONTRACT = $(sort $(wildcard tests/contract/*_test.c))
-TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%) $(BUILD)/tests/differential/token_says
+TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%) $(BUILD)/tests/differential/token_says $(BUILD)/tests/drivers/firestore_asks
 FUZZ     = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c)))
 BENCH    = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c)))
-C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] src/*/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/differential/*.c tests/fuzz/*.[ch] tests/torture/*.c tests/bench/*.c))
+C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] src/*/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/differential/*.c tests/drivers/*.c tests/fuzz/*.[ch] tests/torture/*.c tests/bench/*.c))
 SCRIPTS  = $(sort $(wildcard tests/deps tests/circles tests/hardening tests/debian13 tests/mongod/start tests/mongod_java/start .ci/run))
 
 all:
@@ -80,6 +80,9 @@ $(BUILD)/tests/%_test: $(BUILD)/tests/%_test.o $(BUILD)/libc1d.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 $(BUILD)/tests/differential/%: $(BUILD)/tests/differential/%.o $(BUILD)/libc1d.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/drivers/%: $(BUILD)/tests/drivers/%.o $(BUILD)/libc1d.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # With libFuzzer's main where that is asked for (make fuzz), else with one that replays files.

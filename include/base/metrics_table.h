@@ -57,6 +57,12 @@
 	X(M_STORE_ERRORS, "c1d_store_errors_total", COUNTER,                                       \
 	  "Failed calls of the store, by kind.", "kind", metric_store_kinds, METRIC_STORE_KINDS,   \
 	  NULL, NULL, 1)                                                                           \
+	X(M_FIRESTORE_RETRIES, "c1d_firestore_retries_total", COUNTER,                             \
+	  "Requests to Firestore that were made again, by what the one before came to.", "why",    \
+	  metric_firestore_kinds, METRIC_FIRESTORE_KINDS, NULL, NULL, 1)                           \
+	X(M_FIRESTORE_TOKENS, "c1d_firestore_tokens_total", COUNTER,                               \
+	  "Times a token for Firestore was asked for, by how that went.", "result",                \
+	  metric_fetches, METRIC_FETCHES, NULL, NULL, 1)                                           \
 	X(M_SAVES_RETRIED, "c1d_saves_retried_total", COUNTER,                                     \
 	  "Finished answers that the store did not take at the first try.", NULL, NULL, 1, NULL,   \
 	  NULL, 1)                                                                                 \
@@ -99,8 +105,9 @@
 
 #define METRIC_UPSTREAM_KIND_LIST(X)                                                               \
 	X(connect) X(dns) X(tls) X(status) X(timeout) X(cut) X(protocol)
-#define METRIC_TOKENS_KIND_LIST(X) X(input) X(output)
-#define METRIC_STORE_KIND_LIST(X)  X(down) X(timeout) X(failed) X(full) X(busy)
+#define METRIC_TOKENS_KIND_LIST(X)    X(input) X(output)
+#define METRIC_FIRESTORE_KIND_LIST(X) X(aborted) X(busy) X(down) X(unknown) X(token)
+#define METRIC_STORE_KIND_LIST(X)     X(down) X(timeout) X(failed) X(full) X(busy)
 /* Why a token is refused: its form, its header, another algorithm or key than its issuer's, a bad
  * signature, a claim that is missing or malformed, its times, whom it is from and for, the name in
  * it, or nobody knows since the issuer's keys are not to be had. Of an API key: there is none such.
@@ -167,6 +174,14 @@ enum metric_tokens_kind {
 	METRIC_TOKENS_KIND_LIST(X)
 #undef X
 		METRIC_TOKENS_KINDS
+};
+
+/* As enum firestore_status has them; token: it was not taken. */
+enum metric_firestore_kind {
+#define X(name) METRIC_FIRESTORE_##name,
+	METRIC_FIRESTORE_KIND_LIST(X)
+#undef X
+		METRIC_FIRESTORE_KINDS
 };
 
 enum metric_store_kind {

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "firestore_address.h"
 #include "firestore_answer.h"
 #include "firestore_token.h"
@@ -118,6 +119,15 @@ static bool may_repeat(const struct attempt *attempt, const struct firestore_res
 	}
 }
 
+static int kind_of(const struct firestore_result *result)
+{
+	return result->is_unauthorized               ? METRIC_FIRESTORE_token
+	       : result->status == FIRESTORE_BUSY    ? METRIC_FIRESTORE_busy
+	       : result->status == FIRESTORE_ABORTED ? METRIC_FIRESTORE_aborted
+	       : result->status == FIRESTORE_DOWN    ? METRIC_FIRESTORE_down
+						     : METRIC_FIRESTORE_unknown;
+}
+
 /* false: there is no time for another try. */
 static bool rest(struct attempt *attempt, const struct firestore_result *result)
 {
@@ -128,6 +138,7 @@ static bool rest(struct attempt *attempt, const struct firestore_result *result)
 	if (clock_mono_ms() + pause_ms >= attempt->until_ms)
 		return false;
 	nanosleep(&pause, NULL);
+	metrics_add(M_FIRESTORE_RETRIES, kind_of(result), 0, 1);
 	return true;
 }
 
@@ -220,8 +231,6 @@ void firestore_link_free(struct firestore_link *link)
 {
 	if (!link)
 		return;
-	if (link->client)
-		net_client_stop(link->client); /* nobody waits for a token any more */
 	firestore_token_free(link->token);
 	net_client_free(link->client);
 	firestore_account_done(&link->account);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/cond.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -22,9 +23,9 @@ struct firestore_token {
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t changed;
 	struct firestore_grant grant;
-	unsigned number;  /* of the grant: 0: none yet */
-	unsigned refused; /* the number of one that Firestore did not take */
-	int64_t good_until_ms, renew_at_ms, came_ms; /* monotonic */
+	unsigned number; /* of the grant: 0: none yet */
+	unsigned forced; /* the number of the last one that was renewed because it was refused */
+	int64_t good_until_ms, renew_at_ms, forced_ms; /* monotonic */
 	enum firestore_status
 		failed; /* why the last try came to nothing; FIRESTORE_OK: it did not */
 	int64_t pause_ms;
@@ -46,7 +47,6 @@ static void take(struct firestore_token *token, const struct firestore_grant *gr
 
 	token->grant = *grant;
 	token->number++;
-	token->came_ms = now_ms;
 	token->good_until_ms = now_ms + grant->expires_s * 1000;
 	token->renew_at_ms = now_ms + (grant->expires_s - ahead_s) * 1000;
 	token->failed = FIRESTORE_OK;
@@ -64,25 +64,38 @@ static void fail(struct firestore_token *token, enum error_code code)
 
 /* --- the thread --- */
 
+static void tell(const struct firestore_grant *grant, const struct error *err)
+{
+	int kind = err->code == ERROR_NONE     ? METRIC_FETCH_ok
+		   : err->code == ERROR_CONFIG ? METRIC_FETCH_refused
+					       : METRIC_FETCH_failed;
+
+	metrics_add(M_FIRESTORE_TOKENS, kind, 0, 1);
+	if (kind == METRIC_FETCH_ok)
+		log_info("Firestore's token came", LOG_I("expires_in_s", grant->expires_s));
+	else
+		log_warn("Firestore's token was not to be had", LOG_T("reason", err->detail));
+}
+
 static void renew(struct firestore_token *token)
 {
 	struct firestore_grant grant;
 	struct error err = { 0 };
 	bool ok = firestore_token_ask(token->account, token->client, token->ca_file,
 				      clock_mono_ms() + ASK_MS, &grant, &err);
+	bool is_stopping;
 
 	pthread_mutex_lock(&token->lock);
 	if (ok)
 		take(token, &grant);
 	else
 		fail(token, err.code);
+	is_stopping = token->is_stopping;
 	pthread_cond_broadcast(&token->changed);
 	pthread_mutex_unlock(&token->lock);
+	if (!is_stopping)
+		tell(&grant, &err);
 	explicit_bzero(&grant, sizeof grant);
-	if (ok)
-		log_info("Firestore's token came", LOG_I("expires_in_s", grant.expires_s));
-	else
-		log_warn("Firestore's token was not to be had", LOG_T("reason", err.detail));
 }
 
 static bool is_due(const struct firestore_token *token)
@@ -110,27 +123,31 @@ static void *thread_main(void *arg)
 
 /* --- who asks --- */
 
-/* With the lock. A new token that is refused, too, is not the token's fault. */
-static void want_another(struct firestore_token *token, unsigned refused)
+/* With the lock. false: one that came in place of a refused one is refused, too, so that it is not
+ * the token's fault. */
+static bool want_another(struct firestore_token *token, unsigned refused)
 {
-	if (refused == 0 || refused != token->number || refused == token->refused)
-		return;
-	token->refused = refused;
-	if (clock_mono_ms() - token->came_ms < FORCED_MIN_MS)
-		token->failed = FIRESTORE_DENIED;
-	else
-		token->renew_at_ms = clock_mono_ms();
+	int64_t now_ms = clock_mono_ms();
+
+	if (refused == 0 || refused != token->number || refused == token->forced)
+		return true; /* there is another, or it is on its way */
+	if (token->forced > 0 && now_ms - token->forced_ms < FORCED_MIN_MS)
+		return false;
+	token->forced = refused;
+	token->forced_ms = token->renew_at_ms = now_ms;
+	token->failed = FIRESTORE_OK;
 	pthread_cond_broadcast(&token->changed);
+	return true;
 }
 
 enum firestore_status firestore_token_get(struct firestore_token *token, unsigned refused,
 					  int64_t until_ms, char header[FIRESTORE_HEADER_MAX],
 					  unsigned *number)
 {
-	enum firestore_status status = FIRESTORE_OK;
+	enum firestore_status status;
 
 	pthread_mutex_lock(&token->lock);
-	want_another(token, refused);
+	status = want_another(token, refused) ? FIRESTORE_OK : FIRESTORE_DENIED;
 	while (status == FIRESTORE_OK && !is_good(token, refused))
 		if (token->failed != FIRESTORE_OK)
 			status = token->failed;
@@ -177,6 +194,7 @@ void firestore_token_free(struct firestore_token *token)
 	token->is_stopping = true;
 	pthread_cond_broadcast(&token->changed);
 	pthread_mutex_unlock(&token->lock);
+	net_client_stop(token->client);
 	if (token->is_running)
 		pthread_join(token->thread, NULL);
 	pthread_cond_destroy(&token->changed);

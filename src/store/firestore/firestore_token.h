@@ -21,7 +21,8 @@ struct firestore_token;
 struct firestore_token *firestore_token_open(const struct firestore_account *account,
 					     struct net_client *client, const char *ca_file,
 					     struct error *err);
-void firestore_token_free(struct firestore_token *token); /* NULL is fine; waits for the thread */
+/* Ends what is asked of client, too, so that it waits for nobody. NULL is fine. */
+void firestore_token_free(struct firestore_token *token);
 
 /* Any thread. The header that requests carry, and which token it is: `refused` is the number of one
  * that Firestore did not take, 0 without. Waits, until until_ms at most, for one where there is
