@@ -26,7 +26,7 @@ PYTHON  ?= /usr/bin/python3
 T       ?=
 S       ?= 30
 
-PACKAGES = libcurl libcjson libmongoc-1.0 sqlite3 libcrypto hiredis libseccomp
+PACKAGES = libcurl libcjson libmongoc-1.0 sqlite3 libpq libcrypto hiredis libseccomp
 WARN     = -std=c17 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wwrite-strings \
            -Wpointer-arith -Wformat=2 -Werror
 # $(call known,FLAG): the flag, where the compiler knows it; CET is x86's, and clang 14 zeroes only when asked twice.
@@ -36,7 +36,8 @@ HARDEN  := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fPIE $(call known,-fsta
            $(call known,-fcf-protection=full) $(call known,-mbranch-protection=standard) \
            $(call known,-ftrivial-auto-var-init=zero)
 OPT      = -O2 -g
-CPPFLAGS = -Iinclude -D_GNU_SOURCE $(DEFS) -DFCGI_VERSION=$(shell pkg-config --modversion fcgi 2>/dev/null) $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+CPPFLAGS = -Iinclude -D_GNU_SOURCE $(DEFS) -DFCGI_VERSION=$(shell pkg-config --modversion fcgi 2>/dev/null) \
+           -DPQ_VERSION=$(shell pkg-config --modversion libpq 2>/dev/null) $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 CFLAGS  ?= $(OPT) $(if $(findstring -fsanitize,$(OPT)),-fPIE,$(HARDEN))
 # The C library's start files on Debian 12 are without CET's marks, and one object without them takes them from the program.
 MARKS    = $(if $(findstring -fcf-protection,$(HARDEN)),-Wl$(comma)-z$(comma)ibt$(comma)-z$(comma)shstk)

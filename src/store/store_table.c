@@ -2,10 +2,12 @@
 #include "store_ops.h"
 
 extern const struct store_maker store_mongodb;
+extern const struct store_maker store_postgresql;
 extern const struct store_maker store_sqlite;
 
 const struct store_maker *const store_makers[] = {
 	&store_mongodb,
 	&store_sqlite,
+	&store_postgresql,
 	NULL,
 };

@@ -47,7 +47,9 @@ static void r29_a_store_that_is_not_there_fails_the_trial(void **state)
 	      store_try_write("sqlite:/nonexistent/none/c1d.db", &config, &how, &error));
 	FAILS(ERROR_STORE_DOWN,
 	      store_try_write("mongodb://127.0.0.1:1/c1d", &config, &how, &error));
-	FAILS(ERROR_CONFIG, store_try_write("postgres://localhost/c1d", &config, &how, &error));
+	FAILS(ERROR_STORE_DOWN,
+	      store_try_write("postgresql://127.0.0.1:1/c1d", &config, &how, &error));
+	FAILS(ERROR_CONFIG, store_try_write("couchdb://localhost/c1d", &config, &how, &error));
 }
 
 int main(void)

@@ -162,12 +162,14 @@ def test_serve_does_not_start_with_a_wrong_setting(c1d):
 
 
 # --- the store ---
-GOOD_MONGO, GOOD_SQLITE, ELSEWHERE = "mongodb://localhost/c1d", "sqlite:/tmp/x.db", "postgres://localhost/c1d"
+GOOD_MONGO, GOOD_SQLITE, ELSEWHERE = "mongodb://localhost/c1d", "sqlite:/tmp/x.db", "couchdb://localhost/c1d"
+GOOD_POSTGRES = "postgres://localhost/c1d?schema=public&connection_limit=5"
 
 
 @pytest.mark.parametrize("settings, code", [
     ({}, OK),
     ({"C1D_STORE": GOOD_MONGO}, OK), ({"C1D_STORE": GOOD_SQLITE}, OK), ({"MONGODB_URI": GOOD_MONGO}, OK),
+    ({"C1D_STORE": GOOD_POSTGRES}, OK), ({"DATABASE_URL": GOOD_POSTGRES}, OK),
     ({"MONGODB_URI": ELSEWHERE}, CONFIG), ({"C1D_STORE": ELSEWHERE}, CONFIG),
     ({"C1D_STORE": GOOD_SQLITE, "MONGODB_URI": "bad"}, OK),
     ({"C1D_STORE": ELSEWHERE, "MONGODB_URI": GOOD_MONGO}, CONFIG),
@@ -184,8 +186,8 @@ EMAIL, KEY = {"FIREBASE_CLIENT_EMAIL": "c1d@my-project.iam.gserviceaccount.com"}
 
 
 @pytest.mark.parametrize("settings, words", [
-    ({"MONGODB_URI": GOOD_MONGO, "DATABASE_URL": ELSEWHERE}, ["MONGODB_URI and DATABASE_URL name a store each", "C1D_STORE"]),
-    ({"DATABASE_URL": ELSEWHERE, **PROJECT, **EMULATOR}, ["DATABASE_URL and FIREBASE_PROJECT_ID name a store each"]),
+    ({"MONGODB_URI": GOOD_MONGO, "DATABASE_URL": GOOD_POSTGRES}, ["MONGODB_URI and DATABASE_URL name a store each", "C1D_STORE"]),
+    ({"DATABASE_URL": GOOD_POSTGRES, **PROJECT, **EMULATOR}, ["DATABASE_URL and FIREBASE_PROJECT_ID name a store each"]),
     (PROJECT, ["no key", "GOOGLE_APPLICATION_CREDENTIALS"]),
     ({**PROJECT, **EMAIL}, ["FIREBASE_CLIENT_EMAIL is set and FIREBASE_PRIVATE_KEY is not"]),
     (KEY, ["FIREBASE_PRIVATE_KEY is set and FIREBASE_CLIENT_EMAIL is not"]),
@@ -197,7 +199,7 @@ def test_f19_which_store_is_meant_is_asked_for_where_two_or_half_of_one_are_name
 
 
 def test_f19_c1d_store_wins_over_all_that_name_one_and_over_half_of_one(c1d):
-    for others in ({"MONGODB_URI": GOOD_MONGO, "DATABASE_URL": ELSEWHERE}, {**PROJECT, **EMAIL}, EMULATOR):
+    for others in ({"MONGODB_URI": GOOD_MONGO, "DATABASE_URL": GOOD_POSTGRES}, {**PROJECT, **EMAIL}, EMULATOR):
         assert c1d("check", "-t", C1D_STORE=GOOD_SQLITE, **others).returncode == OK
 
 
@@ -211,7 +213,7 @@ def test_t7_every_setting_is_read_by_something(c1d):
 
 
 def test_t7_what_a_host_has_for_others_is_none_of_ours(c1d):
-    done = c1d("check", "-t", REDIS_URL="redis://localhost", POSTGRES_URL=ELSEWHERE, GOOGLE_APPLICATION_CREDENTIALS="/of/another")
+    done = c1d("check", "-t", REDIS_URL="redis://localhost", POSTGRES_URL=GOOD_POSTGRES, GOOGLE_APPLICATION_CREDENTIALS="/of/another")
     assert done.returncode == OK, done
     refused(c1d("check", "-t", file="POSTGRES_URL=x\n"), "there is no setting POSTGRES_URL")
 
@@ -230,7 +232,7 @@ def test_version_names_each_library_as_built_and_as_running(c1d, command):
     assert done.returncode == OK
     first, *rest = done.stdout.splitlines()
     assert re.fullmatch(r"c1d \d+\.\d+\.\d+\S*", first)
-    assert {line.split()[0] for line in rest} >= {"libcurl", "cJSON", "libmongoc", "SQLite", "OpenSSL"}
+    assert {line.split()[0] for line in rest} >= {"libcurl", "cJSON", "libmongoc", "SQLite", "libpq", "OpenSSL"}
     assert all(re.fullmatch(r"  \S+ +built with \S+ +running with \S.*", line) for line in rest)
 
 

@@ -76,7 +76,7 @@ static void a_uri_that_means_no_store_is_refused_with_its_reason(void **state)
 	static const char *const uris[] = {
 		"",
 		"store.db",
-		"postgres://user:hunter2@db/x",
+		"couchdb://user:hunter2@db/x",
 		"sqlite:",
 		"sqlite:/a/",
 		"sqlite::memory:",
@@ -95,8 +95,8 @@ static void a_uri_that_means_no_store_is_refused_with_its_reason(void **state)
 		config.store_uri = (char *)uris[i];
 		assert_null(store_open(&config, shm, NULL));
 	}
-	store_check_uri("postgres://x", &config, &err);
-	assert_non_null(strstr(err.detail, "'postgres'"));
+	store_check_uri("couchdb://x", &config, &err);
+	assert_non_null(strstr(err.detail, "'couchdb'"));
 	assert_non_null(strstr(err.detail, "sqlite:PATH"));
 }
 
@@ -106,6 +106,8 @@ static void a_uri_that_means_a_store_is_taken(void **state)
 	assert_true(store_check_uri("sqlite:store.db", &config, NULL));
 	assert_true(store_check_uri("sqlite:/var/lib/c1d/store.db", &config, NULL));
 	assert_true(store_check_uri("mongodb://localhost/c1d", &config, NULL));
+	assert_true(store_check_uri("postgresql://localhost/c1d", &config, NULL));
+	assert_true(store_check_uri("postgres://localhost/c1d?schema=public", &config, NULL));
 }
 
 /* --- the mark --- */
