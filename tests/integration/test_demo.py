@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from house import DEADLINE_S, PYTHON, ROOT, Upstream, free_port, wait_for, with_parent
+from house import DEADLINE_S, PYTHON, ROOT, Upstream, free_port, wait_for
+from processes import with_parent
 
 PROGRAM = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
 OURS = ("C1D_", "THESYS_", "MONGODB_", "DATABASE_", "FIREBASE_", "FIRESTORE_", "GOOGLE_", "STORE", "MAKE")

@@ -11,7 +11,8 @@ import uuid
 import pytest
 
 import fcgi
-from house import ROOT, in_parallel, wait_for, with_parent
+from house import ROOT, in_parallel, wait_for
+from processes import with_parent
 
 PIPE_SIZE = 4096
 PROGRAM = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))

@@ -12,7 +12,8 @@ import threading
 
 import pytest
 
-from house import DEADLINE_S, Site, with_parent
+from house import DEADLINE_S, Site
+from processes import with_parent
 from pages import BUILT, PLACE
 
 pytestmark = pytest.mark.xdist_group("two visitors")  # one visit
