@@ -1,7 +1,8 @@
 # c1d: the Thesys C1 backend behind nginx. `make help` lists what there is to type.
 #
 ## make                 build/c1d, optimised
-## make demo            installs what is missing, builds, starts everything on this machine: ready http://127.0.0.1:PORT/
+## make demo            installs what is missing, builds, starts everything on this machine: ready http://127.0.0.1:PORT/;
+##                      STORE=mongodb|postgresql|redis|firestore starts that server, too
 ## make test            everything that is promised, checked, under sanitizers; T=NAME narrows
 ## make test-unit       the part of it that needs no web server: unit tests, and the contract on each store
 ## make test-debian13   test-unit in a Debian 13 of its own, which debootstrap makes in .cache/ (as root)

@@ -15,6 +15,7 @@ import pytest
 
 from house import DEADLINE_S, PYTHON, ROOT, Upstream, free_port, wait_for
 from processes import with_parent
+from servers import SERVERS, STORES
 
 PROGRAM = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
 OURS = ("C1D_", "THESYS_", "MONGODB_", "DATABASE_", "FIREBASE_", "FIRESTORE_", "GOOGLE_", "STORE", "MAKE")
@@ -78,8 +79,8 @@ def demo(tmp_path):
     """A factory; what it made is gone after the test, whatever happened."""
     made = []
 
-    def make(*args, **env):
-        made.append(Demo(tmp_path, *args, **env))
+    def make(*args, folder=tmp_path, **env):
+        made.append(Demo(folder, *args, **env))
         return made[-1]
 
     yield make
@@ -194,6 +195,28 @@ def test_STORE_names_the_store(demo, tmp_path):
     running.chat("hello")
     assert (tmp_path / "mine.db").stat().st_size > 0
     assert "mine.db" in running.line("Store")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in STORES if kind not in ("sqlite", "mongodb-java")])
+def test_STORE_starts_a_server_of_its_kind_and_finds_its_data_again(demo, scratch, server_of, kind):
+    server_of(kind)  # or it is said why there is none
+    folder = scratch / f"d-{kind}"  # where PostgreSQL's user gets to, too; its socket lies below and has a short name
+    folder.mkdir()
+    running = demo(folder=folder, STORE=kind)
+    assert running.chat("hello")[0] == 200
+    assert kind in running.line("Store") and running.end() == 0
+    if SERVERS[kind].keeps:
+        again = demo(folder=folder, STORE=kind)
+        assert [message["role"] for message in json.loads(again.request("GET", "/api/threads/t1/messages")[1])] == ["user", "assistant"]
+        assert again.end() == 0
+
+
+@pytest.mark.parametrize("env, word", [
+    ({"STORE": "postgres"}, "none of sqlite, mongodb, postgresql"),
+    ({"STORE": "firestore", "C1D_FIRESTORE_JAR": "/nonexistent/emulator.jar"}, "STORE=firestore: no Firestore emulator")])
+def test_a_STORE_that_cannot_be_had_is_told_with_what_to_do(demo, env, word):
+    with pytest.raises(AssertionError, match=word):
+        demo(**env)
 
 
 def test_MONGODB_URI_names_the_store_and_its_password_is_not_shown(demo, mongod):
