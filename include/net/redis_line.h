@@ -20,9 +20,9 @@ struct redis_words {
 	size_t sizes[REDIS_WORDS_MAX];
 };
 
-/* Connected, signed in, with its database chosen. NULL with ERROR_OVERLOADED and why, in words for
- * an administrator. Blocks on the name server besides: no request thread calls it. until_ms:
- * monotonic. */
+/* Connected, signed in, with its database chosen. NULL with ERROR_OVERLOADED, or ERROR_CONFIG when
+ * Redis lets us not in, and why, in words for an administrator. Blocks on the name server besides:
+ * no request thread calls it. until_ms: monotonic. */
 redisContext *redis_line_open(const struct redis_url *url, int64_t until_ms, struct error *err);
 /* The reply, which freeReplyObject frees; it may be an error. NULL: the line is of no more use. */
 redisReply *redis_line_ask(redisContext *line, const struct redis_words *words, int64_t until_ms);
@@ -32,5 +32,11 @@ void redis_line_close(redisContext *line); /* NULL is fine */
  * waited for. What is there already is taken, however late it is. */
 bool redis_line_send(redisContext *line, const struct redis_words *words);
 redisReply *redis_line_read(redisContext *line, int64_t until_ms);
+/* redis_line_send of any number of words, each of its size. */
+bool redis_line_put(redisContext *line, const char *const *words, const size_t *sizes,
+		    size_t count);
+
+/* Nothing came in since its last reply: neither its end nor anything that nobody asked for. */
+bool redis_line_is_quiet(redisContext *line);
 
 #endif

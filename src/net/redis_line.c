@@ -39,15 +39,21 @@ static bool send_all(redisContext *line, int64_t until_ms)
 	return false;
 }
 
-bool redis_line_send(redisContext *line, const struct redis_words *words)
+bool redis_line_put(redisContext *line, const char *const *words, const size_t *sizes, size_t count)
 {
 	/* hiredis 0.14 wants its words without const and does not touch them. */
-	const char **list = (const char **)(uintptr_t)words->list;
+	const char **list = (const char **)(uintptr_t)words;
+
+	return redisAppendCommandArgv(line, (int)count, list, sizes) == REDIS_OK;
+}
+
+bool redis_line_send(redisContext *line, const struct redis_words *words)
+{
 	size_t sizes[REDIS_WORDS_MAX];
 
 	for (int i = 0; i < words->count; i++)
 		sizes[i] = words->sizes[i] > 0 ? words->sizes[i] : strlen(words->list[i]);
-	return redisAppendCommandArgv(line, words->count, list, sizes) == REDIS_OK;
+	return redis_line_put(line, words->list, sizes, (size_t)words->count);
 }
 
 redisReply *redis_line_read(redisContext *line, int64_t until_ms)
@@ -73,6 +79,13 @@ redisReply *redis_line_ask(redisContext *line, const struct redis_words *words, 
 	return redis_line_send(line, words) ? redis_line_read(line, until_ms) : NULL;
 }
 
+bool redis_line_is_quiet(redisContext *line)
+{
+	struct pollfd what = { .fd = line->fd, .events = POLLIN };
+
+	return poll(&what, 1, 0) == 0;
+}
+
 /* --- opening --- */
 
 static bool is_connected(redisContext *line, int64_t until_ms)
@@ -94,7 +107,7 @@ static bool is_agreed(redisContext *line, const struct redis_words *words, int64
 	if (!reply)
 		error_set(err, ERROR_OVERLOADED, "Redis does not answer.");
 	else if (!ok)
-		error_set(err, ERROR_OVERLOADED, "Redis refuses %s: %.*s.", words->list[0],
+		error_set(err, ERROR_CONFIG, "Redis refuses %s: %.*s.", words->list[0],
 			  (int)strcspn(reply->str, " "), reply->str);
 	freeReplyObject(reply);
 	return ok;
