@@ -1,4 +1,5 @@
 /* store_libraries: the drivers behind the stores, each as built against and as running. */
+#include "net/redis_line.h"
 #include "store/store.h"
 
 #include <libpq-fe.h>
@@ -21,9 +22,18 @@ static const char *libpq_running(void)
 	return text;
 }
 
+/* It has no call that tells; the loader takes none of another name. */
+static const char *hiredis_running(void)
+{
+	return "libhiredis.so." VERSION_OF(HIREDIS_SONAME);
+}
+
 const struct store_library store_libraries[] = {
 	{ "libmongoc", MONGOC_VERSION_S, mongoc_get_version },
 	{ "SQLite", SQLITE_VERSION, sqlite3_libversion },
 	{ "libpq", VERSION_OF(PQ_VERSION), libpq_running },
+	{ "hiredis",
+	  VERSION_OF(HIREDIS_MAJOR) "." VERSION_OF(HIREDIS_MINOR) "." VERSION_OF(HIREDIS_PATCH),
+	  hiredis_running },
 	{ NULL, NULL, NULL },
 };

@@ -3,11 +3,9 @@
 
 extern const struct store_maker store_mongodb;
 extern const struct store_maker store_postgresql;
+extern const struct store_maker store_redis;
 extern const struct store_maker store_sqlite;
 
 const struct store_maker *const store_makers[] = {
-	&store_mongodb,
-	&store_sqlite,
-	&store_postgresql,
-	NULL,
+	&store_mongodb, &store_sqlite, &store_postgresql, &store_redis, NULL,
 };

@@ -232,7 +232,7 @@ def test_version_names_each_library_as_built_and_as_running(c1d, command):
     assert done.returncode == OK
     first, *rest = done.stdout.splitlines()
     assert re.fullmatch(r"c1d \d+\.\d+\.\d+\S*", first)
-    assert {line.split()[0] for line in rest} >= {"libcurl", "cJSON", "libmongoc", "SQLite", "libpq", "OpenSSL"}
+    assert {line.split()[0] for line in rest} >= {"libcurl", "cJSON", "libmongoc", "SQLite", "libpq", "hiredis", "OpenSSL"}
     assert all(re.fullmatch(r"  \S+ +built with \S+ +running with \S.*", line) for line in rest)
 
 
