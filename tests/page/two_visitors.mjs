@@ -53,8 +53,9 @@ const send = (who, method, path, body, headers) => who.page.evaluate(async ([met
   const answer = await fetch(path, { method, body: body && JSON.stringify(body),
     headers: { ...(body && { "Content-Type": "application/json" }), ...headers } });
   const reader = answer.body?.getReader();
+  const whole = answer.headers.get("Content-Type")?.includes("json"); // a live stream has no end
   let text = "";
-  for (const end = Date.now() + 20000; reader && Date.now() < end && text.length < 4000;) { // a live stream has no end
+  for (const end = Date.now() + 20000; reader && Date.now() < end && (whole || text.length < 4000);) {
     const { done, value } = await reader.read();
     if (done)
       break;
