@@ -24,10 +24,11 @@ static struct store *store;
 static struct arena arena; /* of the test that runs */
 static struct error error; /* of the last call that was given it */
 
-/* What it takes to open it. */
+/* What it takes to open it: the environment's. */
 static inline struct config contract_config(void)
 {
-	return (struct config){ .store_uri = getenv("C1D_TEST_STORE_URI") };
+	return (struct config){ .store_uri = getenv("C1D_TEST_STORE_URI"),
+				.firestore_emulator = getenv("FIRESTORE_EMULATOR_HOST") };
 }
 
 static inline int open_store(void **state)

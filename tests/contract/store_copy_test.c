@@ -462,7 +462,7 @@ static void counts_are_of_what_can_be_seen(void **state)
 
 static void a_store_in_use_is_of_this_version_and_migrated_again_it_stays(void **state)
 {
-	struct config config = { .store_uri = getenv("C1D_TEST_STORE_URI") };
+	struct config config = contract_config();
 	const char *id = new_thread("ada");
 	struct store *found = store_open_as_found(config.store_uri, &config, &error);
 	struct store_version version;
