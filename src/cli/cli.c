@@ -31,6 +31,8 @@ static const struct command {
 	  "copy a store into another, of any kind, and go on where it ended" },
 	{ "backup", command_backup, TAKES_BACKUP, "FILE [--force]",
 	  "copy SQLite's file while the service runs" },
+	{ "store", command_store, TAKES_STORE, "status|migrate",
+	  "which version the store's tables are of; bring them to this program's" },
 	{ "secret", command_secret, "--config= rotate", "rotate",
 	  "sign visitors' cookies anew; nobody is signed out" },
 	{ "version", command_version, "", "", "this program and its libraries" },

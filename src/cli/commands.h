@@ -28,6 +28,7 @@ int command_export(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_copy(int argc, char **argv);
 int command_backup(int argc, char **argv);
+int command_store(int argc, char **argv);
 
 /* The words that a command knows, separated by blanks. "=" behind one: it takes a value. Each "*":
  * one word of any kind that is no option. */
@@ -39,6 +40,7 @@ int command_backup(int argc, char **argv);
 #define TAKES_IMPORT "--config= --user= --json --quiet *"
 #define TAKES_COPY   "--config= --state= --json --quiet * *"
 #define TAKES_BACKUP "--config= --force --json --quiet *"
+#define TAKES_STORE  "--config= status migrate --json --quiet"
 
 /* --- command.c --- */
 /* Every command takes --config FILE. Reads the settings and sets the log up; on failure says why

@@ -86,8 +86,7 @@ static enum error_code set_up(struct pg_pool *pool, bool may_adopt, int64_t limi
 			      struct error *err)
 {
 	enum error_code code;
-	struct pg_conn *conn = pg_conn_open(pg_pool_uri(pool), pg_pool_limit(pool),
-					    clock_mono_ms() + limit_ms, &code, err);
+	struct pg_conn *conn = pg_pool_connect(pool, clock_mono_ms() + limit_ms, &code, err);
 
 	if (conn)
 		code = pg_schema(conn, may_adopt, err);

@@ -19,6 +19,13 @@ const char *const pg_sql[SQL_COUNT] = {
 #undef X
 };
 
+/* What the server calls them, in its log and its views. */
+static const char *const names[SQL_COUNT] = {
+#define X(name, text) [SQL_##name] = "c1d_" #name,
+	SQL_STATEMENTS(X)
+#undef X
+};
+
 /* These are planned for their values each time: which index is good hangs on what is looked for. */
 static bool is_planned_anew(enum sql_id id)
 {
@@ -74,12 +81,11 @@ static void bind(struct bound *bound, size_t at, const struct sql_value *value)
 static bool send(struct pg_call *call, enum sql_id id, int count, const struct bound *b)
 {
 	struct pg_conn *conn = call->conn;
-	char name[8];
+	const char *name = names[id];
 
 	if (!conn->is_named || is_planned_anew(id))
 		return PQsendQueryParams(conn->pg, pg_sql[id], count, NULL, b->values, b->lengths,
 					 b->formats, BINARY);
-	snprintf(name, sizeof name, "c%d", (int)id);
 	if (!conn->is_prepared[id]) {
 		if (!PQsendPrepare(conn->pg, name, pg_sql[id], count, NULL))
 			return false;

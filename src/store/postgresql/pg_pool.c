@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/cond.h"
+#include "base/log.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ struct pg_pool {
 	struct pg_uri uri;
 	int64_t limit_ms;
 	size_t size;
-	atomic_bool is_set_up;
+	atomic_bool is_set_up, is_away;
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t changed;
 	struct pg_conn **idle;
@@ -58,6 +59,21 @@ static void give_place(struct pg_pool *pool, struct pg_conn *conn)
 	pthread_mutex_unlock(&pool->lock);
 }
 
+struct pg_conn *pg_pool_connect(struct pg_pool *pool, int64_t until_ms, enum error_code *code,
+				struct error *err)
+{
+	struct error why = { 0 };
+	struct pg_conn *conn = pg_conn_open(&pool->uri, pool->limit_ms, until_ms, code, &why);
+
+	if (!conn && !atomic_exchange(&pool->is_away, true))
+		log_error("PostgreSQL cannot be reached", LOG_T("reason", why.detail));
+	if (!conn && err)
+		*err = why;
+	if (conn)
+		atomic_store(&pool->is_away, false);
+	return conn;
+}
+
 static enum error_code connect_call(struct pg_call *call)
 {
 	enum error_code code = ERROR_NONE;
@@ -69,8 +85,7 @@ static enum error_code connect_call(struct pg_call *call)
 		pg_conn_close(call->conn);
 		call->conn = NULL;
 	}
-	if (!call->conn && !(call->conn = pg_conn_open(&call->pool->uri, call->pool->limit_ms,
-						       call->until_ms, &code, NULL)))
+	if (!call->conn && !(call->conn = pg_pool_connect(call->pool, call->until_ms, &code, NULL)))
 		give_place(call->pool, NULL);
 	else
 		call->conn->until_ms = call->until_ms;

@@ -118,6 +118,10 @@ void pg_may_last(struct pg_call *call);
 
 struct pg_pool *pg_pool_open(const struct store_options *options, struct error *err);
 void pg_pool_free(struct pg_pool *pool);
+/* A connection of its own, to be closed. An outage is met again and again, and its reason is logged
+ * once. */
+struct pg_conn *pg_pool_connect(struct pg_pool *pool, int64_t until_ms, enum error_code *code,
+				struct error *err);
 size_t pg_pool_size(const struct pg_pool *pool);
 const struct pg_uri *pg_pool_uri(const struct pg_pool *pool);
 int64_t pg_pool_limit(const struct pg_pool *pool);

@@ -20,14 +20,13 @@
 
 static bool take_schema(struct slice value, struct pg_uri *out)
 {
-	bool ok = value.len > 0 && value.len < sizeof out->schema;
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 
-	for (size_t i = 0; ok && i < value.len; i++)
-		ok = (value.ptr[i] | 0x20) >= 'a' ? (value.ptr[i] | 0x20) <= 'z'
-						  : strchr("0123456789_-", value.ptr[i]) != NULL;
-	if (ok)
-		snprintf(out->schema, sizeof out->schema, "%.*s", SLICE_ARG(value));
-	return ok || value.ptr[0] == '_';
+	if (value.len == 0 || value.len >= sizeof out->schema)
+		return false;
+	snprintf(out->schema, sizeof out->schema, "%.*s", SLICE_ARG(value));
+	return strspn(out->schema, letters) == value.len;
 }
 
 static bool take_limit(struct slice value, struct pg_uri *out)
@@ -60,7 +59,7 @@ static const struct prisma_option {
 	bool (*take)(struct slice value, struct pg_uri *out);
 	const char *wanted;
 } prisma_options[] = {
-	{ "schema", take_schema, "a name of letters, digits and _" },
+	{ "schema", take_schema, "a name of letters, digits, _ and -" },
 	{ "connection_limit", take_limit, "2 to 1000" },
 	{ "pgbouncer", take_pooled, "true or false" },
 	/* Ours have limits of their own. */
@@ -170,6 +169,23 @@ static size_t items(const char *list)
 	return count;
 }
 
+/* Of a list with commas: empty for the usual one, or 1 to 65535. */
+static bool are_ports(const char *list)
+{
+	for (;;) {
+		char *end;
+		long port = strtol(list, &end, 10);
+
+		if (end == list ? *list && *list != ',' : port < 1 || port > 65535)
+			return false;
+		if (*end == '\0')
+			return true;
+		if (*end != ',')
+			return false;
+		list = end + 1;
+	}
+}
+
 /* What libpq would say only when it connects. */
 static bool check_hosts(struct pg_uri *out, struct error *err)
 {
@@ -177,6 +193,9 @@ static bool check_hosts(struct pg_uri *out, struct error *err)
 	const char *port = pg_uri_get(out, "port");
 
 	out->hosts = items(address ? address : host);
+	if (port && !are_ports(port))
+		return error_set(err, ERROR_CONFIG,
+				 "The PostgreSQL URI's port has to be 1 to 65535.");
 	if (out->hosts > PG_HOSTS || (host && address && items(host) != items(address)) ||
 	    (port && items(port) != 1 && items(port) != out->hosts))
 		return error_set(err, ERROR_CONFIG,
@@ -273,7 +292,7 @@ void pg_uri_keywords(const struct pg_uri *uri, size_t host, struct pg_keywords *
 		else if (value && strcmp(o->keyword, "port") == 0)
 			item_of(value, items(value) > 1 ? host : 0, out->port, sizeof out->port),
 				value = out->port;
-		if (!value)
+		if (!value || !*value)
 			value = usual(uri, o->keyword);
 		if (!value || strcmp(o->keyword, "connect_timeout") == 0)
 			continue; /* that is ours to keep */
