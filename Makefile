@@ -204,6 +204,7 @@ format:
 # What belongs to whom is in the lists below, so that uninstall takes away what install put there and nothing else.
 # The settings file is the administrator's: never overwritten, and taken away only while it is as it came.
 NGINX_FILES = $(sort $(wildcard nginx/*.conf))
+FIRESTORE   = packaging/firestore/firestore.indexes.json
 UNITS       = systemd/c1d.service systemd/c1d.socket
 DOCS        = $(wildcard README.md LICENSE docs/*.md)
 SHARE       = $(DESTDIR)$(PREFIX)/share/c1d
@@ -222,6 +223,7 @@ install: all
 	@$(call put,systemd/c1d.sysusers,$(LIB)/sysusers.d/c1d.conf)
 	@$(call put,systemd/c1d.tmpfiles,$(LIB)/tmpfiles.d/c1d.conf)
 	@install -m 644 systemd/c1d.conf $(SHARE)/c1d.conf
+	@install -m 644 $(FIRESTORE) $(SHARE)/$(notdir $(FIRESTORE))
 	@$(foreach f,$(DOCS),$(call put,$(f),$(DOC)/$(f)) &&) :
 	@[ -e $(SETTINGS) ] || install -m 640 systemd/c1d.conf $(SETTINGS)
 ifeq ($(DESTDIR),)
@@ -240,7 +242,7 @@ uninstall:
 		$(LIB)/tmpfiles.d/c1d.conf $(NGINX_FILES:%=$(SHARE)/%) $(DOCS:%=$(DOC)/%)
 	@if cmp -s $(SHARE)/c1d.conf $(SETTINGS); then rm -f $(SETTINGS); \
 		elif [ -e $(SETTINGS) ]; then echo "$(SETTINGS) was changed and stays"; fi
-	@rm -f $(SHARE)/c1d.conf
+	@rm -f $(SHARE)/c1d.conf $(SHARE)/$(notdir $(FIRESTORE))
 	@for dir in $(SHARE)/nginx $(SHARE) $(DOC)/docs $(DOC) $(dir $(SETTINGS)); do \
 		[ ! -d $$dir ] || rmdir --ignore-fail-on-non-empty $$dir; done
 	@echo "What stays is yours: /var/lib/c1d (conversations), the user c1d, keys in /etc/credstore. Take the two"

@@ -14,6 +14,7 @@ OURS = [
     "lib/sysusers.d/c1d.conf",
     "lib/tmpfiles.d/c1d.conf",
     "share/c1d/c1d.conf",
+    "share/c1d/firestore.indexes.json",
     "share/c1d/nginx/c1d-upstream.conf",
     "share/c1d/nginx/c1d.conf",
     "share/c1d/nginx/site.conf",

@@ -1,0 +1,210 @@
+"""What Firestore alone does: documents that other programs wrote are served and go on, long answers, deletions that were cut off."""
+import http.client
+import json
+import time
+import uuid
+
+import pytest
+from api import asked, owner
+from house import Site, StoreProxy, in_parallel, wait_for
+
+PLACE = "store-firestore"
+
+
+class Documents:
+    """Firestore without c1d, as another program has it."""
+
+    def __init__(self, address):
+        self.address, self.root = address, f"projects/{PLACE}/databases/(default)/documents"
+
+    def ask(self, verb, body):
+        connection = http.client.HTTPConnection(*self.address, timeout=60)
+        connection.request("POST", f"/v1/{self.root}:{verb}", json.dumps(body), {"Authorization": "Bearer owner"})
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        assert answer.status == 200, text
+        return json.loads(text)
+
+    def put(self, *documents):
+        """(collection, id, fields), all in one commit."""
+        self.ask("commit", {"writes": [{"update": {"name": f"{self.root}/{where}/{name}", "fields": fields}}
+                                       for where, name, fields in documents]})
+
+    def of_thread(self, thread, collection="messages"):
+        """{id: fields}"""
+        query = {"from": [{"collectionId": collection}], "where": {"fieldFilter": {
+            "field": {"fieldPath": "thread_id"}, "op": "EQUAL", "value": {"stringValue": thread}}}}
+        found = [row["document"] for row in self.ask("runQuery", {"structuredQuery": query}) if "document" in row]
+        return {row["name"].rsplit("/", 1)[1]: row["fields"] for row in found}
+
+    def get(self, collection, name):
+        """Its fields, or None."""
+        found = self.ask("batchGet", {"documents": [f"{self.root}/{collection}/{name}"]})[0]
+        return found["found"].get("fields", {}) if "found" in found else None
+
+
+def text(value):
+    return {"stringValue": value}
+
+
+def at(second, nanoseconds=0):
+    return {"timestampValue": f"2026-03-01T10:00:{second:02d}.{nanoseconds // 1000:06d}Z"}
+
+
+def auto_id():
+    return uuid.uuid4().hex[:20]
+
+
+def foreign_thread(user, title="Theirs"):
+    return "threads", auto_id(), {"user_id": text(user), "title": text(title), "created_at": at(0), "updated_at": at(1)}
+
+
+def foreign_message(thread, content, time_of, role="user", **more):
+    return "messages", auto_id(), {"thread_id": text(thread), "role": text(role), "content": text(content), "created_at": time_of, **more}
+
+
+@pytest.fixture(scope="module")
+def documents(server_of):
+    return Documents(server_of("firestore").address())
+
+
+@pytest.fixture(scope="module")
+def site(scratch, upstream, server_of, documents):
+    house = Site(scratch, upstream, server_of("firestore").settings(PLACE))
+    yield house
+    house.stop()
+
+
+def theirs(documents, count=5, user=None):
+    """A thread of another program: its id, its owner, what was said."""
+    user = user or owner()
+    thread = foreign_thread(user)
+    said = [f"said {i}" for i in range(count)]
+    rows = [foreign_message(thread[1], words, at(2, i * 1000), "assistant" if i % 2 else "user") for i, words in enumerate(said)]
+    documents.put(thread, *rows[::-1])  # the order in which they were written means nothing
+    return thread[1], user, said
+
+
+def numbers(documents, thread):
+    """{content: seq} as Firestore has them."""
+    return {row["content"]["stringValue"]: int(row["seq"]["integerValue"]) for row in documents.of_thread(thread).values()}
+
+
+def test_a_thread_of_another_program_is_listed_served_and_goes_on(site, documents):
+    thread, user, said = theirs(documents)
+    documents.put(("threads", thread, {**foreign_thread(user)[2], "metadata": {"mapValue": {"fields": {
+        "n": {"integerValue": "9007199254740993"}, "of": {"arrayValue": {"values": [{"booleanValue": True}, {"nullValue": None}]}}}}}}))
+    listed = site.get(f"/api/threads?user_id={user}").json()
+    assert [(row["id"], row["title"], row["archived"]) for row in listed] == [(thread, "Theirs", False)]
+    assert b'"metadata":{"n":9007199254740993,"of":[true,null]}' in site.get(f"/api/threads/{thread}").body
+    shown = site.messages(thread)
+    assert [row["content"] for row in shown] == said
+    assert {row["status"] for row in shown} == {"complete"}
+    assert numbers(documents, thread) == {words: i + 1 for i, words in enumerate(said)}
+    assert site.message(thread, shown[2]["id"])["content"] == said[2]
+
+    prompt = f"fault:pace=0 {auto_id()}"
+    assert site.chat(prompt, thread).status == 200
+    sent = [m["content"] for m in asked(site, prompt)["body"]["messages"] if m["role"] != "system"]
+    assert sent == [*said, prompt]
+    wait_for(lambda: site.messages(thread)[-1]["status"] == "complete", "the answer is stored")
+    rows = documents.of_thread(thread)
+    assert all({"thread_id", "role", "content", "created_at"} <= set(row) for row in rows.values())  # others can read ours
+    assert sorted(int(row["seq"]["integerValue"]) for row in rows.values()) == list(range(1, len(said) + 3))
+
+
+def test_what_others_add_later_stands_behind_what_was_there(site, documents):
+    thread, _, said = theirs(documents)
+    assert len(site.messages(thread)) == len(said)
+    assert site.chat(f"fault:pace=0 {auto_id()}", thread).status == 200
+    wait_for(lambda: site.messages(thread)[-1]["status"] == "complete", "the answer is stored")
+    later = {"timestampValue": time.strftime("%Y-%m-%dT%H:%M:%S.5Z", time.gmtime(time.time() + 60))}
+    documents.put(foreign_message(thread, "added later", later))  # and the thread is not touched
+    shown = [row["content"] for row in site.messages(thread)]
+    assert (shown[:len(said)], len(shown), shown[-1]) == (said, len(said) + 3, "added later")
+
+
+def test_of_many_questions_at_once_on_a_thread_of_others_one_is_asked(site, documents):
+    thread, _, said = theirs(documents, count=8)
+    gate = auto_id()
+    prompts = [f"fault:chunks=2;size=10;pace=0;gate={gate}@10 {auto_id()}" for _ in range(6)]
+
+    def ask(i):
+        stream = site.stream({"message": prompts[i], "thread_id": thread})
+        if stream.status != 200:
+            stream.close()
+            return stream.status, None
+        return stream.status, stream
+
+    results = in_parallel(6, ask)
+    assert sorted(status for status, _ in results) == [200] + [409] * 5
+    site.upstream.open_gate(gate)
+    for _, stream in results:
+        if stream:
+            stream.read_all()
+            stream.close()
+    wait_for(lambda: site.messages(thread)[-1]["status"] == "complete", "the answer is stored")
+    assert [row["content"] for row in site.messages(thread)][:8] == said
+    assert sorted(numbers(documents, thread).values()) == list(range(1, 11))
+
+
+def test_c_an_answer_of_four_megabytes_lies_in_parts_and_goes_with_its_thread(site, documents):
+    thread = auto_id()
+    answer = site.chat("fault:chunks=64;size=65536;pace=0 long", thread)
+    assert answer.status == 200
+    row = wait_for(lambda: next((m for m in site.messages(thread) if m["role"] == "assistant" and m["status"] == "complete"), None),
+                   "the answer is stored")
+    assert len(row["content"]) > 4_000_000
+    stored = next(fields for fields in documents.of_thread(thread).values() if fields["role"] == text("assistant"))
+    parts = documents.of_thread(thread, "message_parts")
+    in_order = sorted(parts.values(), key=lambda fields: int(fields["number"]["integerValue"]))
+    assert int(stored["parts"]["integerValue"]) == len(parts) >= 4
+    whole = stored["content"]["stringValue"] + "".join(part["content"]["stringValue"] for part in in_order)
+    assert len(whole) == len(row["content"]) and int(stored["size"]["integerValue"]) == len(whole.encode())
+
+    assert site.patch(f"/api/threads/{thread}/messages/{row['id']}", {"content": "short"}).status == 200
+    assert site.message(thread, row["id"])["content"] == "short"
+    assert documents.of_thread(thread, "message_parts") == {}
+    assert site.delete(f"/api/threads/{thread}").status == 200
+    wait_for(lambda: documents.of_thread(thread) == {}, "its messages are gone")
+
+
+def test_c_a_deletion_that_was_cut_off_is_gone_on_with(scratch, upstream, server_of, documents):
+    server = server_of("firestore")
+    proxy = StoreProxy(scratch / "firestore-proxies", "tcp://{}:{}".format(*server.address()))
+    site = Site(scratch, upstream, server.settings(PLACE, proxy.address), workers=1, nginx=True)
+    try:
+        thread, _, _ = theirs(documents, count=1)
+        for start in (0, 225):
+            documents.put(*[foreign_message(thread, f"more {i}", at(3, i * 1000)) for i in range(start, start + 225)])
+        assert site.get(f"/api/threads/{thread}").status == 200
+        cut = proxy.rule("cut_before", "documents:commit", skip=2, times=0)  # behind the mark and, unless the node beat, some messages
+        assert site.delete(f"/api/threads/{thread}").status == 200
+        proxy.wait_rule(cut)
+        assert site.get(f"/api/threads/{thread}").status in (404, 503)
+        left = len(documents.of_thread(thread))
+        assert 0 < left <= 451
+        assert documents.get("threads", thread) is None
+        assert documents.get("c1d_deleted", thread)["purge"] == {"booleanValue": True}
+        proxy.heal()
+        wait_for(lambda: documents.of_thread(thread) == {}, "the sweep has removed the rest", 90)
+        wait_for(lambda: documents.get("c1d_deleted", thread)["purge"] == {"booleanValue": False}, "the mark says so")
+        again = site.post("/api/threads", {"id": thread})
+        assert again.status in (409, 422), again
+    finally:
+        site.stop()
+        proxy.stop()
+
+
+def test_what_is_damaged_hides_nothing_else(site, documents):
+    thread, user, said = theirs(documents, count=3)
+    broken = auto_id()
+    documents.put(foreign_message(thread, "no role", at(2, 500), role="nobody"),
+                  ("threads", broken, {"user_id": {"integerValue": "7"}, "title": text("x"), "created_at": at(0), "updated_at": at(1)}))
+    documents.put(("threads", auto_id(), {"user_id": text(user), "title": {"booleanValue": True}, "created_at": at(0), "updated_at": at(2)}))
+    assert [row["id"] for row in site.get(f"/api/threads?user_id={user}").json()] == [thread]
+    assert [row["content"] for row in site.messages(thread)] == said
+    answer = site.get(f"/api/threads/{broken}")
+    assert (answer.status, answer.json()["code"]) == (500, "corrupt")
+    wait_for(lambda: any(line.get("id") == broken for line in site.log_lines("A document of Firestore is damaged")), "the log names it")
