@@ -152,7 +152,7 @@ static enum error_code broke(struct redis_call *call)
 static enum error_code keep(struct redis_call *call, redisReply *reply)
 {
 	redisReply **kept =
-		store_grow(&call->scratch, call->replies, call->reply_count, sizeof *kept);
+		store_grow(&call->scratch, call->replies, call->reply_count, sizeof(void *));
 
 	if (!kept) {
 		freeReplyObject(reply);

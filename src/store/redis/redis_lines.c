@@ -21,7 +21,7 @@ struct redis_lines {
 	pthread_mutex_t lock;  /* of all below */
 	pthread_cond_t came;   /* one is idle, or could not be opened */
 	pthread_cond_t wanted; /* the keeper has something to do */
-	redisContext **idle;
+	redisContext *idle[REDIS_LINES_MAX];
 	size_t size, idle_count, open_count, waiting;
 	unsigned long begun, failed; /* numbers of tries; failed: the last that did */
 	struct error why;            /* it failed */
@@ -82,8 +82,7 @@ struct redis_lines *redis_lines_open(const struct redis_url *url, size_t most)
 	pthread_mutex_init(&lines->lock, NULL);
 	cond_init(&lines->came);
 	cond_init(&lines->wanted);
-	lines->idle = calloc(most, sizeof(void *));
-	lines->has_keeper = lines->idle && pthread_create(&lines->keeper, NULL, keep, lines) == 0;
+	lines->has_keeper = pthread_create(&lines->keeper, NULL, keep, lines) == 0;
 	if (lines->has_keeper)
 		return lines;
 	redis_lines_free(lines);
@@ -106,7 +105,6 @@ void redis_lines_free(struct redis_lines *lines)
 	pthread_cond_destroy(&lines->came);
 	pthread_cond_destroy(&lines->wanted);
 	pthread_mutex_destroy(&lines->lock);
-	free(lines->idle);
 	free(lines);
 }
 

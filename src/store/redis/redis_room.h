@@ -1,7 +1,9 @@
 /*
  * redis_room: what the Redis store's files share.
  *
- *   redis_store.c      the table of its functions, ping, the schema's version
+ *   redis_store.c      the table of its functions, ping
+ *   redis_open.c       a store is made, and ends
+ *   redis_schema.c     the version of what lies there
  *   redis_place.c      the URI: where Redis is, and what its keys begin with; what it takes
  *   redis_lines.c      lines to it, opened by a thread of their own
  *   redis_call.c       one operation: commands, pipelines, scripts
@@ -61,6 +63,8 @@ void redis_place_reach(const char *uri, const struct config *config, struct reac
  * away for a while. Here a call that fails says nothing of the others. */
 struct redis_lines;
 
+#define REDIS_LINES_MAX 64
+
 /* At most so many lines to url, which outlives it. NULL: no memory, or no thread. */
 struct redis_lines *redis_lines_open(const struct redis_url *url, size_t most);
 void redis_lines_free(struct redis_lines *lines);
@@ -81,6 +85,7 @@ struct redis_store {
 	atomic_bool was_told;   /* what Redis may lose */
 };
 
+/* --- redis_open.c --- */
 struct redis_store *redis_store_open(const struct store_options *options, struct error *err);
 void redis_store_free(struct redis_store *store);
 
@@ -134,6 +139,16 @@ enum error_code redis_get(struct redis_call *call, const redisReply **reply);
 enum error_code redis_ask(struct redis_command *command, const redisReply **reply);
 /* The same of what may be refused, and nobody minds: ERROR_STORE. */
 enum error_code redis_ask_quietly(struct redis_command *command, const redisReply **reply);
+
+/* --- redis_schema.c --- */
+#define REDIS_VERSION 1LL
+
+/* *there: 0 when there is none. */
+enum error_code redis_schema_read(struct redis_call *call, int64_t *there);
+/* Where there is no version yet, ours becomes it: a write in any case. */
+enum error_code redis_schema_put(struct redis_call *call);
+/* Both. ERROR_CONFIG with words: a newer program's. */
+enum error_code redis_schema(struct redis_call *call, struct error *err);
 
 /* --- redis_scripts.c --- */
 #define REDIS_STEP_NAMES(X)                                                                        \
@@ -259,8 +274,6 @@ enum error_code redis_thread_empty(struct redis_call *call, const char *id, size
 /* The names of nodes that are silent for so long. */
 enum error_code redis_nodes_silent(struct redis_call *call, int64_t silent_ms, size_t limit,
 				   const redisReply **names);
-/* Where there is no version yet, ours becomes it. */
-enum error_code redis_schema_put(struct redis_call *call);
 
 #define X(name, ...) enum error_code redis_##name(void *self, __VA_ARGS__);
 STORE_OPS(X)

@@ -6,60 +6,9 @@
 #include "redis_room.h"
 
 #include "../store_fold.h"
-#include "base/digits.h"
 #include "base/log.h"
-#include <stdlib.h>
 
-#define LINES_MAX 64
-
-#define VERSION 1LL
-
-/* --- the schema --- */
-
-/* *there: 0 when there is none. */
-static enum error_code read_version(struct redis_call *call, int64_t *there)
-{
-	struct redis_command get = redis_of_key(call, "HGET", "meta", "");
-	const redisReply *reply = NULL;
-	enum error_code code;
-
-	redis_add_text(&get, "version");
-	code = redis_ask(&get, &reply);
-	*there = 0;
-	if (code == ERROR_NONE && reply->type != REDIS_REPLY_NIL &&
-	    (!digits_read(redis_slice(reply), DIGITS_MAX, there) || *there == 0))
-		code = ERROR_CORRUPT;
-	return code;
-}
-
-enum error_code redis_schema_put(struct redis_call *call)
-{
-	struct redis_command put = redis_of_key(call, "HSETNX", "meta", "");
-	const redisReply *reply;
-
-	redis_add_text(&put, "version");
-	redis_add_number(&put, VERSION);
-	return redis_ask(&put, &reply);
-}
-
-/* A real write: the mark of a store that is down or full may only go when answers can be saved
- * again, and a replica is of no use. */
-static enum error_code bring_up(struct redis_call *call, struct error *err)
-{
-	int64_t there;
-	enum error_code code = redis_schema_put(call);
-
-	if (code == ERROR_NONE)
-		code = read_version(call, &there);
-	if (code == ERROR_NONE && there > VERSION) {
-		error_set(err, ERROR_CONFIG,
-			  "What is in Redis there was made by a newer c1d (version %lld, ours is "
-			  "%lld).",
-			  (long long)there, VERSION);
-		return ERROR_CONFIG;
-	}
-	return code;
-}
+/* --- ping --- */
 
 static enum error_code tell(struct redis_store *store, struct redis_call *call)
 {
@@ -80,7 +29,7 @@ static enum error_code ping(void *self, struct error *err)
 	enum error_code code = redis_begin_told(store, &call, &mine);
 
 	if (code == ERROR_NONE) {
-		code = bring_up(&call, &mine);
+		code = redis_schema(&call, &mine);
 		atomic_store(&store->has_schema, code == ERROR_NONE);
 		if (code == ERROR_NONE) {
 			redis_is_back();
@@ -95,13 +44,13 @@ static enum error_code ping(void *self, struct error *err)
 
 enum error_code redis_version(void *self, struct store_version *out)
 {
-	struct store_version version = { .here = VERSION };
+	struct store_version version = { .here = REDIS_VERSION };
 	struct redis_call call;
 	enum error_code code = redis_begin(self, &call);
 
 	if (code != ERROR_NONE)
 		return code;
-	code = read_version(&call, &version.there);
+	code = redis_schema_read(&call, &version.there);
 	redis_end(&call);
 	if (code == ERROR_NONE)
 		*out = version;
@@ -115,44 +64,9 @@ enum error_code redis_migrate(void *self, struct error *err)
 
 	if (code != ERROR_NONE)
 		return code;
-	code = bring_up(&call, err);
+	code = redis_schema(&call, err);
 	redis_end(&call);
 	return code;
-}
-
-/* --- life --- */
-
-void redis_store_free(struct redis_store *store)
-{
-	if (!store)
-		return;
-	redis_lines_free(store->lines);
-	arena_done(&store->arena);
-	free(store);
-}
-
-struct redis_store *redis_store_open(const struct store_options *options, struct error *err)
-{
-	struct redis_store *store = calloc(1, sizeof *store);
-
-	if (!store) {
-		error_set(err, ERROR_INTERNAL, "No memory for the store.");
-		return NULL;
-	}
-	arena_init(&store->arena, 1u << 16);
-	store->limit_ms = options->limit_ms;
-	store->size = options->callers < LINES_MAX ? options->callers + 1 : LINES_MAX;
-	if (!redis_place_parse(options->uri, &store->arena, &store->place, err)) {
-		redis_store_free(store);
-		return NULL;
-	}
-	log_redact(store->place.url.password);
-	store->lines = redis_lines_open(&store->place.url, store->size);
-	if (store->lines)
-		return store;
-	redis_store_free(store);
-	error_set(err, ERROR_INTERNAL, "No thread for what speaks to Redis.");
-	return NULL;
 }
 
 /* --- the table --- */
