@@ -65,6 +65,10 @@ const char *store_name(const char *uri);
 bool store_try_write(const char *uri, const struct config *config, const char **how,
 		     struct error *err);
 
+/* What the store may lose of what it was told, as it is set up there: words for who can change that
+ * (static); NULL: nothing, or it does not tell. For `c1d check`; the log says it at each start. */
+const char *store_may_lose(const char *uri, const struct config *config);
+
 /* What it takes to have this store: its file's folder; ports, name server, certificates. */
 void store_reach(const char *uri, const struct config *config, struct reach *reach);
 /* Its driver loads what it needs of the system. Once, in the process that opens the store. */

@@ -30,7 +30,7 @@ static int check_store(const struct config *config)
 {
 	static const char scheme[] = "sqlite:";
 	size_t len = sizeof scheme - 1;
-	const char *uri = config->store_uri, *how = "";
+	const char *uri = config->store_uri, *how = "", *lost;
 	bool is_file = strncmp(uri, scheme, len) == 0;
 	const char *shown = is_file ? uri : store_name(uri); /* an address may hold a password */
 	struct error err = { 0 };
@@ -41,6 +41,9 @@ static int check_store(const struct config *config)
 	}
 	if (store_try_write(uri, config, &how, &err)) {
 		check_say(CHECK_OK, "store", "%s: %s", shown, how);
+		if ((lost = store_may_lose(uri, config)))
+			check_say(CHECK_WARN, "store", "%s may lose what it is told: %s", shown,
+				  lost);
 		return EXIT_OK;
 	}
 	check_say(

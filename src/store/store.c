@@ -69,6 +69,15 @@ bool store_try_write(const char *uri, const struct config *config, const char **
 	return maker && maker->check(uri, config, err) && maker->try_write(uri, config, how, err);
 }
 
+const char *store_may_lose(const char *uri, const struct config *config)
+{
+	const struct store_maker *maker = maker_of(uri, NULL);
+
+	return maker && maker->may_lose && maker->check(uri, config, NULL)
+		       ? maker->may_lose(uri, config)
+		       : NULL;
+}
+
 void store_reach(const char *uri, const struct config *config, struct reach *reach)
 {
 	const struct store_maker *maker = maker_of(uri, NULL);

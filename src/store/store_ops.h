@@ -106,7 +106,8 @@ struct store_maker {
 			  struct error *err);
 	void (*reach)(const char *uri, const struct config *config, struct reach *reach);
 	void (*wake)(void); /* once a process, as often as it is called */
-	/* What follows may be NULL: its own tools do it. */
+	/* What follows may be NULL: it loses nothing; its own tools do it. */
+	const char *(*may_lose)(const char *uri, const struct config *config);
 	bool (*backup)(const char *uri, const char *path, const struct store_watch *watch,
 		       struct error *err);
 	bool (*look)(const char *uri, const char **how, struct error *err);

@@ -38,34 +38,36 @@ static bool syncs_never(struct redis_call *call)
 	       slice_is(redis_slice(redis_element(reply, 1)), "no");
 }
 
-enum error_code redis_promise(struct redis_call *call, char out[REDIS_PROMISE_SIZE])
+static void add(char *out, const char *words)
+{
+	size_t len = strlen(out);
+
+	snprintf(out + len, REDIS_PROMISE_SIZE - len, "%s%s", len > 0 ? "; and " : "", words);
+}
+
+enum error_code redis_promise(struct redis_call *call, char *out)
 {
 	struct redis_command command = redis_command(call, "INFO");
 	const redisReply *reply = NULL;
 	enum error_code code = redis_ask_quietly(&command, &reply);
-	struct slice info = redis_slice(reply), policy = value_of(info, "maxmemory_policy");
+	struct slice info = redis_slice(reply);
 	bool logs = slice_is(value_of(info, "aof_enabled"), "1");
 
 	*out = '\0';
 	if (code == ERROR_STORE_DOWN || code == ERROR_STORE_TIMEOUT)
 		return code;
-	if (info.len == 0)
-		snprintf(out, REDIS_PROMISE_SIZE,
-			 "this user may not ask how it keeps things (INFO)");
-	else if (slice_starts(policy, SLICE("allkeys")))
-		snprintf(out, REDIS_PROMISE_SIZE,
-			 "maxmemory-policy is %.*s, so it throws conversations away when memory "
-			 "is short; set noeviction",
-			 policy.len < 32 ? (int)policy.len : 32, policy.ptr);
-	if (info.len > 0 && !logs)
-		snprintf(out + strlen(out), REDIS_PROMISE_SIZE - strlen(out),
-			 "%sappendonly is no, so all that was said since its last snapshot is "
-			 "gone when it ends; set yes",
-			 *out ? "; and " : "");
-	else if (logs && syncs_never(call))
-		snprintf(out + strlen(out), REDIS_PROMISE_SIZE - strlen(out),
-			 "%sappendfsync is no, so the last half a minute is gone with the "
-			 "machine; set everysec or always",
-			 *out ? "; and " : "");
+	if (info.len == 0) {
+		add(out, "this user may not ask how it keeps things (INFO)");
+		return ERROR_NONE;
+	}
+	if (slice_starts(value_of(info, "maxmemory_policy"), SLICE("allkeys")))
+		add(out, "its maxmemory-policy throws conversations away when memory is short; set "
+			 "noeviction");
+	if (!logs)
+		add(out, "appendonly is no, so all that was said since its last snapshot is gone "
+			 "when it ends; set yes");
+	else if (syncs_never(call))
+		add(out, "appendfsync is no, so the last half a minute is gone with the machine; "
+			 "set everysec or always");
 	return ERROR_NONE;
 }

@@ -12,7 +12,7 @@
  *   redis_fields.h     the fields of threads and messages
  *   redis_row.c        fields <-> struct thread, struct message
  *   redis_promise.c    may Redis lose what it was told? said loudly
- *   redis_try.c        could it be written? for `c1d check`
+ *   redis_try.c        could it be written, will it be kept? for `c1d check`
  *   redis_thread.c, redis_list.c, redis_deletion.c, redis_take.c     the operations: threads,
  *   redis_message.c, redis_page.c,                                   messages,
  *   redis_turn.c, redis_asked.c, redis_claim.c, redis_node.c,        turns, nodes,
@@ -231,12 +231,14 @@ bool redis_split(struct slice pair, struct arena *arena, const char **one, const
 
 /* --- redis_promise.c --- */
 #define REDIS_PROMISE_SIZE 384
-/* What a server that is set up like this one may lose, in words; "": nothing that it was told. */
-enum error_code redis_promise(struct redis_call *call, char out[REDIS_PROMISE_SIZE]);
+/* What a server that is set up like this one may lose, in words of that size at most; "": nothing
+ * that it was told. */
+enum error_code redis_promise(struct redis_call *call, char *out);
 
 /* --- redis_try.c --- */
 bool redis_try_write(const char *uri, const struct config *config, const char **how,
 		     struct error *err);
+const char *redis_may_lose(const char *uri, const struct config *config);
 
 /* --- what operations share --- */
 /* Whose thread is it? Asked of Redis only where owner does not tell. */

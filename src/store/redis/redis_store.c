@@ -132,4 +132,5 @@ const struct store_maker store_redis = {
 	.try_write = redis_try_write,
 	.reach = redis_place_reach,
 	.wake = wake,
+	.may_lose = redis_may_lose,
 };

@@ -1,9 +1,8 @@
-/* redis_try: can keys be written, by this user of Redis? For `c1d check`: one is written and taken
- * back, and what Redis may lose is told. */
+/* redis_try: for `c1d check`: can keys be written, by this user of Redis, and will they be kept?
+ * One is written and taken back. */
 #include "redis_room.h"
 
 #include "base/id.h"
-#include <stdio.h>
 
 #define LIMIT_MS 4000
 
@@ -26,42 +25,49 @@ static enum error_code put_and_take_back(struct redis_call *call)
 	return redis_ask(&command, &reply);
 }
 
-static enum error_code try(struct redis_store *store, const char **how, struct error *err)
+/* One operation on a store of its own. */
+static enum error_code once(const char *uri, const struct config *config, struct error *err,
+			    enum error_code (*ask)(struct redis_call *call, char *out), char *out)
 {
-	static char said[REDIS_PROMISE_SIZE + 64];
-	char promise[REDIS_PROMISE_SIZE];
+	const struct store_options options = {
+		.uri = uri, .config = config, .callers = 1, .limit_ms = LIMIT_MS
+	};
+	struct redis_store *store = redis_store_open(&options, err);
 	struct redis_call call;
-	enum error_code code = redis_begin_told(store, &call, err);
+	enum error_code code;
 
-	if (code != ERROR_NONE)
-		return code;
-	code = put_and_take_back(&call);
-	if (code == ERROR_NONE)
-		code = redis_promise(&call, promise);
-	redis_end(&call);
+	if (!store)
+		return ERROR_CONFIG;
+	code = redis_begin_told(store, &call, err);
 	if (code == ERROR_NONE) {
-		snprintf(said, sizeof said, "a key was written and taken back%s%s",
-			 *promise ? "; BUT " : "", promise);
-		*how = said;
+		code = ask(&call, out);
+		redis_end(&call);
 	}
+	redis_store_free(store);
 	return code;
+}
+
+static enum error_code write_once(struct redis_call *call, char *out)
+{
+	(void)out;
+	return put_and_take_back(call);
 }
 
 bool redis_try_write(const char *uri, const struct config *config, const char **how,
 		     struct error *err)
 {
-	const struct store_options options = {
-		.uri = uri, .config = config, .callers = 1, .limit_ms = LIMIT_MS
-	};
 	struct error mine = { 0 };
-	struct redis_store *store = redis_store_open(&options, err);
-	enum error_code code;
+	enum error_code code = once(uri, config, &mine, write_once, NULL);
 
-	if (!store)
-		return false;
-	code = try(store, how, &mine);
-	redis_store_free(store);
+	*how = "a key was written and taken back";
 	/* An administrator reads it. */
 	return code == ERROR_NONE ||
 	       error_set(err, code, "%s", mine.detail[0] ? mine.detail : "Redis does not answer.");
+}
+
+const char *redis_may_lose(const char *uri, const struct config *config)
+{
+	static char said[REDIS_PROMISE_SIZE];
+
+	return once(uri, config, NULL, redis_promise, said) == ERROR_NONE && *said ? said : NULL;
 }
