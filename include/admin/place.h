@@ -7,6 +7,7 @@
 
 #include "admin/watch.h"
 #include "store/store.h"
+#include <stdatomic.h>
 
 #define PLACE_PATIENCE_MS 60000
 #define PLACE_NAME_SIZE   128
@@ -15,6 +16,7 @@ struct place {
 	struct store *store;
 	const struct watch *watch;
 	char name[PLACE_NAME_SIZE]; /* its address for people: no user, password or query */
+	_Atomic size_t step;        /* messages a request, as many as it takes in time */
 };
 
 /* An address for people. */

@@ -13,7 +13,7 @@
 #define PAGE         500
 #define PAGE_BYTES   ((size_t)4 << 20)
 #define PUT_THREADS  100
-#define PUT_STEP     500
+#define STEP_MAX     500
 #define PURGE_STEP   500
 
 /* --- opening --- */
@@ -42,7 +42,7 @@ static bool is_there(const char *uri)
 bool place_open(struct place *place, const char *uri, const struct config *config, bool must_exist,
 		const struct watch *watch, struct error *err)
 {
-	*place = (struct place){ .watch = watch };
+	*place = (struct place){ .watch = watch, .step = STEP_MAX };
 	place_name(uri, place->name);
 	if (must_exist && !is_there(uri))
 		return error_set(err, ERROR_NOT_FOUND, "There is no %s.", place->name);
@@ -168,22 +168,37 @@ static bool put_threads(struct place *place, const struct thread *threads, size_
 	return true;
 }
 
-static bool put_messages(struct place *place, const struct message *messages, size_t count,
-			 struct error *err)
-{
-	PATIENTLY(place, NULL, store_messages_put(place->store, messages, count, err));
-	return true;
-}
-
-/* How many of them are a step: some of the stores take so much in one request. */
-static size_t step_of(const struct message *messages, size_t count)
+/* How many of them are a request, and at most `step`. */
+static size_t fitting(const struct message *messages, size_t count, size_t step)
 {
 	size_t bytes = 0, n = 0;
 
-	while (n < count && n < PUT_STEP &&
-	       (n == 0 || bytes + messages[n].content.len <= PAGE_BYTES))
+	while (n < count && n < step && (n == 0 || bytes + messages[n].content.len <= PAGE_BYTES))
 		bytes += messages[n++].content.len;
 	return n;
+}
+
+/* The next ones. A slow store would never take in time what it did not take once: it is given half,
+ * then a little more with each success. */
+static bool put_messages(struct place *place, const struct message *messages, size_t count,
+			 size_t *put, struct error *err)
+{
+	struct patience patience = { .place = place };
+
+	for (;;) {
+		size_t step = atomic_load(&place->step), n = fitting(messages, count, step);
+
+		if (store_messages_put(place->store, messages, n, err)) {
+			step += step / 8 + 1;
+			atomic_store(&place->step, step < STEP_MAX ? step : STEP_MAX);
+			*put = n;
+			return true;
+		}
+		if (err->code == ERROR_STORE_TIMEOUT && n > 1)
+			atomic_store(&place->step, n / 2);
+		if (!again(&patience, NULL, err))
+			return false;
+	}
 }
 
 bool place_put(struct place *place, const struct thread *threads, size_t thread_count,
@@ -194,11 +209,9 @@ bool place_put(struct place *place, const struct thread *threads, size_t thread_
 		if (!put_threads(place, threads + at, n, err))
 			return false;
 	}
-	for (size_t at = 0, n; at < message_count; at += n) {
-		n = step_of(messages + at, message_count - at);
-		if (!put_messages(place, messages + at, n, err))
+	for (size_t at = 0, n; at < message_count; at += n)
+		if (!put_messages(place, messages + at, message_count - at, &n, err))
 			return false;
-	}
 	return true;
 }
 
