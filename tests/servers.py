@@ -242,7 +242,22 @@ class Firestore(Server):
         return {**super().settings(name), "FIRESTORE_EMULATOR_HOST": "{}:{}".format(*(address or self.address()))}
 
 
-SERVERS = {row.kind: row for row in (Sqlite, Mongodb, MongodbJava, Postgresql, Firestore, Redis)}
+class SqliteCached(Sqlite):
+    """SQLite with the cache in front of it."""
+
+    kind = "sqlite-cached"
+
+    def prepare(self):
+        self.redis = Redis(self.folder / "redis")
+
+    def stop(self, sig=signal.SIGTERM):
+        self.redis.stop(sig)
+
+    def settings(self, name, address=None):
+        return {**super().settings(name), "REDIS_URL": "redis://{}:{}".format(*self.redis.address())}
+
+
+SERVERS = {row.kind: row for row in (Sqlite, Mongodb, MongodbJava, Postgresql, Firestore, Redis, SqliteCached)}
 STORES = ["mongodb", "mongodb-java", "firestore", "postgresql", "redis", "sqlite"]  # what the contract is asked of, the longest first: they run two at a time
 
 

@@ -63,6 +63,13 @@
 	X(M_FIRESTORE_TOKENS, "c1d_firestore_tokens_total", COUNTER,                               \
 	  "Times a token for Firestore was asked for, by how that went.", "result",                \
 	  metric_fetches, METRIC_FETCHES, NULL, NULL, 1)                                           \
+	X(M_CACHE, "c1d_cache_reads_total", COUNTER,                                               \
+	  "Threads and pages looked for in Redis first, by what came: hit; none, or held by a "    \
+	  "change; off, away (it was not asked); failed, bad (it was no use).",                    \
+	  "result", metric_cache_kinds, METRIC_CACHE_KINDS, NULL, NULL, 1)                         \
+	X(M_CACHE_CHANGES, "c1d_cache_changes_total", COUNTER,                                     \
+	  "Changes that Redis was to be told of: told, or debt (it did not take that).", "result", \
+	  metric_cache_changes, METRIC_CACHE_CHANGES, NULL, NULL, 1)                               \
 	X(M_SAVES_RETRIED, "c1d_saves_retried_total", COUNTER,                                     \
 	  "Finished answers that the store did not take at the first try.", NULL, NULL, 1, NULL,   \
 	  NULL, 1)                                                                                 \
@@ -153,7 +160,23 @@ enum metric_limit_kind {
 		METRIC_LIMIT_KINDS
 };
 
-#define METRIC_REDIS_KIND_LIST(X) X(ok) X(failed) X(away)
+#define METRIC_REDIS_KIND_LIST(X)   X(ok) X(failed) X(away)
+#define METRIC_CACHE_KIND_LIST(X)   X(hit) X(none) X(held) X(off) X(away) X(failed) X(bad)
+#define METRIC_CACHE_CHANGE_LIST(X) X(told) X(debt)
+
+enum metric_cache_kind {
+#define X(name) METRIC_CACHE_##name,
+	METRIC_CACHE_KIND_LIST(X)
+#undef X
+		METRIC_CACHE_KINDS
+};
+
+enum metric_cache_change {
+#define X(name) METRIC_CACHE_CHANGE_##name,
+	METRIC_CACHE_CHANGE_LIST(X)
+#undef X
+		METRIC_CACHE_CHANGES
+};
 
 enum metric_redis_kind {
 #define X(name) METRIC_REDIS_##name,

@@ -19,7 +19,7 @@
 
 #define SHM_SLOTS    128 /* workers, all generations together */
 #define SHM_COUNTERS 2048
-#define SHM_VERSION  6 /* of another one nothing is adopted: figures start anew, nothing else */
+#define SHM_VERSION  7 /* of another one nothing is adopted: figures start anew, nothing else */
 #define SHM_PAGE     4096
 #define SHM_REASON   256
 
@@ -90,6 +90,11 @@ struct shm {
 	_Atomic int64_t keys_due_ms, keys_unknown_ms, keys_began_ms, keys_ended_ms;
 	_Atomic int32_t redis_state;         /* enum shm_redis_state, as a worker found it last */
 	_Atomic int64_t redis_away_since_ms; /* monotonic; 0: it is not, or that was not told */
+	/* The cache in front of the store: src/store/cache/cache_room.h. */
+	_Atomic int32_t cache_state;         /* enum shm_redis_state, as a worker found it last */
+	_Atomic int64_t cache_away_since_ms; /* monotonic; 0: it is not, or that was not told */
+	_Atomic uint64_t cache_debts;
+	_Atomic int64_t cache_debt_ms, cache_lease_ms; /* monotonic */
 	/* What is known of the C1 API (llm/llm_health.h). */
 	_Atomic bool llm_asked;        /* a question has told; until then connections do */
 	_Atomic uint32_t llm_failures; /* in a row */

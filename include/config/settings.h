@@ -77,7 +77,8 @@ struct rate {
 	X(limit_site, "C1D_LIMIT_SITE", RATE, "off", 0, 0, "questions of all users together, such as 5000/day") \
 	X(limit_failed, "C1D_LIMIT_FAILED", RATE, "60/minute", 0, 0, "bad tokens and keys from one address, then it is refused unseen") \
 	X(trusted_proxies, "C1D_TRUSTED_PROXIES", TEXT, NULL, 0, 0, "networks of proxies whose X-Forwarded-For is believed (10.0.0.0/8), separated by spaces") \
-	X(redis_url, "REDIS_URL", SECRET, NULL, 0, 0, "Redis in which several machines count together (or the credential redis-url): redis://:password@host:6379/0 or unix:/path") \
+	X(redis_url, "REDIS_URL", SECRET, NULL, 0, 0, "Redis in which several machines count together, and the cache of threads (or the credential redis-url): redis://:password@host:6379/0 or unix:/path") \
+	X(cache_s, "C1D_CACHE_SECONDS", COUNT, "3600", 0, 86400, "how long threads and their newest messages are kept in Redis, in front of the store; 0: they are not") \
 	X(memory_max, "C1D_MEMORY_MAX", BYTES, "256m", 64 << 20, 1LL << 40, "memory a worker for large bodies, pages and prompts; over it requests wait, then get 503") \
 	X(connect_ms, "C1D_CONNECT_MS", MS, "3000", 10, 60000, "longest wait for a connection to the C1 API") \
 	X(first_byte_ms, "C1D_FIRST_BYTE_MS", MS, "30000", 10, 600000, "longest wait for the model's first byte") \

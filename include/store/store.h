@@ -69,6 +69,10 @@ bool store_try_write(const char *uri, const struct config *config, const char **
  * (static); NULL: nothing, or it does not tell. For `c1d check`; the log says it at each start. */
 const char *store_may_lose(const char *uri, const struct config *config);
 
+/* Would Redis keep threads in front of it (C1D_CACHE_SECONDS)? ERROR_OVERLOADED: no, and why, for
+ * an administrator. *wanted: the settings ask for it. */
+bool store_try_cache(const struct config *config, bool *wanted, struct error *err);
+
 /* What it takes to have this store: its file's folder; ports, name server, certificates. */
 void store_reach(const char *uri, const struct config *config, struct reach *reach);
 /* Its driver loads what it needs of the system. Once, in the process that opens the store. */

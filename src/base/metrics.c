@@ -43,6 +43,16 @@ static const char *const metric_redis_kinds[] = {
 	METRIC_REDIS_KIND_LIST(X)
 #undef X
 };
+static const char *const metric_cache_kinds[] = {
+#define X(n) #n,
+	METRIC_CACHE_KIND_LIST(X)
+#undef X
+};
+static const char *const metric_cache_changes[] = {
+#define X(n) #n,
+	METRIC_CACHE_CHANGE_LIST(X)
+#undef X
+};
 static const char *const metric_store_kinds[] = {
 #define X(n) #n,
 	METRIC_STORE_KIND_LIST(X)

@@ -46,6 +46,11 @@ static void put_scoreboard(struct buffer *out, const struct shm *shm)
 	if (atomic_load(&shm->redis_state) != SHM_REDIS_NONE)
 		put_gauge(out, "c1d_limits_redis_up", "Whether Redis counts, for all machines.",
 			  atomic_load(&shm->redis_state) == SHM_REDIS_UP);
+	if (atomic_load(&shm->cache_state) != SHM_REDIS_NONE)
+		put_gauge(out, "c1d_cache_up", "Whether Redis keeps threads for this node.",
+			  atomic_load(&shm->cache_state) == SHM_REDIS_UP &&
+				  (uint32_t)atomic_load(&shm->cache_debts) == 0 &&
+				  clock_mono_ms() < atomic_load(&shm->cache_lease_ms));
 	put_gauge(out, "c1d_worker_respawns", "Workers started again since the start.",
 		  atomic_load(&shm->pool.respawns));
 	put_gauge(out, "c1d_reload_failed",

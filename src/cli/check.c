@@ -101,7 +101,7 @@ static int check_secrets(const struct config *config)
 static int (*const checks[])(const struct config *config) = {
 	check_settings_file, check_who,     check_state,  check_spool, check_socket,
 	check_store,         check_ca_file, check_model,  check_auth,  check_descriptors,
-	check_sandbox,       check_secrets, check_limits,
+	check_sandbox,       check_secrets, check_limits, check_cache,
 };
 
 /* The first failure's code; all are made, so that a machine is mended in one go. */

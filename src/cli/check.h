@@ -10,6 +10,7 @@
  *   check_model.c   the C1 API: its certificates, its address, our key
  *   check_auth.c    who is let in: settings, and the keys of tokens
  *   check_limits.c  how often, and the Redis that counts it
+ *   check_cache.c   the Redis in front of the store
  *   check_say.c     the line
  */
 #ifndef CLI_CHECK_H
@@ -38,6 +39,7 @@ int check_model(const struct config *config);
 int check_auth(const struct config *config);
 int check_auth_settings(const struct config *config); /* the part of it that opens nothing */
 int check_limits(const struct config *config);
+int check_cache(const struct config *config);
 
 bool check_is_folder(const char *path);
 /* Tries it, with a file that never gets a name. errno says why not. */

@@ -1,6 +1,7 @@
 /*
  * store: opens the store that a URI means, and keeps the pool's marks of one that is down or full.
  */
+#include "store_cache.h"
 #include "store_front.h"
 
 #include "base/clock.h"
@@ -118,6 +119,12 @@ bool store_look(const char *uri, const struct config *config, const char **how, 
 	return !maker->look || maker->look(uri, how, err);
 }
 
+bool store_try_cache(const struct config *config, bool *wanted, struct error *err)
+{
+	*wanted = cache_is_wanted(config, config->store_uri);
+	return !*wanted || cache_try(config, err);
+}
+
 /* --- life --- */
 
 /* A quarter of the request threads always stays outside, and savers never wait for requests. What
@@ -130,6 +137,18 @@ static void make_doors(struct store_core *core, size_t wanted)
 	gate_init(&core->savers.gate, savers);
 	gate_init(&core->requests.gate, wanted < room - savers ? wanted : room - savers);
 	core->requests.core = core->savers.core = core;
+}
+
+/* NULL: no memory; the store is closed. */
+static void *put_cache_before(struct store_core *core, const struct config *config, struct shm *shm,
+			      struct error *err)
+{
+	const struct store_ops *behind = core->ops;
+	void *cache = cache_open(config, shm, &core->ops, core->self, err);
+
+	if (!cache)
+		behind->free(core->self);
+	return cache;
 }
 
 static struct store_core *make_core(const char *uri, const struct config *config, struct shm *shm,
@@ -148,6 +167,11 @@ static struct store_core *make_core(const char *uri, const struct config *config
 	if (maker && !core)
 		error_set(err, ERROR_INTERNAL, "No memory for the store.");
 	if (!core || !(core->self = maker->open(&options, &core->ops, err))) {
+		free(core);
+		return NULL;
+	}
+	if (!as_found && cache_is_wanted(config, uri) &&
+	    !(core->self = put_cache_before(core, config, shm, err))) {
 		free(core);
 		return NULL;
 	}

@@ -129,6 +129,35 @@ static void what_is_deleted_comes_back_to_nobody(void **state)
 	OK(store_thread_purge(store, id, 10, &more, &error));
 }
 
+/* Twice before and twice after: what one read is nobody else's answer. */
+static void what_was_read_before_is_read_by_the_other_only(void **state)
+{
+	const char *from = fresh("visitor"), *to = fresh("user"), *id = new_thread(from);
+	const struct message_filter theirs = { from, id, .limit = 9 },
+				    ours = { to, id, .limit = 9 };
+	struct message_list list;
+	struct thread thread;
+	bool more;
+
+	(void)state;
+	whole_turn(id);
+	for (int i = 0; i < 2; i++) {
+		OK(store_thread_get(store, from, id, &arena, &thread, &error));
+		OK(store_message_list(store, &theirs, &arena, &list, &error));
+	}
+	assert_int_equal(take(from, to, 10, &more), 1);
+	for (int i = 0; i < 2; i++) {
+		FAILS(ERROR_ACCESS_DENIED,
+		      store_thread_get(store, from, id, &arena, &thread, &error));
+		FAILS(ERROR_ACCESS_DENIED,
+		      store_message_list(store, &theirs, &arena, &list, &error));
+		OK(store_thread_get(store, to, id, &arena, &thread, &error));
+		assert_string_equal(thread.user_id, to);
+		OK(store_message_list(store, &ours, &arena, &list, &error));
+		assert_int_equal(list.count, 2);
+	}
+}
+
 struct taker {
 	const char *from, *to;
 	size_t taken;
@@ -177,6 +206,7 @@ int main(void)
 		TEST(what_is_in_a_thread_comes_along),
 		TEST(an_answer_in_flight_goes_on_and_is_the_others),
 		TEST(what_is_deleted_comes_back_to_nobody),
+		TEST(what_was_read_before_is_read_by_the_other_only),
 		TEST(several_at_once_take_each_thread_once),
 	};
 
