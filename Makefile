@@ -13,6 +13,7 @@
 ## make torture          2,000 trials with faults at random moments; TRIALS=N, SEED=N
 ## make torture-alloc   each allocation on each route's way fails once; T=ROUTE narrows
 ## make bench           the figures of the README, measured on this machine
+## make bench-stores    what each route costs on each store, small and large; STORES="sqlite postgresql" THREADS=N MESSAGES=N SECONDS=N
 ## make bench-kept      what 20,000 kept answers cost a chat's first byte and a delete
 ## make install         PREFIX=/usr/local DESTDIR= ; make uninstall takes away exactly that
 ## make format          clang-format over all C files
@@ -160,6 +161,11 @@ bench:
 	@$(MAKE) --no-print-directory -s all $(BENCH)
 	@BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/run
 
+bench-stores:
+	@sh tests/deps test
+	@$(MAKE) --no-print-directory -s all $(BENCH)
+	@BUILD=$(abspath $(BUILD)) STORES="$(STORES)" THREADS="$(THREADS)" MESSAGES="$(MESSAGES)" SECONDS="$(SECONDS)" $(PYTHON) tests/bench/stores
+
 bench-kept:
 	@sh tests/deps test
 	@$(MAKE) --no-print-directory -s all $(BENCH)
@@ -251,7 +257,7 @@ uninstall:
 clean:
 	@rm -rf $(BUILD)
 
-.PHONY: all help test test-unit test-debian13 test-programs fuzz fuzz-programs demo schemathesis coverage torture torture-alloc bench bench-kept check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
+.PHONY: all help test test-unit test-debian13 test-programs fuzz fuzz-programs demo schemathesis coverage torture torture-alloc bench bench-stores bench-kept check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
 	check-cppcheck check-scripts format install uninstall clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d) $(FUZZ:%=%.d)

@@ -4,8 +4,12 @@
  *   load streams PORT STREAMS
  *       opens so many chats at once and reads them to their ends: latency added per delta
  *
- *   load requests PORT CONNECTIONS SECONDS METHOD PATH [BODY]
- *       kept connections, one request after the other on each
+ *   load requests PORT CONNECTIONS SECONDS METHOD PATH [BODY [COUNT]]
+ *       kept connections, one request after the other on each; "{n}" in path and body is seven
+ * digits of a number below COUNT, another each time, here and there; behind the last DELETE it ends
+ *
+ *   load first PORT CONNECTIONS SECONDS METHOD PATH BODY COUNT
+ *       the same, but what is measured is the time to the first byte of each answer's body
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,6 +26,8 @@
 
 #define SAMPLES_MAX (8 << 20)
 #define GIVE_UP_S   100
+#define PLACES_MAX  4
+#define STRIDE      7919 /* a prime: neighbours in time are none in the store */
 
 struct peer {
 	int fd;
@@ -38,6 +44,10 @@ static int peer_count, over, failed;
 static int the_epoll, the_port;
 static char request[70000];
 static int request_len;
+static char *places[PLACES_MAX]; /* in the request, of seven digits each */
+static int place_count;
+static long numbers, number; /* how many there are, and how many were taken */
+static bool ends_with_numbers, wants_first_byte;
 
 static int64_t now_ns(void)
 {
@@ -173,8 +183,35 @@ static bool is_whole(const char *text, size_t len)
 	return memmem(head, (size_t)(text + len - head), "0\r\n\r\n", 5) != NULL;
 }
 
+/* Each "{n}" becomes seven digits. */
+static void find_places(void)
+{
+	char *at;
+
+	while (place_count < PLACES_MAX && (at = strstr(request, "{n}"))) {
+		memmove(at + 7, at + 3, strlen(at + 3) + 1);
+		memset(at, '0', 7);
+		places[place_count++] = at;
+	}
+	request_len = (int)strlen(request);
+}
+
+static void put_number(void)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof digits, "%07ld", number++ * STRIDE % numbers);
+	for (int i = 0; i < place_count; i++)
+		memcpy(places[i], digits, 7);
+}
+
 static void ask(struct peer *peer)
 {
+	if (ends_with_numbers && number >= numbers) {
+		over = peer_count;
+		return;
+	}
+	put_number();
 	peer->sent_ns = now_ns();
 	if (send(peer->fd, request, (size_t)request_len, MSG_NOSIGNAL) != request_len)
 		failed++;
@@ -192,10 +229,18 @@ static void connect_anew(struct peer *peer)
 	ask(peer);
 }
 
+static bool has_body(const char *text, size_t len)
+{
+	const char *head = memmem(text, len, "\r\n\r\n", 4);
+
+	return head && head + 4 < text + len;
+}
+
 static void on_answer(struct peer *peer)
 {
 	static char text[1 << 20];
 	ssize_t n = recv(peer->fd, text, sizeof text - 1, 0);
+	bool is_taken = false;
 	size_t len = 0;
 
 	if (n == 0 || (n < 0 && errno == ECONNRESET)) {
@@ -205,13 +250,16 @@ static void on_answer(struct peer *peer)
 	while (n > 0) {
 		len += (size_t)n;
 		text[len] = '\0';
+		if (!is_taken && wants_first_byte && (is_taken = has_body(text, len)))
+			sample((double)(now_ns() - peer->sent_ns) / 1e6);
 		if (is_whole(text, len))
 			break;
 		n = recv(peer->fd, text + len, sizeof text - 1 - len, 0);
 	}
 	if (n <= 0 || text[9] != '2')
 		failed++;
-	sample((double)(now_ns() - peer->sent_ns) / 1e6);
+	if (!is_taken)
+		sample((double)(now_ns() - peer->sent_ns) / 1e6);
 	ask(peer);
 }
 
@@ -245,7 +293,7 @@ static void run_streams(int epoll, int port)
 	failed += peer_count - over;
 }
 
-static void run_requests(int epoll, int port, int seconds)
+static void run_requests(int epoll, int port, double seconds)
 {
 	for (int i = 0; i < peer_count; i++) {
 		struct epoll_event event = { .events = EPOLLIN, .data.ptr = &peers[i] };
@@ -254,7 +302,21 @@ static void run_requests(int epoll, int port, int seconds)
 		epoll_ctl(epoll, EPOLL_CTL_ADD, peers[i].fd, &event);
 		ask(&peers[i]);
 	}
-	loop(epoll, now_ns() + seconds * 1000000000LL, on_answer);
+	loop(epoll, now_ns() + (int64_t)(seconds * 1e9), on_answer);
+}
+
+/* The length counts each "{n}" as what it will be. */
+static void make_request(const char *method, const char *path, const char *body)
+{
+	size_t len = strlen(body);
+
+	for (const char *at = body; (at = strstr(at, "{n}")); at += 3)
+		len += 4;
+	snprintf(request, sizeof request,
+		 "%s %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
+		 "%zu\r\n\r\n%s",
+		 method, path, len, body);
+	find_places();
 }
 
 int main(int argc, char **argv)
@@ -275,13 +337,11 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "streams") == 0) {
 		run_streams(epoll, the_port);
 	} else if (argc >= 7) {
-		const char *body = argc > 7 ? argv[7] : "";
-
-		request_len = snprintf(request, sizeof request,
-				       "%s %s HTTP/1.1\r\nHost: x\r\nContent-Type: "
-				       "application/json\r\nContent-Length: %zu\r\n\r\n%s",
-				       argv[5], argv[6], strlen(body), body);
-		run_requests(epoll, the_port, atoi(argv[4]));
+		make_request(argv[5], argv[6], argc > 7 ? argv[7] : "");
+		numbers = argc > 8 ? atol(argv[8]) : 1;
+		ends_with_numbers = strcmp(argv[5], "DELETE") == 0;
+		wants_first_byte = strcmp(argv[1], "first") == 0;
+		run_requests(epoll, the_port, atof(argv[4]));
 	}
 	report((double)(now_ns() - began_ns) / 1e9);
 	free(samples);
