@@ -1,7 +1,7 @@
 """Google, as a service account meets it: a token server and a Firestore on one TLS port over HTTP/2, which answer as they are told.
 
 `script` is a list of answers for requests to Firestore in the order in which they come, `grants` one of those to the token server;
-beyond them everything is well. An answer is Answer(...), or a function of the request that gives one."""
+beyond them everything is well, and no document is there. An answer is Answer(...), or a function of the request that gives one."""
 import asyncio
 import base64
 import json
@@ -25,6 +25,7 @@ import tls  # noqa: E402
 EMAIL = "c1d@a-project.iam.gserviceaccount.com"
 AUDIENCE, SCOPE = "https://oauth2.googleapis.com/token", "https://www.googleapis.com/auth/datastore"
 JSON = "application/json; charset=UTF-8"
+TIME = "2026-11-28T12:00:00.000000Z"
 
 
 @dataclass
@@ -153,7 +154,12 @@ class Google:
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if not token.startswith("ya29.token-") or token in self.revoked:
             return failed(401, "UNAUTHENTICATED")
-        return Answer(body={"token": token, "request": len(self.requests)})
+        body = json.loads(request.body)
+        if "documents" in body:
+            return Answer(body=[{"missing": name, "readTime": TIME} for name in body["documents"]])
+        if "writes" in body:
+            return Answer(body={"writeResults": [{"updateTime": TIME} for _ in body["writes"]], "commitTime": TIME})
+        return Answer(body={"token": token})
 
     def revoke(self):
         """What was issued so far is good no more."""

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
+import fcgi
 from google import EMAIL, SCOPE, Answer, Google, Identity, failed
-from house import ROOT, environment_of, held_port
+from house import ROOT, Site, environment_of, held_port, wait_for
 
-DRIVER = Path(os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))).parent / "tests/drivers/firestore_asks"
+PROGRAM = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
+DRIVER = Path(PROGRAM).parent / "tests/drivers/firestore_asks"
 LONG_MS = 30000  # where the test is not about time
 Said = namedtuple("Said", "status took_ms reply")
 
@@ -270,3 +272,60 @@ def test_f19_a_key_that_is_none_is_told_without_being_shown(google, key, word):
                                                         "FIREBASE_PRIVATE_KEY": key}),
                           text=True, capture_output=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
     assert done.returncode == 1 and word in done.stderr and "hunter2canary" not in done.stderr
+
+
+# --- through c1d ---
+def test_a_worker_reaches_all_of_it_from_behind_its_fence(google, scratch, upstream, tmp_path):
+    """Account, certificates, both ports: with the fence up, and nothing else open."""
+    site = Site(scratch, upstream, google.settings(scratch), workers=1)
+    try:
+        assert site.get("/api/threads/t1").status == 404
+        assert site.get("/readyz").status == 200
+        assert len(google.token_requests) == 1 and google.connections == 1
+        google.script += [failed(503, "UNAVAILABLE"), failed(429, "RESOURCE_EXHAUSTED")]
+        assert site.get("/api/threads/t1").status == 404
+        text = fcgi.ask(site.folder / "c1d.sock", "GET", "/metrics").text
+        for line in ('c1d_firestore_retries_total{why="down"} 1', 'c1d_firestore_retries_total{why="busy"} 1',
+                     'c1d_firestore_tokens_total{result="ok"} 1'):
+            assert line in text, text
+        google.revoke()
+        google.grants += [Answer(400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."})] * 9
+        answer = site.get("/api/threads/t1")
+        assert answer.status == 503 and answer.json()["code"] == "storage_unavailable"
+        assert "revoked" in site.log_path.read_text()
+        google.grants.clear()
+        wait_for(lambda: site.get("/api/threads/t1").status == 404, "it is up again when the key is")
+        assert "PRIVATE KEY" not in site.log_path.read_text() and "ya29" not in site.log_path.read_text()
+    finally:
+        site.stop()
+
+
+def checked(*words, **settings):
+    return subprocess.run([PROGRAM, "check", *words], env=environment_of(settings), text=True, capture_output=True, timeout=60, check=False,
+                          stdin=subprocess.DEVNULL)
+
+
+def test_f19_check_says_what_is_wrong_with_the_account(google, tmp_path):
+    settings = {"C1D_STATE_DIR": str(tmp_path), **google.settings(tmp_path)}
+    assert checked("-t", **settings).returncode == 0
+    path = Path(settings["GOOGLE_APPLICATION_CREDENTIALS"])
+    good = json.loads(path.read_text())
+    for change, word in [({"type": "authorized_user"}, "type service_account"), ({"private_key": "hunter2canary"}, "private_key that is none"),
+                         ({"client_email": None}, "no client_email"), ({"token_uri": "http://example.com/"}, "token_uri")]:
+        path.write_text(json.dumps({**good, **change}))
+        done = checked("-t", **settings)
+        assert done.returncode == 78 and word in done.stderr and "hunter2canary" not in done.stderr, done
+    path.unlink()
+    assert "No such file" in checked("-t", **settings).stderr
+    done = checked("-t", **{**settings, "C1D_STORE": "firestore:a b"})
+    assert done.returncode == 78 and "names no project" in done.stderr
+
+
+def test_f19_check_writes_a_document_and_takes_it_back(google, scratch, tmp_path):
+    settings = {"C1D_STATE_DIR": str(tmp_path), **google.settings(tmp_path)}
+    done = checked(**settings)
+    assert "OK   store: Firestore: a document was written and taken back" in done.stdout, done
+    verbs = [json.loads(request.body)["writes"][0].keys() & {"update", "delete"} for request in google.requests]
+    assert verbs == [{"update"}, {"delete"}]
+    Path(settings["GOOGLE_APPLICATION_CREDENTIALS"]).chmod(0o644)
+    assert "everybody on this machine may read" in checked(**settings).stdout
