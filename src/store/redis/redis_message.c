@@ -196,7 +196,7 @@ static void add_patch(struct redis_command *script, const struct message_patch *
 static enum error_code update(struct redis_call *call, const char *owner, const char *thread_id,
 			      const char *id, const struct message_patch *patch)
 {
-	struct redis_command script = redis_step(call, STEP_EDIT, 4);
+	struct redis_command script = redis_step(call, STEP_EDIT, 5);
 	char updated[REDIS_TIME_SIZE];
 	const redisReply *reply = NULL;
 	enum error_code code;
@@ -205,6 +205,7 @@ static enum error_code update(struct redis_call *call, const char *owner, const 
 	redis_add_message(&script, thread_id, id);
 	redis_add_key(&script, "r:", thread_id);
 	redis_add_key(&script, "runs", "");
+	redis_add_key(&script, "s:", thread_id);
 	redis_add_text(&script, owner);
 	redis_add_text(&script, owner ? "1" : "0");
 	redis_add_text(&script, arena_printf(&call->scratch, "%s/%s", thread_id, id));

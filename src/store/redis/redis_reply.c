@@ -112,10 +112,9 @@ enum error_code redis_verdict(const redisReply *reply)
 		const char *word;
 		enum error_code code;
 	} verdicts[] = {
-		{ "GONE", ERROR_NOT_FOUND },       { "NONE", ERROR_NOT_FOUND },
-		{ "DENIED", ERROR_ACCESS_DENIED }, { "CONFLICT", ERROR_CONFLICT },
-		{ "CHANGED", ERROR_PRECONDITION }, { "NOTSAVED", ERROR_NOT_SAVED },
-		{ "LOST", ERROR_CORRUPT },
+		{ "GONE", ERROR_NOT_FOUND },     { "DENIED", ERROR_ACCESS_DENIED },
+		{ "CONFLICT", ERROR_CONFLICT },  { "CHANGED", ERROR_PRECONDITION },
+		{ "NOTSAVED", ERROR_NOT_SAVED }, { "LOST", ERROR_CORRUPT },
 	};
 
 	for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++)

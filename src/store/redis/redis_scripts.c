@@ -184,8 +184,8 @@ static const char add[] = ALIVE LISTS TOUCH TAIL IS_THERE
 	"touch(t, ARGV[4])\n"
 	"return {'OK', first}\n";
 
-/* KEYS 1 thread 2 message 3 answers 4 runs; ARGV 1 owner 2 '1': nobody else may 3 place 4 id 5 '1':
- * the content is another 6... fields. */
+/* KEYS 1 thread 2 message 3 answers 4 runs 5 numbers; ARGV 1 owner 2 '1': nobody else may 3 place 4
+ * id 5 '1': the content is another 6... fields. */
 static const char edit[] = "local t = redis.call('HMGET', KEYS[1], 'user', 'deleted')\n"
 			   "if not t[1] or t[2] then return 'GONE' end\n"
 			   "if ARGV[2] == '1' and t[1] ~= ARGV[1] then return 'DENIED' end\n"
