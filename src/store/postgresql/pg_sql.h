@@ -68,7 +68,6 @@
 	X(ROLLBACK, "ROLLBACK") \
 	X(PING, "UPDATE c1d_schema SET seen = now() WHERE version = (SELECT version FROM c1d_schema" \
 	  " FOR UPDATE SKIP LOCKED)") \
-	X(VERSION, "SELECT version::int8 FROM c1d_schema") \
 	\
 	X(THREAD_INSERT, "INSERT INTO \"Thread\" (id, \"userId\", title, \"createdAt\", \"updatedAt\", c1d_rev," \
 	  " c1d_archived, c1d_run, c1d_run_message, c1d_run_node, c1d_metadata, metadata)" \
