@@ -4,6 +4,8 @@
 
 #include "../../src/store/postgresql/pg_room.h"
 
+extern const struct store_maker store_postgresql;
+
 static const struct store_ops *ops;
 static struct pg_pool *pool; /* NULL: the store is another */
 static struct pg_conn *conn;

@@ -185,10 +185,12 @@ def test_f21_the_tables_of_a_newer_program_are_refused(server, scratch):
 
 def test_f21_prismas_schema_is_a_schema_of_ours(server, scratch, new_site):
     name = fresh("schemas")
-    site = new_site({"C1D_STORE": server.uri(name) + "?schema=tenant_7&pgbouncer=true"})
+    site = new_site({"C1D_STORE": server.uri(name) + "?schema=tenant_7"})
     thread = make(site, title="In its schema")["id"]
     assert site.chat("Hello", thread=thread).status == 200
     assert server.sql(name, "SELECT title FROM tenant_7.\"Thread\"").strip() == "In its schema"
+    pooled = new_site({"C1D_STORE": server.uri(fresh("pooled")) + "?pgbouncer=true"})
+    assert pooled.chat("Hello").status == 200
 
 
 # --- search ---

@@ -85,12 +85,15 @@ static void prismas_options_are_ours_or_passed_over(void **state)
 	(void)state;
 	read_uri("postgresql://db/"
 		 "x?schema=tenant_7&connection_limit=5&pool_timeout=2&sslmode=require"
-		 "&pgbouncer=true&statement_cache_size=0");
+		 "&pgbouncer=false&statement_cache_size=0");
 	assert_string_equal(uri.schema, "tenant_7");
 	assert_int_equal(uri.connections, 5);
-	assert_true(uri.is_pooled);
+	assert_false(uri.is_pooled);
 	assert_string_equal(given(0, "sslmode"), "require");
 	assert_null(given(0, "schema"));
+	pg_uri_done(&uri);
+	read_uri("postgresql://db/x?schema=public&pgbouncer=true");
+	assert_true(uri.is_pooled);
 	pg_uri_done(&uri);
 }
 
@@ -105,6 +108,7 @@ static void an_address_that_is_wrong_is_refused(void **state)
 		"postgresql://db/x?connection_limit=1",
 		"postgresql://db/x?connection_limit=5x",
 		"postgresql://db/x?pgbouncer=yes",
+		"postgresql://db/x?pgbouncer=true&schema=mine",
 		"postgresql://db/x?service=s",
 		"postgresql://db/x?nonsense=hunter2",
 		"postgresql://db/x?sslmode=maybe",

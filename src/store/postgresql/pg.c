@@ -7,34 +7,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/net.h"
-#include <pthread.h>
 #include <stdlib.h>
 
 #define USUAL_PORT 5432
 
 /* --- the maker --- */
-
-/* libpq would fill what a URI does not say from variables that only it knows. */
-static void forget_environment(void)
-{
-	static const char *const first[] = { "PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR" };
-	PQconninfoOption *options;
-
-	for (size_t i = 0; i < sizeof first / sizeof *first; i++)
-		unsetenv(first[i]);
-	options = PQconndefaults();
-	for (PQconninfoOption *o = options; o && o->keyword; o++)
-		if (o->envvar)
-			unsetenv(o->envvar);
-	PQconninfoFree(options);
-}
-
-static void wake(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, forget_environment);
-}
 
 static bool check(const char *uri, const struct config *config, struct error *err)
 {
@@ -42,7 +19,7 @@ static bool check(const char *uri, const struct config *config, struct error *er
 	bool ok;
 
 	(void)config;
-	wake();
+	pg_wake();
 	ok = pg_uri_read(uri, &read, err);
 	pg_uri_done(&read);
 	return ok;
@@ -139,7 +116,7 @@ static void *open_pool(const struct store_options *options, const struct store_o
 {
 	struct pg_pool *pool;
 
-	wake();
+	pg_wake();
 	if (!(pool = pg_pool_open(options, err)))
 		return NULL;
 	log_redact(pg_uri_get(pg_pool_uri(pool), "password"));
@@ -156,7 +133,7 @@ const struct store_maker store_postgresql = { .name = "PostgreSQL",
 					      .check = check,
 					      .try_write = pg_try_write,
 					      .reach = reach,
-					      .wake = wake };
+					      .wake = pg_wake };
 
 /* --- the schema, for administrators --- */
 

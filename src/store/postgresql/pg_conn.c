@@ -192,26 +192,37 @@ static bool connect_to(struct pg_conn *conn, const struct pg_uri *uri, size_t ho
 	return state == PGRES_POLLING_OK && PQsetnonblocking(conn->pg, 1) == 0;
 }
 
-/* Its settings, in one go with what has to be known of it. A statement ends before we lose
- * patience, so that the server, too, knows that it did not happen. */
+/* What has to be known of it, in one go with its settings. A statement ends before we lose
+ * patience, so that the server, too, knows that it did not happen. A pooler's connection is not
+ * ours to set. */
+static void greeting(const struct pg_uri *uri, int64_t limit_ms, char *sql, size_t size)
+{
+	char path[sizeof uri->schema + 64] = "", limits[256] = "";
+
+	if (uri->schema[0] && !uri->is_pooled)
+		snprintf(path, sizeof path, "set_config('search_path', '\"%s\"', false), ",
+			 uri->schema);
+	if (!uri->is_pooled)
+		snprintf(limits, sizeof limits,
+			 "set_config('statement_timeout', '%lld', false),"
+			 " set_config('lock_timeout', '%lld', false),"
+			 " set_config('idle_in_transaction_session_timeout', '%lld', false), ",
+			 (long long)limit_ms * 7 / 8, (long long)limit_ms * 3 / 4,
+			 (long long)limit_ms * 2);
+	snprintf(sql, size,
+		 "SELECT %s%sset_config('TimeZone', 'UTC', false),"
+		 " current_setting('server_encoding'), pg_is_in_recovery()",
+		 path, limits);
+}
+
 static bool greet(struct pg_conn *conn, const struct pg_uri *uri, int64_t limit_ms,
 		  enum error_code *code, struct error *err)
 {
-	char sql[640], path[sizeof uri->schema + 64] = "";
+	char sql[640];
 	PGresult *rows;
 	bool ok = false;
 
-	if (uri->schema[0])
-		snprintf(path, sizeof path, "set_config('search_path', '\"%s\"', false), ",
-			 uri->schema);
-	snprintf(sql, sizeof sql,
-		 "SELECT %sset_config('statement_timeout', '%lld', false),"
-		 " set_config('lock_timeout', '%lld', false),"
-		 " set_config('idle_in_transaction_session_timeout', '%lld', false),"
-		 " set_config('TimeZone', 'UTC', false),"
-		 " current_setting('server_encoding'), pg_is_in_recovery()",
-		 path, (long long)limit_ms * 7 / 8, (long long)limit_ms * 3 / 4,
-		 (long long)limit_ms * 2);
+	greeting(uri, limit_ms, sql, sizeof sql);
 	if (!(rows = pg_conn_exec(conn, sql, code, err)))
 		return false;
 	if (strcmp(PQgetvalue(rows, 0, PQnfields(rows) - 2), "UTF8") != 0)

@@ -157,24 +157,24 @@ static PGresult *read_one(struct pg_call *call)
 	return result;
 }
 
-/* Once the commit may have reached the server and its answer does not come, nobody knows. */
+/* Once the commit may have reached the server and its answer does not come, nobody knows. What was
+ * lost before that, or undone by the server, is done again, and so not worth a word. */
 static enum error_code meaning_of(struct pg_call *call, const PGresult *result, enum sql_id id)
 {
+	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 	enum error_code code;
-	bool is_told = result && PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
-	if (PQstatus(call->conn->pg) == CONNECTION_BAD || !result)
+	if (!result || PQstatus(call->conn->pg) == CONNECTION_BAD)
 		call->conn->is_broken = true;
-	if (call->is_committing && (!is_told || (id == SQL_COMMIT && call->conn->is_broken))) {
-		pg_failed(call->conn, result);
+	if (call->is_committing && (!state || (id == SQL_COMMIT && call->conn->is_broken))) {
+		pg_failed(call->conn, NULL);
 		return ERROR_STORE_TIMEOUT;
 	}
-	if (!is_told && clock_mono_ms() < call->conn->until_ms)
-		call->is_again = true;
-	if (is_told && pg_is_undone(result))
-		call->is_again = true;
+	call->is_again = state ? pg_is_undone(result) : clock_mono_ms() < call->conn->until_ms;
+	if (call->is_again && call->tries < PG_TRIES)
+		return pg_code_of(state);
 	code = pg_failed(call->conn, result);
-	if (code == ERROR_STORE_DOWN && is_told)
+	if (code == ERROR_STORE_DOWN)
 		call->conn->is_broken = true; /* the next one may find another server */
 	return code;
 }

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TRIES_MAX   4
 #define LONG_MS     (10 * 60 * 1000LL)
 #define REST_MAX_MS (5 * 60 * 1000LL) /* what lies between may have forgotten it */
 
@@ -24,8 +23,8 @@ struct pg_pool {
 	atomic_bool is_set_up, is_away;
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t changed;
-	struct pg_conn **idle;
 	size_t idle_count, open_count; /* open: idle or in use */
+	struct pg_conn *idle[];
 };
 
 /* --- connections --- */
@@ -129,7 +128,7 @@ static bool is_done(struct pg_call *call, enum error_code code)
 	if (call->is_committing && call->code == ERROR_NONE && !call->is_committed)
 		call->code = ERROR_STORE; /* it was undone, and did not say why */
 	pg_undo(call);
-	return !call->is_again || call->tries >= TRIES_MAX || clock_mono_ms() >= call->until_ms;
+	return !call->is_again || call->tries >= PG_TRIES || clock_mono_ms() >= call->until_ms;
 }
 
 void pg_end(struct pg_call *call, enum error_code code)
@@ -162,24 +161,25 @@ static size_t wanted_size(const struct store_options *options, const struct pg_u
 
 struct pg_pool *pg_pool_open(const struct store_options *options, struct error *err)
 {
-	struct pg_pool *pool = calloc(1, sizeof *pool);
+	struct pg_pool *pool = NULL;
+	struct pg_uri uri;
+	size_t size;
 
-	if (!pool || !pg_uri_read(options->uri, &pool->uri, err)) {
-		if (!pool)
-			error_set(err, ERROR_INTERNAL, "No memory for the store.");
-		else
-			pg_uri_done(&pool->uri);
-		free(pool);
-		return NULL;
+	if (!pg_uri_read(options->uri, &uri, err))
+		goto fail;
+	size = wanted_size(options, &uri);
+	if (!(pool = calloc(1, sizeof *pool + size * sizeof(struct pg_conn *)))) {
+		error_set(err, ERROR_INTERNAL, "No memory for the store.");
+		goto fail;
 	}
+	pool->uri = uri;
 	pool->limit_ms = options->limit_ms;
-	pool->size = wanted_size(options, &pool->uri);
+	pool->size = size;
 	pthread_mutex_init(&pool->lock, NULL);
 	cond_init(&pool->changed);
-	if ((pool->idle = calloc(pool->size, sizeof(struct pg_conn *))))
-		return pool;
-	error_set(err, ERROR_INTERNAL, "No memory for the store.");
-	pg_pool_free(pool);
+	return pool;
+fail:
+	pg_uri_done(&uri);
 	return NULL;
 }
 
@@ -192,7 +192,6 @@ void pg_pool_free(struct pg_pool *pool)
 	pthread_cond_destroy(&pool->changed);
 	pthread_mutex_destroy(&pool->lock);
 	pg_uri_done(&pool->uri);
-	free(pool->idle);
 	free(pool);
 }
 

@@ -26,9 +26,13 @@
 
 #define PG_CONNECTIONS 10 /* a worker, unless the URI has a connection_limit */
 #define PG_HOSTS       8
+#define PG_TRIES       4   /* besides the first */
 #define PG_ASKED       640 /* statements that may wait for their answers */
 
 /* --- pg_uri.c --- */
+/* What libpq would read of the environment is taken out of it. Before threads. */
+void pg_wake(void);
+
 struct pg_uri {
 	PQconninfoOption *options; /* libpq's; a NULL val: not said */
 	char schema[64];           /* "": the server's search_path */
@@ -216,8 +220,6 @@ enum error_code pg_schema_look(struct pg_conn *conn, struct pg_found *out, struc
 
 /* May it be served, or else migrated, by this program? */
 enum error_code pg_schema_check(const struct pg_found *found, bool may_adopt, struct error *err);
-
-extern const struct store_maker store_postgresql;
 
 /* --- pg_try.c --- */
 bool pg_try_write(const char *uri, const struct config *config, const char **how,

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define MAY_LAST "; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'"
 #define LOCK_KEY "7091150120113116" /* any number that nobody else has */
 
 /* As Prisma writes it. On its own tables nothing happens, but for columns that may be NULL. */
@@ -228,8 +229,8 @@ static bool take_steps(struct pg_conn *conn, int64_t version, enum error_code *c
 }
 
 /* Prisma makes the schema that its URI names; so do we. */
-static const char begin[] =
-	"BEGIN; SELECT pg_advisory_xact_lock(" LOCK_KEY "); DO $$ BEGIN"
+static const char meet[] =
+	"SELECT pg_advisory_xact_lock(" LOCK_KEY "); DO $$ BEGIN"
 	" IF current_schema() IS NULL THEN EXECUTE format('CREATE SCHEMA IF NOT EXISTS %I',"
 	" btrim(current_setting('search_path'), '\"')); END IF; END $$";
 
@@ -245,7 +246,7 @@ enum error_code pg_schema(struct pg_conn *conn, bool may_adopt, struct error *er
 	if (may_adopt &&
 	    !run(conn, "SET statement_timeout = 0; SET lock_timeout = '60s'", &code, err))
 		return code;
-	if (!run(conn, begin, &code, err))
+	if (!run(conn, meet, &code, err))
 		return code;
 	code = pg_schema_look(conn, &found, err);
 	if (code == ERROR_NONE)

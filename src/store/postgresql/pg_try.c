@@ -41,7 +41,7 @@ bool pg_try_write(const char *text, const struct config *config, const char **ho
 	bool ok = pg_uri_read(text, &uri, err);
 
 	(void)config;
-	store_postgresql.wake();
+	pg_wake();
 	*how = "a write was begun and taken back";
 	if (ok)
 		conn = pg_conn_open(&uri, LIMIT_MS, clock_mono_ms() + LIMIT_MS, &code, err);

@@ -7,6 +7,7 @@
 #include "pg_room.h"
 
 #include "base/buffer.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -15,6 +16,30 @@
 #define NOWHERE "/dev/null/none" /* a file that cannot be */
 
 #define SYSTEM_CA "/etc/ssl/certs/ca-certificates.crt"
+
+/* --- the environment --- */
+
+/* libpq would fill what a URI does not say from variables that only it knows. */
+static void forget_environment(void)
+{
+	static const char *const first[] = { "PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR" };
+	PQconninfoOption *options;
+
+	for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+		unsetenv(first[i]);
+	options = PQconndefaults();
+	for (PQconninfoOption *o = options; o && o->keyword; o++)
+		if (o->envvar)
+			unsetenv(o->envvar);
+	PQconninfoFree(options);
+}
+
+void pg_wake(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, forget_environment);
+}
 
 /* --- Prisma's own options --- */
 
@@ -219,6 +244,15 @@ static bool check_tls(const struct pg_uri *uri, struct error *err)
 			       "require, verify-ca or verify-full.");
 }
 
+/* What is set on a connection of a pooler's would be another client's, too. */
+static bool check_pooled(const struct pg_uri *uri, struct error *err)
+{
+	return !uri->is_pooled || !uri->schema[0] || strcmp(uri->schema, "public") == 0 ||
+	       error_set(err, ERROR_CONFIG,
+			 "The PostgreSQL URI has a schema and pgbouncer=true: the schema has to be "
+			 "the user's (ALTER ROLE ... SET search_path) and not the URI's.");
+}
+
 bool pg_uri_read(const char *text, struct pg_uri *out, struct error *err)
 {
 	const char *options = strchr(text, '?');
@@ -238,7 +272,7 @@ bool pg_uri_read(const char *text, struct pg_uri *out, struct error *err)
 			       "postgresql://user:password@host:port/database?options.");
 	PQfreemem(why);
 	buffer_done(&kept);
-	return ok && check_hosts(out, err) && check_tls(out, err);
+	return ok && check_hosts(out, err) && check_tls(out, err) && check_pooled(out, err);
 }
 
 void pg_uri_done(struct pg_uri *uri)
