@@ -27,7 +27,7 @@ class Desk:
 
     def __init__(self, folder, **settings):
         self.folder = folder
-        self.settings = {"C1D_STATE_DIR": str(folder), "C1D_LOG_LEVEL": "warn", **settings}
+        self.settings = {"C1D_STATE_DIR": str(folder), "C1D_STORE": f"sqlite:{folder}/c1d.db", "C1D_LOG_LEVEL": "warn", **settings}
 
     def start(self, *words, store=None, **how):
         settings = {**self.settings, **({"C1D_STORE": store} if store else {})}
