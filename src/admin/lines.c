@@ -44,7 +44,7 @@ static enum lines_got give(struct lines *lines, size_t len, bool has_end, struct
 {
 	bool over_long = lines->over_long;
 
-	*out = (struct slice){ lines->in.data + lines->at, len };
+	*out = (struct slice){ buffer_slice(&lines->in).ptr + lines->at, len };
 	lines->at += len + has_end;
 	lines->looked = 0;
 	lines->over_long = false;
@@ -56,7 +56,7 @@ enum lines_got lines_next(struct lines *lines, struct slice *out, struct error *
 {
 	for (;;) {
 		size_t have = lines->in.len - lines->at;
-		const char *from = lines->in.data + lines->at;
+		const char *from = buffer_slice(&lines->in).ptr + lines->at;
 		const char *end = have > lines->looked
 					  ? memchr(from + lines->looked, '\n', have - lines->looked)
 					  : NULL;

@@ -6,24 +6,30 @@
 
 /* How JSON that somebody else wrote stands in a record. */
 enum form {
-	AS_IT_IS,  /* in a line: compact; what is no JSON (or no end of it) is a string */
+	AS_IT_IS,  /* in a line: compact */
 	CANONICAL, /* what is hashed */
 };
 
+static bool holds_values(const struct json *value)
+{
+	return value && (json_type(value) == JSON_OBJECT || json_type(value) == JSON_ARRAY);
+}
+
+/* A string stands for a text of any kind, also for one that is no JSON. */
 static void put_value(struct json_writer *w, const char *key, const char *text, enum form form)
 {
 	struct json *value =
 		text ? json_parse_within(slice_of(text), &record_metadata_bounds, NULL) : NULL;
 
-	if (!value || json_type(value) == JSON_STRING) { /* a string means a text of any kind */
-		json_put_text(w, key, text);
-	} else {
+	if (holds_values(value)) {
 		json_key(w, key);
 		if (form == AS_IT_IS)
 			json_print(value, w->out);
 		else
 			record_canon(value, w->out);
 		w->need_comma = true;
+	} else {
+		json_put_text(w, key, text);
 	}
 	json_free(value);
 }

@@ -63,7 +63,7 @@ static bool take_address(const struct config *config, char *word, char out[URI_M
 		fprintf(stderr, "c1d copy: an address of more than %d bytes\n", URI_MAX - 1);
 		return false;
 	} else {
-		strcpy(out, word);
+		memcpy(out, word, strlen(word) + 1);
 		memset((char *)(uintptr_t)login.ptr, 'x', login.len);
 	}
 	if (login_of(out).len > 0)

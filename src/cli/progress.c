@@ -233,7 +233,7 @@ static void say_json(const char *text)
 	buffer_done(&line);
 }
 
-static void on_say(void *ctx, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void on_say(void *ctx, const char *format, ...)
 {
 	struct progress *progress = ctx;
 	char text[512];

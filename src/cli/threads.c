@@ -134,8 +134,9 @@ static bool read_filter(int argc, char **argv, struct thread_filter *filter, int
 }
 
 /* Up to `limit` (0: all); what it did not come to is told by its cursor. */
-static int list_pages(struct admin *admin, struct thread_filter *filter, int64_t limit)
+static int list_pages(struct admin *admin, const struct thread_filter *wanted, int64_t limit)
 {
+	struct thread_filter filter = *wanted;
 	char cursor[ID_MAX + 64];
 	struct error err = { 0 };
 	bool ok = true, more = true;
@@ -144,16 +145,16 @@ static int list_pages(struct admin *admin, struct thread_filter *filter, int64_t
 		struct thread_list page = { 0 };
 		struct arena arena;
 
-		filter->limit = limit && left < PAGE ? (size_t)left : PAGE;
+		filter.limit = limit && left < PAGE ? (size_t)left : PAGE;
 		arena_init(&arena, ARENA_MAX);
-		ok = place_list(&admin->place, filter, &arena, &page, &err);
+		ok = place_list(&admin->place, &filter, &arena, &page, &err);
 		for (size_t i = 0; ok && i < page.count; i++)
 			print_thread_row(admin, &page.items[i]);
 		ok = ok && printed(&err);
 		more = ok && page.next;
 		if (more)
 			snprintf(cursor, sizeof cursor, "%s", page.next);
-		filter->cursor = cursor;
+		filter.cursor = cursor;
 		left -= (int64_t)page.count;
 		arena_done(&arena);
 		if (limit && left <= 0)
