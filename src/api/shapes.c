@@ -128,7 +128,7 @@ SHAPE(query_stream, NULL, NULL);
 static const struct field query_threads_fields[] = {
 	LIMIT(100, 50),
 	{ "cursor", .kind = FIELD_TEXT, .max = 256, .about = "Of the page before, from its Link header" },
-	{ "q", .kind = FIELD_TEXT, .max = 200, .about = "Part of a title, any case" },
+	{ "q", .kind = FIELD_TEXT, .max = 200, .about = "Part of a title (or of what was said: SQLite, PostgreSQL), any case" },
 	{ "archived", .kind = FIELD_WORD, .words = YES_NO, .about = "Only such; both unless given" },
 };
 SHAPE(query_threads, NULL, NULL);

@@ -26,6 +26,24 @@ static int check_settings_file(const struct config *config)
 	return EXIT_CONFIG;
 }
 
+/* Where the store has no way to look, or nothing to look at, nothing is said. */
+static int check_what_is_stored(const struct config *config)
+{
+	const char *how;
+	struct error err = { 0 };
+
+	if (!store_look(config->store_uri, config, &how, &err)) {
+		check_say(CHECK_FAIL, "stored",
+			  "%s %s Stop the service and put the last backup in its place, or see "
+			  "docs/stores.md",
+			  store_name(config->store_uri), err.detail);
+		return EXIT_FAILED;
+	}
+	if (how)
+		check_say(CHECK_OK, "stored", "%s", how);
+	return EXIT_OK;
+}
+
 static int check_store(const struct config *config)
 {
 	static const char scheme[] = "sqlite:";
@@ -44,7 +62,7 @@ static int check_store(const struct config *config)
 		if ((lost = store_may_lose(uri, config)))
 			check_say(CHECK_WARN, "store", "%s may lose what it is told: %s", shown,
 				  lost);
-		return EXIT_OK;
+		return check_what_is_stored(config);
 	}
 	check_say(
 		CHECK_FAIL, "store",

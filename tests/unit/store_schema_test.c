@@ -50,6 +50,10 @@ static void check_plan(sqlite3 *db, const char *sql)
 	while (sqlite3_step(plan) == SQLITE_ROW) {
 		const char *step = (const char *)sqlite3_column_text(plan, 3);
 
+		/* A match, words in a range; what is counted so far and no further. */
+		if (strstr(step, "VIRTUAL TABLE INDEX 0:M") || strstr(step, "INDEX 6:") ||
+		    strstr(step, "(subquery-"))
+			continue;
 		if (strncmp(step, "SCAN", 4) == 0 || strstr(step, "TEMP B-TREE"))
 			fail_msg("%s\n%s", sql, step);
 	}

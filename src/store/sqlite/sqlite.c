@@ -52,6 +52,7 @@ static void close_pool(void *self)
 }
 
 static const struct store_ops sqlite_ops = { .kind = "sqlite",
+					     .searches_text = true,
 					     .room = room,
 					     .ping = ping,
 					     .free = close_pool,
@@ -93,5 +94,7 @@ const struct store_maker store_sqlite = { .name = "SQLite",
 					  .open = open_pool,
 					  .check = check,
 					  .try_write = sqlite_try_write,
+					  .backup = sqlite_backup,
+					  .look = sqlite_look,
 					  .reach = reach,
 					  .wake = sqlite_wake };

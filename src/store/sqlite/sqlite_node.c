@@ -55,6 +55,7 @@ static enum error_code sweep(struct sqlite_conn *conn, int64_t silent_ms, int64_
 	int64_t now_ms = clock_wall_ms();
 	const struct sql_value rows = sql_int((int64_t)limit);
 	int marks = 0, nodes = 0;
+	bool unindexed = false;
 	size_t left = limit;
 	enum error_code code = empty_marked(conn, &left);
 
@@ -64,7 +65,9 @@ static enum error_code sweep(struct sqlite_conn *conn, int64_t silent_ms, int64_
 	if (code == ERROR_NONE)
 		code = sql_run(conn, SQL_NODES_FORGET,
 			       SQL_VALUES(sql_int(now_ms - silent_ms), rows), &nodes);
-	*more = left == 0 || (size_t)marks == limit || (size_t)nodes == limit;
+	if (code == ERROR_NONE)
+		code = sqlite_search_fill(conn, &unindexed);
+	*more = unindexed || left == 0 || (size_t)marks == limit || (size_t)nodes == limit;
 	return code;
 }
 

@@ -8,7 +8,9 @@
  *   sqlite_sql.h     all statements
  *   sqlite_query.c   statements with their values, columns, errors
  *   sqlite_fold.c    fold(text) for SQL
- *   sqlite_try.c     could it be written? for `c1d check`
+ *   sqlite_search.c  the index of what is said
+ *   sqlite_try.c     could it be written, is it sound? for `c1d check`
+ *   sqlite_backup.c  a copy as of one moment
  *   sqlite_thread.c, sqlite_message.c, sqlite_page.c, sqlite_turn.c, sqlite_claim.c,
  *   sqlite_node.c, sqlite_copy.c   the functions
  *
@@ -125,14 +127,35 @@ int64_t sql_column_count(sqlite3_stmt *row, int column); /* -1 for NULL */
 enum error_code sqlite_failed(sqlite3 *db);
 void sqlite_is_back(void);
 
-/* sqlite_try.c */
+/* --- sqlite_try.c, sqlite_backup.c --- */
 bool sqlite_try_write(const char *uri, const struct config *config, const char **how,
 		      struct error *err);
+bool sqlite_look(const char *uri, const char **how, struct error *err);
+bool sqlite_backup(const char *uri, const char *path, const struct store_watch *watch,
+		   struct error *err);
+#define SQLITE_FOUND_SIZE 160
+/* Each page of the database, without the order of its indexes. ERROR_CORRUPT: found says what.
+ * ERROR_STORE_TIMEOUT: its progress handler has ended it. */
+enum error_code sqlite_check_pages(sqlite3 *db, char found[SQLITE_FOUND_SIZE]);
 
 /* sqlite_fold.c: gives this connection the SQL function fold(text): letters that differ by case
  * alone become the same, in any script. An SQLite code. */
 int sqlite_fold_add(sqlite3 *db);
 void sqlite_wake(void);
+
+/* --- sqlite_search.c --- */
+/* ?8 of the statements that search */
+enum sqlite_search {
+	SQLITE_SEARCH_TITLES,
+	SQLITE_SEARCH_RARE,
+	SQLITE_SEARCH_COMMON,
+	SQLITE_SEARCH_SHORT,
+};
+/* *match: what the index is asked for. */
+enum error_code sqlite_search_plan(struct sqlite_conn *conn, const char *q, struct arena *arena,
+				   const char **match, enum sqlite_search *how);
+/* Takes some messages of an older file into the index; *more: some are left. */
+enum error_code sqlite_search_fill(struct sqlite_conn *conn, bool *more);
 
 /* --- what functions share, within a call --- */
 enum error_code sqlite_thread_read(struct sqlite_conn *conn, const char *owner, const char *id,

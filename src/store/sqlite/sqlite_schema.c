@@ -63,7 +63,43 @@ static const char version_2[] =
 	"CREATE INDEX messages_by_key ON messages (key) WHERE key IS NOT NULL;"
 	"CREATE INDEX nodes_by_time ON nodes (seen_ms);";
 
-static const char *const steps[] = { version_1, version_2 };
+/*
+ * Search: an index of the trigrams of what is said, kept by triggers, so that whoever writes keeps
+ * it. A message's place in it is the number of its thread and its own, since only such a number
+ * lasts (VACUUM changes rowids). The text of which one page is made is not kept a second time, and
+ * neither is where in it a trigram stands: both can be read from the message. Two letters at its
+ * end are the beginning of a trigram, too, so something stands behind it.
+ *
+ * Of a long text the first part is indexed, so that nobody waits for its writer. What a file of an
+ * older version has is taken in by the sweep, thread by thread (sqlite_search.c): search_fill says
+ * behind which thread, indexed_seq up to which message; NULL: all are in. What is not in must not
+ * be taken out.
+ */
+#define ENTRY(row)                                                                                 \
+	"no << 32 | " row ".seq, substr(" row ".content, 1, " SQL_INDEXED ") || char(10, 10)"      \
+	" FROM search_threads WHERE thread_id = " row ".thread_id AND " row ".content <> ''"       \
+	" AND (indexed_seq IS NULL OR " row ".seq <= indexed_seq)"                                 \
+	" AND " row ".seq BETWEEN 0 AND 4294967295;"
+#define TAKE_IN  " INSERT INTO search (rowid, text) SELECT " ENTRY("new")
+#define TAKE_OUT " INSERT INTO search (search, rowid, text) SELECT 'delete', " ENTRY("old")
+
+static const char version_3[] =
+	"CREATE VIRTUAL TABLE search USING fts5"
+	" (text, content = '', detail = none, tokenize = 'trigram');"
+	"CREATE VIRTUAL TABLE search_words USING fts5vocab (search, 'row');"
+	"CREATE TABLE search_threads (no INTEGER PRIMARY KEY,"
+	" thread_id TEXT NOT NULL UNIQUE REFERENCES threads (id) ON DELETE CASCADE,"
+	" indexed_seq INTEGER) STRICT;"
+	"CREATE TABLE search_fill (one INTEGER PRIMARY KEY, after_id TEXT NOT NULL) STRICT;"
+	"INSERT INTO search_fill SELECT 1, '' WHERE EXISTS (SELECT 1 FROM threads);"
+	"CREATE TRIGGER search_thread AFTER INSERT ON threads BEGIN"
+	" INSERT OR IGNORE INTO search_threads (thread_id) VALUES (new.id); END;"
+	"CREATE TRIGGER search_added AFTER INSERT ON messages BEGIN" TAKE_IN " END;"
+	"CREATE TRIGGER search_removed AFTER DELETE ON messages BEGIN" TAKE_OUT " END;"
+	"CREATE TRIGGER search_changed AFTER UPDATE OF content, seq ON messages"
+	" WHEN old.content <> new.content OR old.seq <> new.seq BEGIN" TAKE_OUT TAKE_IN " END;";
+
+static const char *const steps[] = { version_1, version_2, version_3 };
 #define VERSION ((int)(sizeof steps / sizeof *steps))
 
 const int sqlite_schema_version = VERSION;

@@ -17,12 +17,37 @@
 	" created_ms, updated_ms"
 #define SQL_MESSAGE "SELECT " SQL_MESSAGE_COLUMNS ", content FROM messages"
 #define SQL_LIST                                                                                   \
-	" AND (?2 < 0 OR archived = ?2) AND (?3 IS NULL OR instr(fold(title), fold(?3)) > 0)"      \
-	" AND (updated_ms, id) < (?4, ?5) ORDER BY updated_ms DESC, id DESC LIMIT ?6"
+	" AND (?2 < 0 OR archived = ?2)"                                                           \
+	" AND (updated_ms, id) < (?3, ?4) ORDER BY updated_ms DESC, id DESC LIMIT ?5"
 
 #define SQL_MESSAGE_INSERT_ALL                                                                     \
 	"INSERT INTO messages (" SQL_MESSAGE_COLUMNS ", content) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"  \
 	" ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
+
+#define SQL_INDEXED "262144" /* letters of a message */
+
+/*
+ * ?7, ?8: how it is searched for (sqlite_search.c). A rare one: those that the index finds, looked
+ * at. A common one: thread by thread, those that the index finds there; a short one: all there.
+ */
+#define SQL_SAYS_IT "instr(fold(m.content), fold(?3)) > 0"
+#define SQL_FOUND                                                                                  \
+	" AND (?2 < 0 OR archived = ?2) AND (instr(fold(title), fold(?3)) > 0 OR CASE ?8"          \
+	" WHEN 1 THEN threads.id IN (SELECT st.thread_id FROM search"                              \
+	" CROSS JOIN search_threads st ON st.no = search.rowid >> 32"                              \
+	" CROSS JOIN messages m ON m.thread_id = st.thread_id AND m.seq = search.rowid & "         \
+	"4294967295"                                                                               \
+	" WHERE search MATCH ?7 AND (?1 IS NULL OR EXISTS"                                         \
+	" (SELECT 1 FROM threads o WHERE o.id = st.thread_id AND o.user_id = ?1))"                 \
+	" AND " SQL_SAYS_IT ")"                                                                    \
+	" WHEN 2 THEN EXISTS (SELECT 1 FROM search_threads st CROSS JOIN search"                   \
+	" ON search.rowid BETWEEN st.no << 32 AND st.no << 32 | 4294967295"                        \
+	" CROSS JOIN messages m ON m.thread_id = threads.id AND m.seq = search.rowid & 4294967295" \
+	" WHERE st.thread_id = threads.id AND search MATCH ?7 AND " SQL_SAYS_IT ")"                \
+	" WHEN 3 THEN EXISTS"                                                                      \
+	" (SELECT 1 FROM messages m WHERE m.thread_id = threads.id AND " SQL_SAYS_IT ") END)"      \
+	" AND (updated_ms, threads.id) < (?4, ?5) ORDER BY updated_ms DESC, threads.id DESC "      \
+	"LIMIT ?6"
 
 /* clang-format off */
 #define SQL_STATEMENTS(X) \
@@ -36,6 +61,8 @@
 	X(THREAD_USER, "SELECT user_id FROM threads WHERE id = ?1 AND deleted_ms IS NULL") \
 	X(THREADS_OF_USER, SQL_THREAD " WHERE deleted_ms IS NULL AND user_id = ?1" SQL_LIST) \
 	X(THREADS_OF_ALL, SQL_THREAD " WHERE deleted_ms IS NULL AND ?1 IS NULL" SQL_LIST) \
+	X(THREADS_FOUND_OF_USER, SQL_THREAD " WHERE deleted_ms IS NULL AND user_id = ?1" SQL_FOUND) \
+	X(THREADS_FOUND_OF_ALL, SQL_THREAD " WHERE deleted_ms IS NULL AND ?1 IS NULL" SQL_FOUND) \
 	X(THREAD_UPDATE, "UPDATE threads SET title = coalesce(?2, title), metadata = coalesce(?3, metadata)," \
 	  " archived = CASE WHEN ?4 < 0 THEN archived ELSE ?4 END, updated_ms = ?5, rev = rev + 1 WHERE id = ?1") \
 	X(THREADS_TAKE, "UPDATE threads SET user_id = ?2, rev = rev + 1 WHERE rowid IN" \
@@ -111,7 +138,23 @@
 	  " FROM threads t WHERE deleted_ms IS NULL AND user_id = ?1") \
 	X(COUNT_OF_ALL, "SELECT (SELECT count(*) FROM threads WHERE deleted_ms IS NULL)," \
 	  " (SELECT count(*) FROM messages) - (SELECT count(*) FROM threads t JOIN messages m ON m.thread_id = t.id" \
-	  " WHERE t.purge = 1)")
+	  " WHERE t.purge = 1)") \
+	\
+	X(SEARCH_COUNT, "SELECT count(*) FROM (SELECT 1 FROM search WHERE search MATCH ?1 LIMIT ?2)") \
+	X(SEARCH_WORDS, "SELECT term FROM search_words WHERE term >= fold(?1) AND term < fold(?1) || char(1114111) LIMIT ?2") \
+	X(FILL_AFTER, "SELECT after_id FROM search_fill WHERE one = 1") \
+	X(FILL_THREAD, "SELECT t.id, CASE WHEN st.no IS NULL THEN -1 ELSE st.indexed_seq END FROM threads t" \
+	  " LEFT JOIN search_threads st ON st.thread_id = t.id WHERE t.id > ?1 ORDER BY t.id LIMIT 1") \
+	X(FILL_TO, "SELECT max(seq), count(*) FROM (SELECT seq FROM messages WHERE thread_id = ?1 AND seq > ?2" \
+	  " ORDER BY seq LIMIT ?3)") \
+	X(FILL_MARK, "INSERT INTO search_threads (thread_id, indexed_seq) VALUES (?1, ?2)" \
+	  " ON CONFLICT (thread_id) DO UPDATE SET indexed_seq = ?2") \
+	X(FILL_TAKE_IN, "INSERT INTO search (rowid, text) SELECT st.no << 32 | m.seq," \
+	  " substr(m.content, 1, " SQL_INDEXED ") || char(10, 10) FROM search_threads st CROSS JOIN messages m" \
+	  " ON m.thread_id = st.thread_id AND m.seq > ?2 AND m.seq <= ?3 WHERE st.thread_id = ?1 AND m.content <> ''" \
+	  " AND m.seq BETWEEN 0 AND 4294967295") \
+	X(FILL_GO_ON, "UPDATE search_fill SET after_id = ?1 WHERE one = 1") \
+	X(FILL_END, "DELETE FROM search_fill WHERE one = 1")
 /* clang-format on */
 
 enum sql_id {

@@ -97,18 +97,36 @@ enum error_code sqlite_thread_rows(sqlite3_stmt *query, struct thread_fill *fill
 	return code == ERROR_NOT_FOUND || code == ERROR_NONE ? store_fits(fill->arena) : code;
 }
 
+static enum error_code start_list(struct sqlite_conn *conn, const struct thread_page *page,
+				  struct arena *arena, sqlite3_stmt **query)
+{
+	const struct sql_value user = sql_text(page->user_id), archived = sql_int(page->archived);
+	const struct sql_value last_ms = sql_int(page->last ? page->last_ms : INT64_MAX);
+	const struct sql_value last = sql_text(page->last ? page->last : "");
+	const struct sql_value rows = sql_int((int64_t)page->limit + 1);
+	enum sqlite_search how;
+	const char *match;
+	enum error_code code;
+
+	if (!page->q)
+		return sql_start(conn, page->user_id ? SQL_THREADS_OF_USER : SQL_THREADS_OF_ALL,
+				 SQL_VALUES(user, archived, last_ms, last, rows), query);
+	code = sqlite_search_plan(conn, page->q, arena, &match, &how);
+	return code == ERROR_NONE ? sql_start(conn,
+					      page->user_id ? SQL_THREADS_FOUND_OF_USER
+							    : SQL_THREADS_FOUND_OF_ALL,
+					      SQL_VALUES(user, archived, sql_text(page->q), last_ms,
+							 last, rows, sql_text(match), sql_int(how)),
+					      query)
+				  : code;
+}
+
 static enum error_code list(struct sqlite_conn *conn, const struct thread_page *page,
 			    struct arena *arena, struct thread_list *out)
 {
 	struct thread_fill fill = { .arena = arena, .limit = page->limit };
-	sqlite3_stmt *query;
-	enum error_code code = sql_start(
-		conn, page->user_id ? SQL_THREADS_OF_USER : SQL_THREADS_OF_ALL,
-		SQL_VALUES(sql_text(page->user_id), sql_int(page->archived), sql_text(page->q),
-			   sql_int(page->last ? page->last_ms : INT64_MAX),
-			   sql_text(page->last ? page->last : ""),
-			   sql_int((int64_t)page->limit + 1)),
-		&query);
+	sqlite3_stmt *query = NULL;
+	enum error_code code = start_list(conn, page, arena, &query);
 
 	if (code == ERROR_NONE)
 		code = sqlite_thread_rows(query, &fill);
