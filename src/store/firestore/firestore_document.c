@@ -13,8 +13,8 @@ static enum error_code taken(const struct firestore_taker *t,
 {
 	if (!t->bad)
 		return store_fits(t->arena);
-	log_error("A document of Firestore is damaged", LOG_T("collection", what),
-		  LOG_S("id", document->id));
+	log_warn("A document of Firestore is damaged", LOG_T("collection", what),
+		 LOG_S("id", document->id));
 	return ERROR_CORRUPT;
 }
 

@@ -93,7 +93,7 @@ static int fraction(struct slice *at)
 	return ms;
 }
 
-/* Always UTC: so Firestore writes them. */
+/* Always UTC: so Firestore writes them. What was in three digits of years is damage. */
 bool firestore_time_read(struct slice text, int64_t *wall_ms)
 {
 	int year = digits_at(&text, 4, '-'), month = digits_at(&text, 2, '-');
@@ -107,8 +107,9 @@ bool firestore_time_read(struct slice text, int64_t *wall_ms)
 			 .tm_min = minute,
 			 .tm_sec = second };
 
-	if (year < 1 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 ||
-	    minute < 0 || minute > 59 || second < 0 || second > 60 || !slice_is(text, "Z"))
+	if (year < 1000 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 ||
+	    hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60 ||
+	    !slice_is(text, "Z"))
 		return false;
 	*wall_ms = (int64_t)timegm(&tm) * 1000 + ms;
 	return true;
@@ -125,8 +126,8 @@ struct slice firestore_take_slice(struct firestore_taker *t, const char *key, bo
 		text = value->text;
 	t->bad = t->bad || (!text.ptr && (value || needed)) ||
 		 (text.ptr && !utf8_valid(text, NULL)); /* others may write here too */
-	if (text.ptr && !t->bad)
-		text.ptr = arena_copy(t->arena, text);
+	if (t->bad || !text.ptr || !(text.ptr = arena_copy(t->arena, text)))
+		return (struct slice){ NULL, 0 };
 	return text;
 }
 
