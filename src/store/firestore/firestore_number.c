@@ -154,13 +154,11 @@ static enum error_code number_tail(struct firestore_op *op, void *arg)
 	return code;
 }
 
-enum error_code firestore_number(struct firestore_op *op, struct firestore_thread *thread)
+static enum error_code number_thread(struct firestore_op *op, struct firestore_thread *thread)
 {
 	struct numbering n = { .thread = thread, .arena = &op->arena, .last = thread->last };
 	enum error_code code = ERROR_NONE;
 
-	if (thread->last >= 0 && !thread->is_touched && !thread->is_foreign)
-		return ERROR_NONE;
 	if (thread->last >= 0)
 		code = firestore_part_of(op, number_tail, &n);
 	if (code == ERROR_NONE && !n.is_done)
@@ -171,4 +169,16 @@ enum error_code firestore_number(struct firestore_op *op, struct firestore_threa
 		thread->is_touched = false;
 	}
 	return code;
+}
+
+enum error_code firestore_number(struct firestore_op *op, struct firestore_thread *thread)
+{
+	return thread->last >= 0 && !thread->is_touched && !thread->is_foreign
+		       ? ERROR_NONE
+		       : number_thread(op, thread);
+}
+
+enum error_code firestore_number_anyway(struct firestore_op *op, struct firestore_thread *thread)
+{
+	return number_thread(op, thread);
 }

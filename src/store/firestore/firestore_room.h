@@ -325,6 +325,8 @@ enum error_code firestore_parts_read(struct firestore_op *op, const char *docume
 /* --- firestore_number.c --- */
 /* Gives numbers to messages that have none, by created_at. op->is_lost: read the thread again. */
 enum error_code firestore_number(struct firestore_op *op, struct firestore_thread *thread);
+/* The same of a thread on which nobody was seen to write. */
+enum error_code firestore_number_anyway(struct firestore_op *op, struct firestore_thread *thread);
 
 /* --- what operations share --- */
 
