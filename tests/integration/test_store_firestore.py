@@ -1,6 +1,7 @@
 """What Firestore alone does: documents that other programs wrote are served and go on, long answers, deletions that were cut off."""
 import http.client
 import json
+import subprocess
 import time
 import uuid
 
@@ -70,6 +71,17 @@ def documents(server_of):
 
 
 @pytest.fixture(scope="module")
+def between(scratch, upstream, server_of):
+    """A proxy before the emulator, and a site behind it with one worker."""
+    server = server_of("firestore")
+    proxy = StoreProxy(scratch / "firestore-proxies", "tcp://{}:{}".format(*server.address()))
+    house = Site(scratch, upstream, server.settings(PLACE, proxy.address), workers=1)
+    yield proxy, house
+    house.stop()
+    proxy.stop()
+
+
+@pytest.fixture(scope="module")
 def site(scratch, upstream, server_of, documents):
     house = Site(scratch, upstream, server_of("firestore").settings(PLACE))
     yield house
@@ -125,6 +137,18 @@ def test_what_others_add_later_stands_behind_what_was_there(site, documents):
     assert (shown[:len(said)], len(shown), shown[-1]) == (said, len(said) + 3, "added later")
 
 
+def test_what_others_add_unseen_is_numbered_by_migrate(site, documents):
+    thread = auto_id()
+    assert site.chat(f"fault:pace=0 {auto_id()}", thread).status == 200
+    wait_for(lambda: site.messages(thread)[-1]["status"] == "complete", "the answer is stored")
+    documents.put(foreign_message(thread, "unseen", at(5)))
+    assert len(site.messages(thread)) == 2
+    for _ in range(2):
+        done = subprocess.run([site.program, "store", "migrate"], env=site.environment(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done
+    assert [row["content"] for row in site.messages(thread)][2:] == ["unseen"]
+
+
 def test_of_many_questions_at_once_on_a_thread_of_others_one_is_asked(site, documents):
     thread, _, said = theirs(documents, count=8)
     gate = auto_id()
@@ -170,31 +194,37 @@ def test_c_an_answer_of_four_megabytes_lies_in_parts_and_goes_with_its_thread(si
     wait_for(lambda: documents.of_thread(thread) == {}, "its messages are gone")
 
 
-def test_c_a_deletion_that_was_cut_off_is_gone_on_with(scratch, upstream, server_of, documents):
-    server = server_of("firestore")
-    proxy = StoreProxy(scratch / "firestore-proxies", "tcp://{}:{}".format(*server.address()))
-    site = Site(scratch, upstream, server.settings(PLACE, proxy.address), workers=1, nginx=True)
-    try:
-        thread, _, _ = theirs(documents, count=1)
-        for start in (0, 225):
-            documents.put(*[foreign_message(thread, f"more {i}", at(3, i * 1000)) for i in range(start, start + 225)])
-        assert site.get(f"/api/threads/{thread}").status == 200
-        cut = proxy.rule("cut_before", "documents:commit", skip=2, times=0)  # behind the mark and, unless the node beat, some messages
-        assert site.delete(f"/api/threads/{thread}").status == 200
-        proxy.wait_rule(cut)
-        assert site.get(f"/api/threads/{thread}").status in (404, 503)
-        left = len(documents.of_thread(thread))
-        assert 0 < left <= 451
-        assert documents.get("threads", thread) is None
-        assert documents.get("c1d_deleted", thread)["purge"] == {"booleanValue": True}
-        proxy.heal()
-        wait_for(lambda: documents.of_thread(thread) == {}, "the sweep has removed the rest", 90)
-        wait_for(lambda: documents.get("c1d_deleted", thread)["purge"] == {"booleanValue": False}, "the mark says so")
-        again = site.post("/api/threads", {"id": thread})
-        assert again.status in (409, 422), again
-    finally:
-        site.stop()
-        proxy.stop()
+def test_c_a_deletion_that_was_cut_off_is_gone_on_with(between, documents):
+    proxy, site = between
+    thread, _, _ = theirs(documents, count=1)
+    for start in (0, 225):
+        documents.put(*[foreign_message(thread, f"more {i}", at(3, i * 1000)) for i in range(start, start + 225)])
+    assert site.get(f"/api/threads/{thread}").status == 200
+    # Behind the mark and, unless the node beats, some messages.
+    cut = proxy.rule("cut_before", "documents:commit", skip=2, times=0)
+    assert site.delete(f"/api/threads/{thread}").status == 200
+    proxy.wait_rule(cut)
+    assert site.get(f"/api/threads/{thread}").status in (404, 503)
+    assert 0 < len(documents.of_thread(thread)) <= 451
+    assert documents.get("threads", thread) is None
+    assert documents.get("c1d_deleted", thread)["purge"] == {"booleanValue": True}
+    proxy.heal()
+    wait_for(lambda: documents.of_thread(thread) == {}, "the sweep has removed the rest", 90)
+    wait_for(lambda: documents.get("c1d_deleted", thread)["purge"] == {"booleanValue": False}, "the mark says so")
+    assert site.post("/api/threads", {"id": thread}).status in (409, 422)
+
+
+def test_an_index_that_is_missing_is_named_in_the_log(between):
+    proxy, site = between
+    wait_for(lambda: site.get("/readyz").status == 200, "the store is up")
+    said = json.dumps([{"error": {"code": 400, "status": "FAILED_PRECONDITION", "message": "The query requires an index: create it here"}}])
+    proxy.rule("say", "documents:runQuery", times=0, text=f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {len(said)}\r\n\r\n{said}")
+    answer = site.get(f"/api/threads?user_id={owner()}")
+    assert (answer.status, answer.json()["code"]) == (500, "storage_failed"), answer
+    proxy.heal()
+    told = wait_for(lambda: site.log_lines("Firestore lacks an index; deploy firestore.indexes.json"), "the log tells")
+    assert "create it here" in told[0]["said"]
+    assert site.get(f"/api/threads?user_id={owner()}").status == 200
 
 
 def test_what_is_damaged_hides_nothing_else(site, documents):

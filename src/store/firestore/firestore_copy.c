@@ -159,8 +159,7 @@ static enum error_code number_thread(struct firestore_op *op, void *arg)
 {
 	const struct visit *v = arg;
 	struct firestore_thread thread;
-	enum error_code code =
-		firestore_thread_read(op, NULL, v->id, false, &op->arena, &thread);
+	enum error_code code = firestore_thread_read(op, NULL, v->id, false, &op->arena, &thread);
 
 	if (code == ERROR_NONE)
 		code = firestore_number_anyway(op, &thread);

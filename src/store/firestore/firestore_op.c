@@ -3,6 +3,7 @@
 #include "firestore_room.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include <time.h>
 
 #define REPLY_MAX (16u << 20)
@@ -10,6 +11,7 @@
 #define MASK_MAX  4096
 #define TREE_MAX  (48u << 20)
 #define LONG_MS   (24LL * 3600 * 1000)
+#define SAID_MAX  1000
 #define PAUSE_MS  16 /* of the first; each is longer */
 #define PAUSE_MAX 400
 
@@ -165,12 +167,28 @@ static enum error_code code_of(enum firestore_status status)
 	return status == FIRESTORE_TOO_LARGE ? ERROR_TOO_LARGE : firestore_error(status);
 }
 
-enum error_code firestore_ask(struct firestore_op *op, const char *verb, enum firestore_how how,
+/* Of what only reads there is no precondition but an index, and nothing to be found but the
+ * database; which ones, Google's words say. */
+static enum error_code refused(const struct firestore_op *op, enum firestore_status status)
+{
+	struct slice said = buffer_slice(&op->replies->text);
+
+	if (status != FIRESTORE_NOT_FOUND && status != FIRESTORE_PRECONDITION)
+		return code_of(status);
+	said.len = said.len < SAID_MAX ? said.len : SAID_MAX;
+	log_error(status == FIRESTORE_NOT_FOUND
+			  ? "Firestore has no such database"
+			  : "Firestore lacks an index; deploy firestore.indexes.json",
+		  LOG_S("said", said));
+	return status == FIRESTORE_NOT_FOUND ? ERROR_STORE_DOWN : ERROR_STORE;
+}
+
+enum error_code firestore_ask(struct firestore_op *op, const char *verb,
 			      const struct firestore_json **out)
 {
-	enum firestore_status status = ask(op, verb, how, out);
+	enum firestore_status status = ask(op, verb, FIRESTORE_REPEATABLE, out);
 
-	return status == FIRESTORE_OK ? ERROR_NONE : code_of(status);
+	return status == FIRESTORE_OK ? ERROR_NONE : refused(op, status);
 }
 
 /* --- committing --- */
@@ -258,7 +276,7 @@ enum error_code firestore_get(struct firestore_op *op, const struct firestore_na
 	if (mask)
 		firestore_put_mask(op, "mask", mask);
 	json_close(&op->w, '}');
-	code = firestore_ask(op, ":batchGet", FIRESTORE_REPEATABLE, &reply);
+	code = firestore_ask(op, ":batchGet", &reply);
 	if (code != ERROR_NONE)
 		return code;
 	for (const struct firestore_json *item = reply->first; item; item = item->next)

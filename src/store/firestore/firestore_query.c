@@ -222,7 +222,7 @@ enum error_code firestore_find(struct firestore_op *op, const struct firestore_f
 	put_query(op, find);
 	json_close(&op->w, '}');
 	*out = (struct firestore_found){ 0 };
-	code = firestore_ask(op, ":runQuery", FIRESTORE_REPEATABLE, &reply);
+	code = firestore_ask(op, ":runQuery", &reply);
 	if (code != ERROR_NONE)
 		return code;
 	for (const struct firestore_json *item = reply->first; item; item = item->next) {
@@ -250,7 +250,7 @@ enum error_code firestore_count(struct firestore_op *op, const struct firestore_
 	json_raw(&op->w, SLICE("[{\"alias\":\"n\",\"count\":{}}]"));
 	json_close(&op->w, '}');
 	json_close(&op->w, '}');
-	code = firestore_ask(op, ":runAggregationQuery", FIRESTORE_REPEATABLE, &reply);
+	code = firestore_ask(op, ":runAggregationQuery", &reply);
 	if (code != ERROR_NONE)
 		return code;
 	fields = firestore_member(firestore_member(reply->first, "result"), "aggregateFields");

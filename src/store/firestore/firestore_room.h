@@ -107,8 +107,8 @@ enum error_code firestore_commit(struct firestore_op *op, const struct firestore
 /* The same, of writes that do no harm when they are repeated. */
 enum error_code firestore_commit_again(struct firestore_op *op,
 				       const struct firestore_json **results);
-/* Asks with the body as it is. */
-enum error_code firestore_ask(struct firestore_op *op, const char *verb, enum firestore_how how,
+/* Asks with the body as it is, what changes nothing. */
+enum error_code firestore_ask(struct firestore_op *op, const char *verb,
 			      const struct firestore_json **out);
 void firestore_body(struct firestore_op *op); /* a new one */
 
