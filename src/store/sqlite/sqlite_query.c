@@ -3,6 +3,7 @@
 #include "sqlite_room.h"
 
 #include "base/log.h"
+#include <errno.h>
 #include <stdatomic.h>
 
 const char *const sqlite_sql[SQL_COUNT] = {
@@ -42,6 +43,14 @@ static void say(sqlite3 *db, int code, enum error_code meaning)
 			  LOG_T("says", db ? sqlite3_errmsg(db) : "out of memory"));
 }
 
+/* SQLite knows of ENOSPC itself. A user's share or a file's limit that is used up is no outage
+ * either: what is there can be read. sqlite3_system_errno is 0 for a write into the log, and
+ * nothing has changed errno since. */
+static bool is_full(int code)
+{
+	return code == SQLITE_IOERR_WRITE && (errno == EDQUOT || errno == EFBIG);
+}
+
 enum error_code sqlite_failed(sqlite3 *db)
 {
 	int code = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
@@ -50,6 +59,8 @@ enum error_code sqlite_failed(sqlite3 *db)
 	for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
 		if (meanings[i].driver_code == (code & 0xFF))
 			meaning = meanings[i].code;
+	if (is_full(code))
+		meaning = ERROR_STORE_FULL;
 	say(db, code, meaning);
 	return meaning;
 }
