@@ -193,11 +193,12 @@ static bool connect_to(struct pg_conn *conn, const struct pg_uri *uri, size_t ho
 }
 
 /* What has to be known of it, in one go with its settings. A statement ends before we lose
- * patience, so that the server, too, knows that it did not happen. A pooler's connection is not
- * ours to set. */
+ * patience, so that the server, too, knows that it did not happen. Each has an index; where one
+ * thread has most of all messages the planner thinks that reading the whole table were cheaper for
+ * any, and for the check of the foreign key, too. A pooler's connection is not ours to set. */
 static void greeting(const struct pg_uri *uri, int64_t limit_ms, char *sql, size_t size)
 {
-	char path[sizeof uri->schema + 64] = "", limits[256] = "";
+	char path[sizeof uri->schema + 64] = "", limits[320] = "";
 
 	if (uri->schema[0] && !uri->is_pooled)
 		snprintf(path, sizeof path, "set_config('search_path', '\"%s\"', false), ",
@@ -206,7 +207,8 @@ static void greeting(const struct pg_uri *uri, int64_t limit_ms, char *sql, size
 		snprintf(limits, sizeof limits,
 			 "set_config('statement_timeout', '%lld', false),"
 			 " set_config('lock_timeout', '%lld', false),"
-			 " set_config('idle_in_transaction_session_timeout', '%lld', false), ",
+			 " set_config('idle_in_transaction_session_timeout', '%lld', false),"
+			 " set_config('enable_seqscan', 'off', false), ",
 			 (long long)limit_ms * 7 / 8, (long long)limit_ms * 3 / 4,
 			 (long long)limit_ms * 2);
 	snprintf(sql, size,
@@ -218,7 +220,7 @@ static void greeting(const struct pg_uri *uri, int64_t limit_ms, char *sql, size
 static bool greet(struct pg_conn *conn, const struct pg_uri *uri, int64_t limit_ms,
 		  enum error_code *code, struct error *err)
 {
-	char sql[640];
+	char sql[768];
 	PGresult *rows;
 	bool ok = false;
 
