@@ -6,6 +6,7 @@
 ## make test            everything that is promised, checked, under sanitizers; T=NAME narrows
 ## make test-unit       the part of it that needs no web server: unit tests, and the contract on each store
 ## make test-debian13   test-unit in a Debian 13 of its own, which debootstrap makes in .cache/ (as root)
+## make test-docker     the steps of packaging/docker/Dockerfile in folders of .cache/, and what comes out of them started (as root)
 ## make check           what CI refuses: layers, format, warnings (gcc and clang), circles, hardening, clang-tidy, cppcheck, shellcheck
 ## make fuzz            every fuzz target for 30 s; T=NAME one of them, S=SECONDS each; `tests/fuzz/run keep` keeps what was found
 ## make schemathesis     /api/openapi.json against the program, longer than make test does; EXAMPLES=N
@@ -118,6 +119,10 @@ test-unit:
 
 test-debian13:
 	@sh tests/debian13; code=$$?; [ $$code = 77 ] || exit $$code
+
+test-docker:
+	@sh tests/deps debian13
+	@$(PYTHON) tests/docker/run; code=$$?; [ $$code = 77 ] || exit $$code
 
 FUZZ_FLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 
@@ -257,7 +262,7 @@ uninstall:
 clean:
 	@rm -rf $(BUILD)
 
-.PHONY: all help test test-unit test-debian13 test-programs fuzz fuzz-programs demo schemathesis coverage torture torture-alloc bench bench-stores bench-kept check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
+.PHONY: all help test test-unit test-debian13 test-docker test-programs fuzz fuzz-programs demo schemathesis coverage torture torture-alloc bench bench-stores bench-kept check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
 	check-cppcheck check-scripts format install uninstall clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d) $(FUZZ:%=%.d)

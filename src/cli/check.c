@@ -1,9 +1,11 @@
 /*
  * check: would the service work, with these settings, on this machine, as its own user? One line a
  * check; nothing is changed and no model is asked. -t: the settings alone, nothing is opened.
+ * --live: whether one that runs answers.
  */
 #include "check.h"
 
+#include "server/live.h"
 #include "server/sandbox.h"
 #include "server/server.h"
 #include "store/store.h"
@@ -139,6 +141,19 @@ static int check_all(const struct config *config, const char *user)
 	return first;
 }
 
+/* Of a pool that runs already: nothing else is looked at, so that it may be asked often. */
+static int check_live(const struct config *config)
+{
+	struct error err = { 0 };
+
+	if (server_is_live(config->socket, &err)) {
+		check_say(CHECK_OK, "live", "requests are answered at %s", config->socket);
+		return EXIT_OK;
+	}
+	check_say(CHECK_FAIL, "live", "%s; is it running, with this C1D_SOCKET?", err.detail);
+	return EXIT_UNAVAILABLE;
+}
+
 int command_check(int argc, char **argv)
 {
 	struct config config;
@@ -147,7 +162,9 @@ int command_check(int argc, char **argv)
 
 	if (!command_settings(argc, argv, &config, &code))
 		return code;
-	if (!store_check_uri(config.store_uri, &config, &err)) {
+	if (command_has(argc, argv, "--live")) {
+		code = check_live(&config);
+	} else if (!store_check_uri(config.store_uri, &config, &err)) {
 		fprintf(stderr, "c1d: the store's address is wrong: %s\n", err.detail);
 		code = EXIT_CONFIG;
 	} else if (command_has(argc, argv, "-t")) {

@@ -15,8 +15,10 @@ static const struct command {
 	const char *options, *help;
 } commands[] = {
 	{ "serve", command_serve, "--config= --trial", "", "run the pool until SIGTERM" },
-	{ "check", command_check, "--config= --user= -t", "[-t] [--user NAME]",
-	  "try all that the service needs, as root as its user; -t: the settings only" },
+	{ "check", command_check, "--config= --user= -t --live", "[-t|--live] [--user NAME]",
+	  "try all that the service needs, as root as its user; -t: the settings only; --live: is "
+	  "it "
+	  "answering?" },
 	{ "keys", command_keys, "--config= add= list revoke= --scopes= --expires=",
 	  "add|list|revoke [NAME]", "API keys for servers that call this; c1d keys tells more" },
 	{ "users", command_users, TAKES_USERS, "revoke|restore|list|erase [USER]",

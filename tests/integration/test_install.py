@@ -23,6 +23,7 @@ OURS = [
     "share/doc/c1d/docs/api.md",
     "share/doc/c1d/docs/operations.md",
     "share/doc/c1d/docs/security.md",
+    "share/doc/c1d/docs/stores.md",
 ]
 FOREIGN = ["usr/bin/other", "usr/share/doc/other/README", "etc/other.conf", "usr/lib/systemd/system/other.service"]
 
