@@ -3,6 +3,7 @@ that becomes a user, and as that user; `nobody` is the service's user here."""
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import tempfile
 from pathlib import Path
@@ -126,6 +127,7 @@ def test_r29_on_a_used_machine_nothing_is_changed(machine, user, upstream, scrat
     done = machine.check(user=user)
     assert done.returncode == OK and WHOLE <= set(lines(done, "OK")), done
     assert "taken back" in lines(done, "OK")["store"]
+    assert "sound" in lines(done, "OK")["stored"]
     assert tree(machine.folder) == before
 
 
@@ -301,6 +303,23 @@ def test_r29_a_store_file_that_is_none_is_told(machine, content, word):
         failed(done, CONFIG, "store", word)
     else:
         assert done.returncode == OK, done
+
+
+def test_r29_a_store_file_that_is_damaged_is_told(machine):
+    """Where it can be written still, and nobody has read the damage yet."""
+    file = machine.folder / "own.db"
+    with sqlite3.connect(file) as db:
+        db.execute("CREATE TABLE some (text)")
+        db.executemany("INSERT INTO some VALUES (?)", [("x" * 3000,) for _ in range(100)])
+    db.close()
+    with file.open("r+b") as damaged:
+        damaged.seek(20 * 4096)
+        damaged.write(b"\1\2\3" * 8192)
+    machine.give_away()
+    before = tree(machine.folder)
+    done = machine.check(C1D_STORE=f"sqlite:{file}")
+    assert tree(machine.folder) == before
+    failed(done, FAILED, "stored", "SQLite", "last backup")
 
 
 def test_r29_a_store_that_is_away_is_told(machine):
