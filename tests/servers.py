@@ -82,6 +82,11 @@ class Server:
     def address(self):
         return "127.0.0.1", self.port
 
+    @property
+    def wire(self):
+        """What tests/store_proxy takes for its target; None: there is no wire."""
+        return "tcp://{}:{}".format(*self.address())
+
     def uri(self, name, address=None):
         """`address`: of a proxy that stands before it."""
         raise NotImplementedError
@@ -93,7 +98,7 @@ class Server:
 class Sqlite(Server):
     """Files; nothing runs."""
 
-    kind, stops = "sqlite", False
+    kind, stops, wire = "sqlite", False, None
 
     def start(self):
         pass
@@ -122,6 +127,10 @@ class Mongodb(Server):
     def address(self):
         return urllib.parse.urlsplit(self.root).hostname, self.port
 
+    @property
+    def wire(self):
+        return self.root
+
     def uri(self, name, address=None):
         root = urllib.parse.urlsplit(self.root)
         if address:
@@ -133,6 +142,7 @@ class MongodbJava(Mongodb):
     """A second program of that protocol. It forgets what it had when it ends."""
 
     kind, script, keeps, stops = "mongodb-java", "tests/mongod_java/start", False, True
+    wire = None  # the proxy stands before the other one
 
 
 class Postgresql(Server):
@@ -258,7 +268,7 @@ class SqliteCached(Sqlite):
 
 
 SERVERS = {row.kind: row for row in (Sqlite, Mongodb, MongodbJava, Postgresql, Firestore, Redis, SqliteCached)}
-STORES = ["mongodb", "mongodb-java", "firestore", "postgresql", "redis", "sqlite"]  # what the contract is asked of, the longest first: they run two at a time
+STORES = ["mongodb", "mongodb-java", "firestore", "postgresql", "redis", "sqlite"]  # what the contract is asked of
 
 
 def main():

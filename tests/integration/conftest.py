@@ -80,7 +80,7 @@ def own_server(scratch):
 @pytest.fixture(scope="module")
 def proxy(scratch, mongod):
     """A proxy before the shared server, one a module."""
-    between = StoreProxy(scratch / "proxies", mongod.root)
+    between = StoreProxy(scratch / "proxies", mongod.wire)
     yield between
     between.stop()
 

@@ -94,6 +94,8 @@ class Rules:
 
     async def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
         async with self.changed:
+            if condition():
+                return True
             try:
                 await asyncio.wait_for(self.changed.wait_for(condition), timeout)
             except asyncio.TimeoutError:

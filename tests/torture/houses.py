@@ -49,7 +49,7 @@ class House:
         self.disk = self.mount_disk()
         self.upstream = Upstream(self.folder / "upstream")
         self.mongod = SERVERS[kind](self.folder / "mongod") if kind == "mongodb" else None
-        self.proxy = StoreProxy(self.folder / "proxy", self.mongod.root) if self.mongod else None
+        self.proxy = StoreProxy(self.folder / "proxy", self.mongod.wire) if self.mongod else None
         self.sqlite = (self.disk or self.folder) / "c1d.db"
         uri = self.proxy.uri + "torture" if self.proxy else f"sqlite:{self.sqlite}"
         self.nodes = [self.open_node(uri, n) for n in range(2 if self.mongod else 1)]
