@@ -447,7 +447,8 @@ static void c6_a_call_that_is_cut_when_it_was_carried_out_is_carried_out_once(vo
 {
 	(void)state;
 	if (strcmp(store_kind(store), "mongodb") == 0)
-		skip(); /* test_store_faults.py does it; half a second each, for the driver's sake */
+		skip(); /* test_store_faults.py does it; half a second each, for the driver's sake
+			 */
 	for (size_t i = 0; i < STEPS; i++)
 		cut_at_each_moment(&steps[i], "cut_after");
 }
@@ -567,16 +568,26 @@ static void c1_a_store_is_opened_while_its_server_is_away(void **state)
 	heal(); /* it has been away for this one, too */
 }
 
+static int set_up_and_heal(void **state)
+{
+	arena_init(&arena, 1 << 16);
+	heal(); /* whatever became of the test before */
+	arena_done(&arena);
+	return set_up(state);
+}
+
+#define WIRE(name) cmocka_unit_test_setup_teardown(name, set_up_and_heal, tear_down)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(c6_a_call_that_never_arrives_is_carried_out_once),
-		TEST(c6_a_call_that_is_cut_when_it_was_carried_out_is_carried_out_once),
-		TEST(c11_half_of_a_list_is_none),
-		TEST(c2_c13_a_server_that_refuses_is_told_at_once_and_leaves_nothing),
-		TEST(c4_a_server_that_hangs_is_given_up),
-		TEST(c4_a_server_that_is_late_is_waited_for),
-		TEST(c1_a_store_is_opened_while_its_server_is_away),
+		WIRE(c6_a_call_that_never_arrives_is_carried_out_once),
+		WIRE(c6_a_call_that_is_cut_when_it_was_carried_out_is_carried_out_once),
+		WIRE(c11_half_of_a_list_is_none),
+		WIRE(c2_c13_a_server_that_refuses_is_told_at_once_and_leaves_nothing),
+		WIRE(c4_a_server_that_hangs_is_given_up),
+		WIRE(c4_a_server_that_is_late_is_waited_for),
+		WIRE(c1_a_store_is_opened_while_its_server_is_away),
 	};
 
 	return cmocka_run_group_tests_name("store: wire", tests, open_store, close_store);

@@ -52,6 +52,8 @@ struct firestore_result firestore_result_of(const struct net_answer *answer, str
 	if (answer->failure != NET_OK) {
 		result.http = 0;
 		result.status = of_failure(answer);
+		result.is_nobody_there =
+			answer->failure == NET_CONNECT || answer->failure == NET_CUT;
 		result.said = slice_of(net_failure_word(answer->failure));
 		return result;
 	}

@@ -11,9 +11,10 @@ struct firestore_result {
 	enum firestore_status status;
 	bool is_unauthorized; /* it did not take the token */
 	bool was_sent;
-	int http;          /* 0: no answer */
-	int retry_after_s; /* -1: it says none */
-	struct slice said; /* of the reply: for the log */
+	bool is_nobody_there; /* no connection, or it was cut */
+	int http;             /* 0: no answer */
+	int retry_after_s;    /* -1: it says none */
+	struct slice said;    /* of the reply: for the log */
 };
 
 /* `said` is a view of text. */

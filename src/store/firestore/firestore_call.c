@@ -15,6 +15,7 @@
 #define CONNECTIONS  64 /* that are kept, to the emulator; Firestore itself gets one or two */
 #define URL_MAX_LEN  1024
 #define CONNECT_MS   3000
+#define TRIES_ALONE  4  /* while nobody is there: the next call is as good as the fifth try */
 #define PAUSE_MIN_MS 50 /* doubled with each try up to the other; a part of it by chance */
 #define PAUSE_MAX_MS 2000
 
@@ -110,6 +111,8 @@ static bool may_repeat(const struct attempt *attempt, const struct firestore_res
 {
 	if (result->is_unauthorized) /* once, with a token that is not this one */
 		return attempt->link->token && attempt->tries == 1;
+	if (result->is_nobody_there && attempt->tries == TRIES_ALONE)
+		return false;
 	switch (result->status) {
 	case FIRESTORE_BUSY: return true;
 	case FIRESTORE_DOWN: return attempt->how == FIRESTORE_REPEATABLE || !result->was_sent;
@@ -140,6 +143,13 @@ static bool rest(struct attempt *attempt, const struct firestore_result *result)
 	nanosleep(&pause, NULL);
 	metrics_add(M_FIRESTORE_RETRIES, kind_of(result), 0, 1);
 	return true;
+}
+
+/* Of what does no harm when it is done again it does not matter that it may have been done. */
+static void settle(const struct attempt *attempt, struct firestore_result *result)
+{
+	if (attempt->how == FIRESTORE_REPEATABLE && result->is_nobody_there)
+		result->status = FIRESTORE_DOWN;
 }
 
 /* What is a step of who asks is told by him, if at all. */
@@ -179,6 +189,7 @@ enum firestore_status firestore_call(struct firestore_link *link, const char *ve
 	do
 		result = try_once(&attempt);
 	while (may_repeat(&attempt, &result) && rest(&attempt, &result));
+	settle(&attempt, &result);
 	tell(&attempt, &result);
 	return result.status;
 }
