@@ -9,6 +9,8 @@ it is gone. Each runs on free ports of 127.0.0.1, keeps its data below DIR, and 
 """
 import argparse
 import glob
+import http.client
+import json
 import os
 import pwd
 import shutil
@@ -54,22 +56,20 @@ class Server:
         known = self.port is not None
         while True:
             self.port = self.port or free_port()
+            log = self.folder / f"{self.kind}.log"
+            begins = len(log.read_text("utf-8", "replace")) if log.exists() else 0
             self.process = Process([str(word).format(port=self.port) for word in command], self.folder, self.kind, **how)
-            begins = self.log_size
             try:
                 wait_for(lambda: says in self.process.text()[begins:] or not self.process.alive(), f"{self.kind} is ready", self.start_s)
             except AssertionError:
                 self.process.stop(signal.SIGKILL)
                 raise
             text = self.process.text()[begins:]
-            self.log_size = begins + len(text)
             if self.process.alive():
                 return
             if known or "in use" not in text:
                 raise Missing(f"{self.kind} did not start: {text.strip().splitlines()[-1:]}")
             self.port = None
-
-    log_size = 0
 
     def stop(self, sig=signal.SIGTERM):
         if self.process:
@@ -244,6 +244,20 @@ class Firestore(Server):
         self.launch(["java", "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", self.jar,
                      "com.google.cloud.datastore.emulator.firestore.CloudFirestore", "start", "--host=127.0.0.1", "--port={port}"],
                     "Dev App Server is now running")
+        self.warm()
+
+    def warm(self):
+        """What it is asked for the first time takes it seconds."""
+        root = "projects/warm/databases/(default)/documents"
+        asked = {"batchGet": {"documents": [f"{root}/threads/x"]}, "commit": {"writes": []},
+                 "runQuery": {"structuredQuery": {"from": [{"collectionId": "threads"}]}}}
+        connection = http.client.HTTPConnection(*self.address(), timeout=self.start_s)
+        for verb, body in asked.items():
+            connection.request("POST", f"/v1/{root}:{verb}", json.dumps(body), {"Authorization": "Bearer owner"})
+            answer = connection.getresponse()
+            assert answer.status == 200, answer.read()
+            answer.read()
+        connection.close()
 
     def uri(self, name, address=None):
         return f"firestore:{name}"
