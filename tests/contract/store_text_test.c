@@ -402,7 +402,7 @@ static void metadata_of_16_KiB_is_kept(void **state)
 
 /* --- long ones --- */
 
-static void a_long_content_grows_and_shrinks_and_nothing_of_it_stays(void **state)
+static void c8_a_long_content_grows_and_shrinks_and_nothing_of_it_stays(void **state)
 {
 	static const size_t sizes[] = { 10, 4 * MIB, 900000, 3 * MIB, 0, 1100000, 1 };
 	const char *id = new_thread("ada");
@@ -505,7 +505,7 @@ int main(void)
 		TEST(a_thread_may_be_named_as_a_store_names_its_own),
 		TEST(metadata_comes_back_to_the_byte),
 		TEST(metadata_of_16_KiB_is_kept),
-		TEST(a_long_content_grows_and_shrinks_and_nothing_of_it_stays),
+		TEST(c8_a_long_content_grows_and_shrinks_and_nothing_of_it_stays),
 		TEST(long_answers_are_history_in_their_order),
 		TEST(a_page_of_long_messages_ends_where_its_bytes_do),
 		TEST(what_was_long_and_is_removed_does_not_come_back),

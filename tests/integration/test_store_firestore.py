@@ -227,7 +227,7 @@ def test_an_index_that_is_missing_is_named_in_the_log(between):
     assert site.get(f"/api/threads?user_id={owner()}").status == 200
 
 
-def test_what_is_damaged_hides_nothing_else(site, documents):
+def test_c12_what_is_damaged_hides_nothing_else(site, documents):
     thread, user, said = theirs(documents, count=3)
     broken = auto_id()
     documents.put(foreign_message(thread, "no role", at(2, 500), role="nobody"),

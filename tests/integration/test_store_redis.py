@@ -265,7 +265,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("what", DAMAGE)
-def test_what_others_put_there_is_damage_and_nothing_worse(home, redis, what):
+def test_c12_what_others_put_there_is_damage_and_nothing_worse(home, redis, what):
     thread, whole = name("t"), name("t")
     answer = home.chat(QUICK + "hello", thread).headers["X-Response-Id"]
     assert home.chat(QUICK + "hello", whole).status == 200
