@@ -168,7 +168,7 @@ class Postgresql(Server):
                  "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")
 
     def start(self):
-        quick = [] if self.durable else ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+        quick = [] if self.durable else ["-c", "fsync=off", "-c", "full_page_writes=off"]
         command = [self.programs / "postgres", "-D", self.data, "-p", "{port}", "-h", "127.0.0.1", "-k", self.folder,
                    "-c", "max_connections=300", "-c", "shared_buffers=32MB", *quick]
         self.launch(command, "ready to accept connections", user=self.owner, dies_by=signal.SIGQUIT)

@@ -62,9 +62,9 @@ def crowd(house, rng):
 # --- the store ---
 def outage(house, rng):
     pause(rng, 0.1)
-    house.mongod.stop(signal.SIGKILL)
+    house.server.kill()
     pause(rng, 0.3)
-    house.mongod.start()
+    house.server.start()
 
 
 def cut(house, rng):
@@ -99,7 +99,7 @@ def step_down(house, rng):
 def lock(house, rng):
     """Another program writes to the database's file."""
     pause(rng, 0.2)
-    other = sqlite3.connect(house.sqlite, isolation_level=None, timeout=10)
+    other = sqlite3.connect(house.server.folder / "torture.db", isolation_level=None, timeout=10)
     other.execute("BEGIN IMMEDIATE")
     pause(rng, 0.8)
     other.execute("ROLLBACK")
@@ -151,7 +151,7 @@ def nothing(house, rng):
 class Fault(NamedTuple):
     run: object
     weight: int
-    store: str = ""           # only on this one
+    store: str = ""           # only on this one; "wire": on those that are asked over one, "keeps": and outlive their death
     ends_workers: bool = False  # then the web server may answer 502 by itself, and an answer may be `interrupted`
     interrupts: bool = False  # an answer may be `interrupted` though no worker ended
     fails_calls: bool = False  # the C1 API may be out of reach: 502 and status `error`
@@ -168,11 +168,11 @@ FAULTS = [
     Fault(kill_all, 1, ends_workers=True, starts=True),
     Fault(web_server, 1, breaks_off=True, starts=True),
     Fault(crowd, 2),
-    Fault(outage, 1, "mongodb", starts=True),
-    Fault(cut, 5, "mongodb"),
-    Fault(late, 1, "mongodb"),
-    Fault(hold, 1, "mongodb"),
-    Fault(refuse, 1, "mongodb"),
+    Fault(outage, 1, "keeps", starts=True),
+    Fault(cut, 5, "wire"),
+    Fault(late, 1, "wire"),
+    Fault(hold, 1, "wire"),
+    Fault(refuse, 1, "wire"),
     Fault(step_down, 1, "mongodb"),
     Fault(lock, 2, "sqlite"),
     Fault(descriptors, 2, fails_calls=True),
@@ -182,7 +182,8 @@ FAULTS = [
 
 def choose(rng, house, only=None):
     """One fault, now and then two at once."""
-    there = [fault for fault in FAULTS if fault.store in ("", house.kind) and (fault.run is not disk or house.disk)
+    kinds = {"", house.kind} | ({"wire"} if house.proxy else set()) | ({"keeps"} if house.proxy and house.server.keeps else set())
+    there = [fault for fault in FAULTS if fault.store in kinds and (fault.run is not disk or house.disk)
              and (not only or fault.run.__name__ in only)]
     chosen = rng.choices(there, [fault.weight for fault in there], k=1 if rng.random() < 0.8 else 2)
     return chosen if len(set(chosen)) == len(chosen) else chosen[:1]

@@ -48,11 +48,10 @@ class House:
         self.folder.chmod(0o755)
         self.disk = self.mount_disk()
         self.upstream = Upstream(self.folder / "upstream")
-        self.mongod = SERVERS[kind](self.folder / "mongod") if kind == "mongodb" else None
-        self.proxy = StoreProxy(self.folder / "proxy", self.mongod.wire) if self.mongod else None
-        self.sqlite = (self.disk or self.folder) / "c1d.db"
-        uri = self.proxy.uri + "torture" if self.proxy else f"sqlite:{self.sqlite}"
-        self.nodes = [self.open_node(uri, n) for n in range(2 if self.mongod else 1)]
+        self.server = SERVERS[kind](((self.disk if kind == "sqlite" else None) or self.folder) / kind)
+        self.proxy = StoreProxy(self.folder / "proxy", self.server.wire) if self.server.wire else None
+        settings = self.server.settings("torture", self.proxy.address if self.proxy else None)
+        self.nodes = [self.open_node(settings, n) for n in range(2 if self.proxy else 1)]
         self.excused, self.recovered, self.visitors, self.log = [], False, [], Log()
 
     def mount_disk(self):
@@ -65,14 +64,14 @@ class House:
                               stderr=subprocess.DEVNULL, check=False)
         return path if done.returncode == 0 else None
 
-    def open_node(self, uri, number):
+    def open_node(self, settings, number):
         state = (self.disk or self.folder) / f"state-{number}"
         node = Site(self.folder, self.upstream, {
-            "C1D_STORE": uri, "C1D_STATE_DIR": str(state), "C1D_MODELS": OTHER_MODEL, "C1D_LOG_LEVEL": "info",
+            **settings, "C1D_STATE_DIR": str(state), "C1D_MODELS": OTHER_MODEL, "C1D_LOG_LEVEL": "info",
             # The search for leaks needs descriptors itself: where a fault takes them it fails, and that is no word of c1d's.
             "ASAN_OPTIONS": "detect_leaks=0:exitcode=99",
             "C1D_SAVE_WAIT_MS": "500", "C1D_DRAIN_SECONDS": "20", "C1D_STOP_SECONDS": "1", "C1D_SPOOL_RESERVE": "256k"},
-            workers=2 if self.kind == "mongodb" else 3, start=False)
+            workers=2 if self.proxy else 3, start=False)
         node.crash_folder = state / "crash"
         node.crash_folder.mkdir(parents=True)
         node.start()
@@ -80,7 +79,7 @@ class House:
 
     def stop(self):
         try:
-            for part in filter(None, [*self.nodes, self.proxy, self.mongod, self.upstream]):
+            for part in filter(None, [*self.nodes, self.proxy, self.server, self.upstream]):
                 part.stop()
         finally:
             if self.disk:
