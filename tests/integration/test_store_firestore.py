@@ -15,8 +15,8 @@ PLACE = "store-firestore"
 class Documents:
     """Firestore without c1d, as another program has it."""
 
-    def __init__(self, address):
-        self.address, self.root = address, f"projects/{PLACE}/databases/(default)/documents"
+    def __init__(self, address, place):
+        self.address, self.root = address, f"projects/{place}/databases/(default)/documents"
 
     def ask(self, verb, body):
         connection = http.client.HTTPConnection(*self.address, timeout=60)
@@ -67,16 +67,16 @@ def foreign_message(thread, content, time_of, role="user", **more):
 
 @pytest.fixture(scope="module")
 def documents(server_of):
-    return Documents(server_of("firestore").address())
+    return Documents(server_of("firestore").address(), PLACE)
 
 
 @pytest.fixture(scope="module")
 def between(scratch, upstream, server_of):
-    """A proxy before the emulator, and a site behind it with one worker."""
+    """A proxy before the emulator, a site behind it with one worker, and the documents of its own place: no other node sweeps there."""
     server = server_of("firestore")
     proxy = StoreProxy(scratch / "firestore-proxies", "tcp://{}:{}".format(*server.address()))
-    house = Site(scratch, upstream, server.settings(PLACE, proxy.address), workers=1)
-    yield proxy, house
+    house = Site(scratch, upstream, server.settings(PLACE + "-cut", proxy.address), workers=1)
+    yield proxy, house, Documents(server.address(), PLACE + "-cut")
     house.stop()
     proxy.stop()
 
@@ -194,8 +194,8 @@ def test_c_an_answer_of_four_megabytes_lies_in_parts_and_goes_with_its_thread(si
     wait_for(lambda: documents.of_thread(thread) == {}, "its messages are gone")
 
 
-def test_c_a_deletion_that_was_cut_off_is_gone_on_with(between, documents):
-    proxy, site = between
+def test_c_a_deletion_that_was_cut_off_is_gone_on_with(between):
+    proxy, site, documents = between
     thread, _, _ = theirs(documents, count=1)
     for start in (0, 225):
         documents.put(*[foreign_message(thread, f"more {i}", at(3, i * 1000)) for i in range(start, start + 225)])
@@ -215,7 +215,7 @@ def test_c_a_deletion_that_was_cut_off_is_gone_on_with(between, documents):
 
 
 def test_an_index_that_is_missing_is_named_in_the_log(between):
-    proxy, site = between
+    proxy, site, _ = between
     wait_for(lambda: site.get("/readyz").status == 200, "the store is up")
     said = json.dumps([{"error": {"code": 400, "status": "FAILED_PRECONDITION", "message": "The query requires an index: create it here"}}])
     proxy.rule("say", "documents:runQuery", times=0, text=f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {len(said)}\r\n\r\n{said}")
