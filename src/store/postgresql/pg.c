@@ -88,6 +88,8 @@ static enum error_code ping(void *self, struct error *err)
 		pg_ask(&call, SQL_PING, NULL, 0);
 		pg_end(&call, ERROR_NONE);
 	}
+	if (call.code == ERROR_NONE)
+		pg_note_back();
 	return call.code;
 }
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -74,7 +75,22 @@ static struct slice reason_of(const char *words)
 					      : len };
 }
 
-/* An outage and a full disk are told once, by store_mark.c. */
+/* An outage is met again and again, and its reason said once. */
+static atomic_bool is_away;
+
+void pg_note_away(const char *sqlstate, const char *words)
+{
+	if (!atomic_exchange(&is_away, true))
+		log_error("PostgreSQL cannot be used",
+			  LOG_T("sqlstate", sqlstate ? sqlstate : "none"),
+			  LOG_S("reason", reason_of(words)));
+}
+
+void pg_note_back(void)
+{
+	atomic_store(&is_away, false);
+}
+
 enum error_code pg_failed(const struct pg_conn *conn, const PGresult *result)
 {
 	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
@@ -83,9 +99,14 @@ enum error_code pg_failed(const struct pg_conn *conn, const PGresult *result)
 
 	if (!state && clock_mono_ms() >= conn->until_ms)
 		code = ERROR_STORE_TIMEOUT;
-	if (code == ERROR_STORE || code == ERROR_CORRUPT || code == ERROR_STORE_TIMEOUT)
+	if (!words)
+		words = code == ERROR_STORE_TIMEOUT ? "no answer in time"
+						    : "the connection is lost";
+	if (code == ERROR_STORE_DOWN || code == ERROR_STORE_FULL)
+		pg_note_away(state, words);
+	else if (code == ERROR_STORE || code == ERROR_CORRUPT || code == ERROR_STORE_TIMEOUT)
 		log_error("PostgreSQL failed", LOG_T("sqlstate", state ? state : "none"),
-			  LOG_S("reason", reason_of(words ? words : "no answer in time")));
+			  LOG_S("reason", reason_of(words)));
 	return code;
 }
 

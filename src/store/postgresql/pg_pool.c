@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/cond.h"
-#include "base/log.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,7 +19,7 @@ struct pg_pool {
 	struct pg_uri uri;
 	int64_t limit_ms;
 	size_t size;
-	atomic_bool is_set_up, is_away;
+	atomic_bool is_set_up;
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t changed;
 	size_t idle_count, open_count; /* open: idle or in use */
@@ -64,12 +63,10 @@ struct pg_conn *pg_pool_connect(struct pg_pool *pool, int64_t until_ms, enum err
 	struct error why = { 0 };
 	struct pg_conn *conn = pg_conn_open(&pool->uri, pool->limit_ms, until_ms, code, &why);
 
-	if (!conn && !atomic_exchange(&pool->is_away, true))
-		log_error("PostgreSQL cannot be reached", LOG_T("reason", why.detail));
+	if (!conn)
+		pg_note_away(NULL, why.detail);
 	if (!conn && err)
 		*err = why;
-	if (conn)
-		atomic_store(&pool->is_away, false);
 	return conn;
 }
 

@@ -84,6 +84,10 @@ PGresult *pg_conn_exec(struct pg_conn *conn, const char *sql, enum error_code *c
 		       struct error *err);
 /* A result that is an error, or a NULL, as one of ours. What is worth it is logged. */
 enum error_code pg_failed(const struct pg_conn *conn, const PGresult *result);
+/* Why there is no server, for the log: said once until it is back. sqlstate NULL: libpq's reason.
+ */
+void pg_note_away(const char *sqlstate, const char *words);
+void pg_note_back(void);
 /* The meaning of an SQLSTATE. */
 enum error_code pg_code_of(const char *sqlstate);
 /* Lost what it was doing without having done it: to be tried again. */
@@ -122,8 +126,7 @@ void pg_may_last(struct pg_call *call);
 
 struct pg_pool *pg_pool_open(const struct store_options *options, struct error *err);
 void pg_pool_free(struct pg_pool *pool);
-/* A connection of its own, to be closed. An outage is met again and again, and its reason is logged
- * once. */
+/* A connection of its own, to be closed. */
 struct pg_conn *pg_pool_connect(struct pg_pool *pool, int64_t until_ms, enum error_code *code,
 				struct error *err);
 size_t pg_pool_size(const struct pg_pool *pool);

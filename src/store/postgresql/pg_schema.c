@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define BEGIN    "BEGIN ISOLATION LEVEL READ COMMITTED"
 #define MAY_LAST "; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'"
 #define LOCK_KEY "7091150120113116" /* any number that nobody else has */
 
@@ -141,20 +142,21 @@ static const char extras[] =
 
 /* --- what is there --- */
 
-/* Columns by which Prisma's tables are known, with types that serve as well as its own. */
+/* Columns by which Prisma's tables are known, with types that serve as well as its own. Whether
+ * they are ours is asked last: somebody may be making all of them, and then they are. */
 static const char look[] =
-	"SELECT to_regclass('c1d_schema') IS NOT NULL, to_regclass('\"Thread\"') IS NOT NULL OR"
-	" to_regclass('\"Message\"') IS NOT NULL, 9 = (SELECT count(*) FROM (VALUES"
-	" ('\"Thread\"', 'id', 't'), ('\"Thread\"', 'userId', 't'), ('\"Thread\"', 'createdAt', "
-	"'d'),"
-	" ('\"Thread\"', 'updatedAt', 'd'), ('\"Message\"', 'id', 't'), ('\"Message\"', "
-	"'threadId', 't'),"
-	" ('\"Message\"', 'role', 't'), ('\"Message\"', 'content', 't'),"
-	" ('\"Message\"', 'createdAt', 'd')) w(place, name, kind) JOIN pg_attribute a"
-	" ON a.attrelid = to_regclass(w.place) AND a.attname = w.name AND NOT a.attisdropped AND"
-	" a.atttypid::regtype::text IN (SELECT unnest(CASE w.kind WHEN 't' THEN"
-	" ARRAY['text', 'character varying'] ELSE"
-	" ARRAY['timestamp without time zone', 'timestamp with time zone'] END)))";
+	"SELECT to_regclass('\"Thread\"') IS NOT NULL OR to_regclass('\"Message\"') IS NOT NULL,"
+	" 9 = (SELECT count(*) FROM (VALUES ('\"Thread\"', 'id', 't'), ('\"Thread\"', 'userId', "
+	"'t'),"
+	" ('\"Thread\"', 'createdAt', 'd'), ('\"Thread\"', 'updatedAt', 'd'),"
+	" ('\"Message\"', 'id', 't'), ('\"Message\"', 'threadId', 't'), ('\"Message\"', 'role', "
+	"'t'),"
+	" ('\"Message\"', 'content', 't'), ('\"Message\"', 'createdAt', 'd')) w(place, name, kind)"
+	" JOIN pg_attribute a ON a.attrelid = to_regclass(w.place) AND a.attname = w.name"
+	" AND NOT a.attisdropped AND a.atttypid::regtype::text IN (SELECT unnest("
+	"CASE w.kind WHEN 't' THEN ARRAY['text', 'character varying'] ELSE"
+	" ARRAY['timestamp without time zone', 'timestamp with time zone'] END))),"
+	" to_regclass('c1d_schema') IS NOT NULL";
 
 static bool is_true(const PGresult *rows, int column)
 {
@@ -169,9 +171,9 @@ enum error_code pg_schema_look(struct pg_conn *conn, struct pg_found *out, struc
 	*out = (struct pg_found){ 0 };
 	if (!rows)
 		return code;
-	out->is_ours = is_true(rows, 0);
-	out->has_prisma = is_true(rows, 1);
-	out->has_all = is_true(rows, 2);
+	out->has_prisma = is_true(rows, 0);
+	out->has_all = is_true(rows, 1);
+	out->is_ours = is_true(rows, 2);
 	PQclear(rows);
 	if (!out->is_ours)
 		return ERROR_NONE;
@@ -239,16 +241,11 @@ enum error_code pg_schema(struct pg_conn *conn, bool may_adopt, struct error *er
 	struct pg_found found;
 	enum error_code code = pg_schema_look(conn, &found, err);
 
-	if (code == ERROR_NONE)
-		code = pg_schema_check(&found, may_adopt, err);
 	if (code != ERROR_NONE || (found.version == VERSION && !may_adopt))
 		return code;
-	if (may_adopt &&
-	    !run(conn, "SET statement_timeout = 0; SET lock_timeout = '60s'", &code, err))
-		return code;
-	if (!run(conn, meet, &code, err))
-		return code;
-	code = pg_schema_look(conn, &found, err);
+	if (run(conn, may_adopt ? BEGIN MAY_LAST : BEGIN, &code, err) &&
+	    run(conn, meet, &code, err))
+		code = pg_schema_look(conn, &found, err);
 	if (code == ERROR_NONE)
 		code = pg_schema_check(&found, may_adopt, err);
 	if (code != ERROR_NONE || !take_steps(conn, found.version, &code, err))

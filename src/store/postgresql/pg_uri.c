@@ -149,8 +149,10 @@ static bool take_options(const char *options, struct pg_uri *out, struct buffer 
 {
 	PQconninfoOption *known = PQconndefaults();
 	char sign = '?';
-	bool ok = known != NULL || error_set(err, ERROR_INTERNAL, "No memory for the store.");
+	bool ok = true;
 
+	if (!known)
+		return error_set(err, ERROR_INTERNAL, "No memory for the store.");
 	while (ok && *options) {
 		struct slice pair = { options, strcspn(options, "&") };
 		struct slice name = { options, strcspn(options, "=&") };
