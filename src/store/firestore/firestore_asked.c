@@ -99,8 +99,10 @@ static enum error_code find_answer_of(struct firestore_op *op, struct firestore_
 	struct firestore_found found;
 	enum error_code code = firestore_find(op, &find, &found);
 
-	if (code == ERROR_NONE && found.count > 0)
-		o->found = &found.items[0];
+	if (code == ERROR_NONE && found.count > 0) {
+		o->found_by_question = found.items[0];
+		o->found = &o->found_by_question;
+	}
 	return code;
 }
 

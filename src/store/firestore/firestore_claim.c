@@ -232,7 +232,7 @@ static enum error_code ask_to_stop(struct firestore_op *op, void *arg)
 	const struct firestore_find find = {
 		FQ_CLAIM_OF_RUN, { FS_TEXT(wish->run_id) }, 1, NULL, NULL
 	};
-	struct firestore_thread thread;
+	struct firestore_thread thread = { 0 };
 	struct firestore_found found;
 	enum error_code code = firestore_find(op, &find, &found);
 

@@ -212,9 +212,12 @@ static struct firestore_json *read_value(struct reader *r)
 
 const struct firestore_json *firestore_json(char *text, size_t len, struct arena *arena)
 {
-	struct reader r = { .at = text, .end = text + len, .arena = arena };
-	const struct firestore_json *root = text ? read_value(&r) : NULL;
+	struct reader r = { .at = text, .end = text ? text + len : NULL, .arena = arena };
+	const struct firestore_json *root;
 
+	if (!text)
+		return NULL;
+	root = read_value(&r);
 	skip_space(&r);
 	return root && r.at == r.end ? root : NULL;
 }

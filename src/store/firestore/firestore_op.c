@@ -279,7 +279,8 @@ enum error_code firestore_get(struct firestore_op *op, const struct firestore_na
 	code = firestore_ask(op, ":batchGet", &reply);
 	if (code != ERROR_NONE)
 		return code;
-	for (const struct firestore_json *item = reply->first; item; item = item->next)
+	for (const struct firestore_json *item = reply ? reply->first : NULL; item;
+	     item = item->next)
 		take_one(firestore_member(item, "found"), names, count, out);
 	return ERROR_NONE;
 }

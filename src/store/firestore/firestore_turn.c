@@ -282,7 +282,7 @@ static enum error_code open_turn(struct firestore_op *op, void *arg)
 enum error_code firestore_turn_open(void *self, const struct turn_open *open, struct arena *arena,
 				    struct turn_opened *out)
 {
-	struct turn_opened opened;
+	struct turn_opened opened = { .kind = TURN_OPENED };
 	struct firestore_opening o = {
 		.open = open, .arena = arena, .out = &opened, .now_ms = clock_wall_ms()
 	};

@@ -17,7 +17,7 @@ struct firestore_opening {
 	struct firestore_thread thread; /* document not there: it is to be made */
 	struct firestore_document answer_pair[2], question_pair[2], key;
 	const struct firestore_document *found; /* of the answer that exists */
-	struct firestore_document found_by_key[2];
+	struct firestore_document found_by_key[2], found_by_question;
 	int64_t last_seq; /* as far as is known */
 	const char *last; /* the message of it; "" */
 };
