@@ -16,6 +16,7 @@
 ## make bench           the figures of the README, measured on this machine
 ## make bench-stores    what each route costs on each store, small and large; STORES="sqlite postgresql" THREADS=N MESSAGES=N SECONDS=N
 ## make bench-kept      what 20,000 kept answers cost a chat's first byte and a delete
+## make bench-copy      100,000 conversations copied from store to store, interrupted, and compared; THREADS=N
 ## make install         PREFIX=/usr/local DESTDIR= ; make uninstall takes away exactly that
 ## make format          clang-format over all C files
 ## make clean           removes build/ (the test database's binary stays in .cache/)
@@ -175,6 +176,11 @@ bench-kept:
 	@sh tests/deps test
 	@$(MAKE) --no-print-directory -s all $(BENCH)
 	@BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/kept
+
+bench-copy:
+	@sh tests/deps test
+	@$(MAKE) --no-print-directory -s all
+	@BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/copy $(if $(THREADS),--threads $(THREADS))
 
 check: check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy check-cppcheck check-scripts
 	@echo "check: all good"
