@@ -268,7 +268,7 @@ uninstall:
 clean:
 	@rm -rf $(BUILD)
 
-.PHONY: all help test test-unit test-debian13 test-docker test-programs fuzz fuzz-programs demo schemathesis coverage torture torture-alloc bench bench-stores bench-kept check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
+.PHONY: all help test test-unit test-debian13 test-docker test-programs fuzz fuzz-programs demo schemathesis coverage torture torture-alloc bench bench-stores bench-kept bench-copy check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
 	check-cppcheck check-scripts format install uninstall clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d) $(FUZZ:%=%.d)

@@ -12,8 +12,15 @@
 #define PLACE_PATIENCE_MS 60000
 #define PLACE_NAME_SIZE   128
 
+enum place_for {
+	PLACE_READ,  /* it has to be there; no cache stands before it */
+	PLACE_WRITE, /* it has to be there; what caches hold of it is known to be changed */
+	PLACE_MAKE,  /* the same, and it is made where it is not there */
+};
+
 struct place {
 	struct store *store;
+	struct config config; /* that it was opened with; what it points to is another's */
 	const struct watch *watch;
 	char name[PLACE_NAME_SIZE]; /* its address for people: no user, password or query */
 	_Atomic size_t step;        /* messages a request, as many as it takes in time */
@@ -22,10 +29,11 @@ struct place {
 /* An address for people. */
 const char *place_name(const char *uri, char out[PLACE_NAME_SIZE]);
 
-/* must_exist: one that would have to be made is ERROR_NOT_FOUND. ERROR_CONFIG: the address;
- * ERROR_STORE_DOWN: it cannot be reached. */
-bool place_open(struct place *place, const char *uri, const struct config *config, bool must_exist,
-		const struct watch *watch, struct error *err);
+/* A cache is of the settings' store alone, and holds nothing of another one. ERROR_NOT_FOUND: it
+ * would have to be made; ERROR_CONFIG: the address; ERROR_STORE_DOWN: it cannot be reached. config
+ * has to outlive it. */
+bool place_open(struct place *place, const char *uri, const struct config *config,
+		enum place_for what, const struct watch *watch, struct error *err);
 void place_close(struct place *place); /* a zeroed one is fine */
 
 /* store.h tells of each. The arenas are the call's alone: a repetition begins with an empty one. */

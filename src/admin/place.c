@@ -39,15 +39,17 @@ static bool is_there(const char *uri)
 	       access(uri + sizeof scheme - 1, F_OK) == 0;
 }
 
-bool place_open(struct place *place, const char *uri, const struct config *config, bool must_exist,
-		const struct watch *watch, struct error *err)
+bool place_open(struct place *place, const char *uri, const struct config *config,
+		enum place_for what, const struct watch *watch, struct error *err)
 {
-	*place = (struct place){ .watch = watch, .step = STEP_MAX };
+	*place = (struct place){ .config = *config, .watch = watch, .step = STEP_MAX };
+	if (what == PLACE_READ || strcmp(uri, config->store_uri) != 0)
+		place->config.cache_s = 0;
 	place_name(uri, place->name);
-	if (must_exist && !is_there(uri))
+	if (what != PLACE_MAKE && !is_there(uri))
 		return error_set(err, ERROR_NOT_FOUND, "There is no %s.", place->name);
 	store_wake(uri);
-	place->store = store_open_uri(uri, config, NULL, err);
+	place->store = store_open_uri(uri, &place->config, NULL, err);
 	if (!place->store)
 		return false;
 	if (!store_ping(place->store, err) && (!err || err->code != ERROR_STORE_FULL)) {

@@ -54,11 +54,11 @@ bool admin_begin(struct admin *admin, const struct config *config, int argc, cha
 	return false;
 }
 
-bool admin_open(struct admin *admin, bool may_be_made, int *code)
+bool admin_open(struct admin *admin, enum place_for what, int *code)
 {
 	struct error err = { 0 };
 
-	if (place_open(&admin->place, admin->config->store_uri, admin->config, !may_be_made,
+	if (place_open(&admin->place, admin->config->store_uri, admin->config, what,
 		       &admin->progress.watch, &err))
 		return true;
 	*code = admin_failed(admin, &err);

@@ -26,8 +26,8 @@ struct admin {
  * false: told, *code. */
 bool admin_begin(struct admin *admin, const struct config *config, int argc, char **argv,
 		 int *code);
-/* The store of the settings, which has to be there already unless may_be_made. */
-bool admin_open(struct admin *admin, bool may_be_made, int *code);
+/* The store of the settings. */
+bool admin_open(struct admin *admin, enum place_for what, int *code);
 void admin_end(struct admin *admin);
 
 /* Says it on stderr, and gives the exit code. */

@@ -186,8 +186,8 @@ static int copy_between(struct admin *admin, const struct ends *ends)
 	struct error err = { 0 };
 	int code;
 
-	if (place_open(&from, ends->from, admin->config, true, watch, &err) &&
-	    place_open(&to, ends->to, admin->config, false, watch, &err))
+	if (place_open(&from, ends->from, admin->config, PLACE_READ, watch, &err) &&
+	    place_open(&to, ends->to, admin->config, PLACE_MAKE, watch, &err))
 		code = copy(admin, ends, &from, &to);
 	else
 		code = admin_failed(admin, &err);

@@ -274,9 +274,10 @@ static int restore_title(struct admin *admin, const char *id)
 static int run(struct admin *admin, int argc, char **argv)
 {
 	const char *verb = argv[1], *id = command_operand(TAKES_THREADS, argc, argv, 0);
+	bool reads = strcmp(verb, "list") == 0 || strcmp(verb, "show") == 0;
 	int code = EXIT_USAGE;
 
-	if (!admin_open(admin, false, &code))
+	if (!admin_open(admin, reads ? PLACE_READ : PLACE_WRITE, &code))
 		return code;
 	if (strcmp(verb, "list") == 0)
 		return list(admin, argc, argv);

@@ -41,7 +41,7 @@ static int export(struct admin *admin, const char *path, const char *user_id, in
 	int code = EXIT_FAILED;
 	bool ok;
 
-	if (!admin_open(admin, false, &code))
+	if (!admin_open(admin, PLACE_READ, &code))
 		return code;
 	ok = export_to(&admin->place, user_id, fd, &sum, &err) &&
 	     (fd == STDOUT_FILENO || fsync(fd) == 0 ||
@@ -133,7 +133,7 @@ static int import(struct admin *admin, const char *path, const char *user_id, in
 	int code = EXIT_FAILED;
 	bool ok;
 
-	if (!admin_open(admin, true, &code))
+	if (!admin_open(admin, PLACE_MAKE, &code))
 		return code;
 	ok = import_from(&admin->place, user_id, fd,
 			 fstat(fd, &is) == 0 && S_ISREG(is.st_mode) ? is.st_size : 0, tell_wrong,

@@ -100,7 +100,7 @@ int users_erase(const struct config *config, int argc, char **argv)
 		return code;
 	code = admin_ask(&admin, command_has(argc, argv, "--yes"),
 			 "Erase all conversations of %s? They cannot be had back.", argv[2]);
-	if (code == EXIT_OK && admin_open(&admin, false, &code))
+	if (code == EXIT_OK && admin_open(&admin, PLACE_WRITE, &code))
 		code = erase(&admin, argv[2]);
 	admin_end(&admin);
 	return code;

@@ -152,6 +152,26 @@ def test_i6_an_export_writes_over_nothing_and_says_when_it_is_not_whole(desk, fu
     assert "There is no sqlite:" in err and not (desk.folder / "nowhere.db").exists()
 
 
+# --- backup ---
+def test_i6_a_backup_is_taken_while_the_service_writes_and_can_be_read(new_site, desk):
+    site = new_site({"C1D_STORE": f"sqlite:{desk.folder}/served.db"}, workers=1)
+    for _ in range(5):
+        assert site.post("/api/chat", {"thread_id": unique("t"), "message": f"fault:pace=0 {unique('p')}"}).status == 200
+    file = desk.folder / "backup.db"
+    run(site, "backup", str(file))
+    kept = desk.export(f"sqlite:{file}")
+    assert len(kept[0]) == 5 and kept[1]["checksum"] == desk.export(site.settings["C1D_STORE"])[1]["checksum"]
+    site.post("/api/chat", {"thread_id": unique("t"), "message": f"fault:pace=0 {unique('p')}"})
+    assert run(site, "backup", str(file), exit_code=FAILED).stderr and desk.export(f"sqlite:{file}") == kept
+    said = json.loads(run(site, "backup", str(file), "--force", "--json").stdout)
+    assert said["file"] == str(file) and len(desk.export(f"sqlite:{file}")[0]) == 6
+    assert sorted(path.name for path in desk.folder.glob("backup*")) == ["backup.db"]
+    _, err = desk.run("backup", desk.folder / "no" / "folder.db", store=f"sqlite:{file}", code=FAILED)
+    assert "No such file or directory" in err
+    _, err = desk.run("backup", desk.folder / "x.db", store="mongodb://127.0.0.1:1/x", code=CONFIG)
+    assert "own tools" in err
+
+
 # --- threads ---
 def test_i6_threads_are_listed_by_every_filter_and_in_pages(desk, full):
     desk.run("import", "-", store=full, give=lines_of(admin.many_records(250, 1)), code=FAILED)
@@ -357,7 +377,7 @@ def test_t5_each_command_of_the_page_works_as_it_stands(desk, full):
     """docs/administration.md, on a store that has what it names."""
     page = (ROOT / "docs/administration.md").read_text()
     lines = [line for block in re.findall(r"^```sh\n(.*?)^```$", page, re.M | re.S) for line in block.splitlines()]
-    assert len(lines) >= 13
+    assert len(lines) >= 14
     example = re.search(r"^```json\n(.*?)^```$", page, re.M | re.S)[1]
     desk.run("import", "-", store=full, give=example.encode())
     environment = {**os.environ, **desk.settings, "C1D_STORE": full, "PATH": f"{os.path.dirname(admin.PROGRAM)}:{os.environ['PATH']}"}
@@ -372,7 +392,7 @@ def test_t5_each_command_of_the_page_works_as_it_stands(desk, full):
 def test_t5_the_help_names_every_command_and_the_page_every_code(desk):
     out, _ = desk.run("help")
     page = (ROOT / "docs/administration.md").read_text()
-    for command in ("threads", "export", "import", "copy", "users"):
+    for command in ("threads", "export", "import", "copy", "backup", "users"):
         assert re.search(rf"^  {command} ", out, re.M) and f"c1d {command}" in page
     for code in (OK, FAILED, USAGE, UNAVAILABLE, AGAIN, CONFIG):
         assert f"| {code} |" in page
