@@ -250,8 +250,8 @@ static void users_who_look_alike_are_not_the_same(void **state)
 		" ada",
 		"ad\xC3\xA4",
 		"ada\xCC\x88",
-		"\xD0\xB0"
-		"da",
+		("\xD0\xB0"
+		 "da"),
 		"ad%",
 		"ad_",
 		"ad?",
