@@ -49,7 +49,8 @@ static enum firestore_status authorize(struct attempt *attempt, char header[FIRE
 	if (attempt->link->token)
 		return firestore_token_get(attempt->link->token, attempt->refused,
 					   attempt->until_ms, header, number);
-	strcpy(header, "Authorization: Bearer owner"); /* who may do everything there */
+	snprintf(header, FIRESTORE_HEADER_MAX,
+		 "Authorization: Bearer owner"); /* may do everything */
 	return FIRESTORE_OK;
 }
 
