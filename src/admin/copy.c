@@ -13,18 +13,6 @@
 #define ARENA_MAX  ((size_t)256 << 20)
 #define ROUNDS_MAX 8 /* of a source that does not come to rest: the last round is made anyway */
 
-void copy_tell(struct copy *copy)
-{
-	const struct watch *watch = copy->pair.from->watch;
-	const struct watch_step step = { .doing = copy->doing,
-					 .done = atomic_load(&copy->done),
-					 .whole = copy->whole,
-					 .unit = "threads",
-					 .messages = atomic_load(&copy->messages) };
-
-	watch->step(watch->ctx, &step);
-}
-
 /* --- the first time --- */
 
 struct page {
@@ -107,14 +95,6 @@ static bool copy_first(struct copy *copy, struct error *err)
 }
 
 /* --- all of it --- */
-
-void copy_begin(struct copy *copy, const char *doing, int64_t whole)
-{
-	copy->doing = doing;
-	copy->whole = whole;
-	atomic_store(&copy->done, 0);
-	atomic_store(&copy->messages, 0);
-}
 
 static bool copy_all(struct copy *copy, struct error *err)
 {

@@ -2,6 +2,7 @@
  * mongo_room: what the MongoDB store's files share.
  *
  *   mongo.c           opening, clients, ping
+ *   mongo_driver.c    the driver: started once, its log
  *   mongo_call.c      one operation: reading, changing, errors
  *   mongo_schema.c    indexes, and the way from each version to the next
  *   mongo_uri.c       the URI: checked, and our defaults set where it is silent
