@@ -103,8 +103,8 @@
 	  " ON t.id = m.\"threadId\" WHERE m.\"threadId\" = $1 AND t.id = $1 AND t.c1d_deleted LIMIT $2::int8)") \
 	X(THREAD_PURGE, "DELETE FROM \"Thread\" t WHERE t.id = $1 AND t.c1d_deleted AND t.c1d_run IS NULL" \
 	  " AND NOT EXISTS (SELECT 1 FROM \"Message\" m WHERE m.\"threadId\" = $1)") \
-	X(SWEEP_MESSAGES, "DELETE FROM \"Message\" WHERE id IN (SELECT m.id FROM \"Thread\" t JOIN \"Message\" m" \
-	  " ON m.\"threadId\" = t.id WHERE t.c1d_deleted LIMIT $1::int8)") \
+	X(SWEEP_MESSAGES, "DELETE FROM \"Message\" WHERE id IN (SELECT m.id FROM \"Thread\" t CROSS JOIN LATERAL" \
+	  " (SELECT id FROM \"Message\" WHERE \"threadId\" = t.id LIMIT $1::int8) m WHERE t.c1d_deleted LIMIT $1::int8)") \
 	X(SWEEP_THREADS, "DELETE FROM \"Thread\" WHERE id IN (SELECT t.id FROM \"Thread\" t WHERE t.c1d_deleted" \
 	  " AND t.c1d_run IS NULL AND NOT EXISTS (SELECT 1 FROM \"Message\" m WHERE m.\"threadId\" = t.id) LIMIT $1::int8)") \
 	X(SWEEP_MARKS, "DELETE FROM c1d_marks WHERE id IN (SELECT k.id FROM c1d_marks k" \
