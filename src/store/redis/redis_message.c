@@ -98,8 +98,9 @@ static enum error_code get_read(struct redis_call *call, const char *thread_id, 
 
 	if (code == ERROR_NONE)
 		code = redis_get(call, &score);
-	if (code == ERROR_NONE)
-		code = redis_take_message(row, thread_id, slice_of(id), true, arena, out);
+	if (code != ERROR_NONE)
+		return code;
+	code = redis_take_message(row, thread_id, slice_of(id), true, arena, out);
 	return code == ERROR_NOT_FOUND && score->type != REDIS_REPLY_NIL ? ERROR_CORRUPT : code;
 }
 

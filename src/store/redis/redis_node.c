@@ -5,6 +5,7 @@
 #include "base/digits.h"
 #include "base/id.h"
 #include "base/log.h"
+#include <stdio.h>
 
 /* --- the clock --- */
 
@@ -145,7 +146,7 @@ static enum error_code empty_marked(struct redis_call *call, size_t limit, size_
 			code = pass_over(call, found);
 			continue;
 		}
-		strcpy(id, found); /* it goes with its reply */
+		snprintf(id, sizeof id, "%s", found); /* it goes with its reply */
 		code = redis_thread_empty(call, id, limit - *removed, &some);
 		if (code != ERROR_NONE)
 			break;

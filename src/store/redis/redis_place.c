@@ -77,7 +77,7 @@ bool redis_place_parse(const char *uri, struct arena *arena, struct redis_place 
 
 void redis_place_reach(const char *uri, const struct config *config, struct reach *reach)
 {
-	struct redis_place place;
+	struct redis_place place = { 0 };
 	struct arena arena;
 
 	(void)config;

@@ -12,7 +12,7 @@
 
 static enum error_code tell(struct redis_store *store, struct redis_call *call)
 {
-	char promise[REDIS_PROMISE_SIZE];
+	char promise[REDIS_PROMISE_SIZE] = "";
 	enum error_code code =
 		atomic_load(&store->was_told) ? ERROR_NONE : redis_promise(call, promise);
 
