@@ -36,7 +36,7 @@ static bool connect_to(int fd, const char *path)
 		errno = ENAMETOOLONG;
 		return false;
 	}
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) == 0 &&
 	       setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0 &&
 	       connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
