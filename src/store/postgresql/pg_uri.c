@@ -286,11 +286,13 @@ void pg_uri_done(struct pg_uri *uri)
 
 /* --- what libpq is given --- */
 
-static void item_of(const char *list, size_t at, char *out, size_t size)
+/* One of a list; NULL for one that is left empty. */
+static const char *item_of(const char *list, size_t at, char *out, size_t size)
 {
 	while (at-- > 0 && strchr(list, ','))
 		list = strchr(list, ',') + 1;
 	snprintf(out, size, "%.*s", (int)strcspn(list, ","), list);
+	return *out ? out : NULL;
 }
 
 /* What is said for where the URI says nothing. */
@@ -321,14 +323,13 @@ void pg_uri_keywords(const struct pg_uri *uri, size_t host, struct pg_keywords *
 		const char *value = pg_uri_get(uri, o->keyword);
 
 		if (value && strcmp(o->keyword, "host") == 0)
-			item_of(value, host, out->host, sizeof out->host), value = out->host;
+			value = item_of(value, host, out->host, sizeof out->host);
 		else if (value && strcmp(o->keyword, "hostaddr") == 0)
-			item_of(value, host, out->address, sizeof out->address),
-				value = out->address;
+			value = item_of(value, host, out->address, sizeof out->address);
 		else if (value && strcmp(o->keyword, "port") == 0)
-			item_of(value, items(value) > 1 ? host : 0, out->port, sizeof out->port),
-				value = out->port;
-		if (!value || !*value)
+			value = item_of(value, items(value) > 1 ? host : 0, out->port,
+					sizeof out->port);
+		if (!value)
 			value = usual(uri, o->keyword);
 		if (!value || strcmp(o->keyword, "connect_timeout") == 0)
 			continue; /* that is ours to keep */
