@@ -154,7 +154,7 @@ enum firestore_status firestore_token_get(struct firestore_token *token, unsigne
 		else if (!cond_wait_until(&token->changed, &token->lock, until_ms))
 			status = is_good(token, refused) ? FIRESTORE_OK : FIRESTORE_DOWN;
 	if (status == FIRESTORE_OK) {
-		strcpy(header, token->grant.header);
+		memcpy(header, token->grant.header, FIRESTORE_HEADER_MAX);
 		*number = token->number;
 	}
 	pthread_mutex_unlock(&token->lock);
