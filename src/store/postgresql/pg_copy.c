@@ -27,7 +27,7 @@ static enum error_code scan(struct pg_call *call, const char *after, size_t limi
 			pg_thread_take(rows, i, arena, &out->items[out->count++]);
 		code = store_fits(arena);
 	}
-	if (code == ERROR_NONE && (size_t)PQntuples(rows) > limit && out->count > 0)
+	if (code == ERROR_NONE && (size_t)PQntuples(rows) > limit && out->items)
 		out->next = out->items[out->count - 1].id;
 	return code;
 }
