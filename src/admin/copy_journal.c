@@ -76,6 +76,16 @@ static bool read_entry(struct journal *journal, struct slice line, struct error 
 	return line.ptr[0] == '=';
 }
 
+/* The first line, or the beginning of it that a crash left: nobody's other file is cut off. */
+static bool is_head(struct slice line, const char *id, bool cut)
+{
+	char head[sizeof MAGIC + ID_MAX];
+	int len = snprintf(head, sizeof head, MAGIC "%s", id);
+	struct slice whole = { head, (size_t)len };
+
+	return cut ? slice_starts(whole, line) : slice_equal(whole, line);
+}
+
 /* *good: how many bytes of it are whole lines. */
 static bool read_entries(struct journal *journal, const char *path, const char *id, int64_t *good,
 			 struct error *err)
@@ -86,15 +96,13 @@ static bool read_entries(struct journal *journal, const char *path, const char *
 	bool ok = true;
 
 	*good = 0;
-	lines_init(&lines, journal->fd);
+	lines_init(&lines, journal->fd, NULL);
 	while (ok && (got = lines_next(&lines, &line, err)) == LINES_LINE) {
-		if (lines.number == 1)
-			ok = slice_starts(line, SLICE(MAGIC)) &&
-			     slice_is(slice_skip(line, sizeof MAGIC - 1), id);
-		else
-			ok = read_entry(journal, line, err);
+		ok = lines.number == 1 ? is_head(line, id, false) : read_entry(journal, line, err);
 		*good += (int64_t)line.len + 1;
 	}
+	if (ok && got == LINES_CUT && lines.number == 1)
+		ok = is_head(line, id, true);
 	lines_done(&lines);
 	if (ok && (got == LINES_END || got == LINES_CUT))
 		return true;

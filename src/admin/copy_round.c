@@ -99,8 +99,10 @@ static void pair_up(struct round *round)
 		return;
 	}
 	if (round->kind == ROUND_OF_THREADS && task.from && task.to &&
-	    looks_the_same(task.from, task.to))
+	    looks_the_same(task.from, task.to)) {
+		atomic_fetch_add(&round->copy->done, 1);
 		return;
+	}
 	round->tasks[round->task_count++] = task;
 }
 
@@ -188,6 +190,30 @@ static bool compare_one(struct round *round, const struct task *task, struct err
 	return ok;
 }
 
+/* Who moved his service to the target and copies once more would lose what it wrote there. A thread
+ * that was made anew at the source is another one. */
+static bool is_newer_at_target(struct round *round, const struct task *task, struct error *err)
+{
+	const struct thread *now = NULL;
+	struct thread room;
+	struct arena arena;
+	bool newer = false;
+
+	if (!task->from || !task->to || task->to->rev <= task->from->rev)
+		return false;
+	arena_init(&arena, ARENA_MAX);
+	if (!read_now(round->copy->pair.from, task->from->id, &arena, &room, &now, err))
+		newer = true; /* err tells why it ends */
+	else if (now && now->created_ms == task->to->created_ms && task->to->rev > now->rev)
+		newer = !error_set(err, ERROR_PRECONDITION,
+				   "The thread %s of %.80s was changed there since it was copied: "
+				   "is it in service already? Nothing newer is written over: copy "
+				   "into an empty store, or delete the thread there.",
+				   now->id, round->copy->pair.to->name);
+	arena_done(&arena);
+	return newer;
+}
+
 static bool round_lane(void *ctx, struct lanes *lanes, struct error *err)
 {
 	struct round *round = ctx;
@@ -199,13 +225,12 @@ static bool round_lane(void *ctx, struct lanes *lanes, struct error *err)
 		const struct task *task = &round->tasks[at];
 
 		ok = watch_goes_on(copy->pair.from->watch, err) &&
+		     !is_newer_at_target(round, task, err) &&
 		     (!task->from                       ? remove_one(round, task->to, err)
 		      : round->kind == ROUND_OF_THREADS ? mend_one(round, task->from->id, err)
 							: compare_one(round, task, err));
-		if (round->kind == ROUND_OF_MESSAGES) {
-			atomic_fetch_add(&copy->done, 1);
-			copy_tell(copy);
-		}
+		atomic_fetch_add(&copy->done, task->from != NULL);
+		copy_tell(copy);
 	}
 	return ok;
 }
@@ -231,6 +256,7 @@ static bool do_tasks(struct round *round, struct error *err)
 		  (round->task_count == 0 || lanes_run(round->task_count, round_lane, round, err));
 
 	CRASHPOINT("copy_round");
+	copy_tell(round->copy);
 	round->task_count = 0;
 	return ok;
 }

@@ -119,6 +119,11 @@ def test_i6_the_journal_belongs_to_one_copy_at_a_time(desk):
     (desk.folder / "mine").write_text("my notes\n")
     _, err = desk.run("copy", source, other, "--state", desk.folder / "mine", code=CONFIG)
     assert "no journal" in err and (desk.folder / "mine").read_text() == "my notes\n"
+    (desk.folder / "mine").write_text("my notes")  # which end no line
+    _, err = desk.run("copy", source, other, "--state", desk.folder / "mine", code=CONFIG)
+    assert "no journal" in err and (desk.folder / "mine").read_text() == "my notes"
+    (desk.folder / "mine").write_text("c1d-co")  # the machine stopped when it was begun
+    desk.run("copy", source, other, "--state", desk.folder / "mine")
     _, err = desk.run("copy", source, source, code=USAGE)
     assert "same store" in err
     _, err = desk.run("copy", f"sqlite:{desk.folder}/mistyped.db", target, code=FAILED)
@@ -180,6 +185,18 @@ def test_i6_what_changes_and_goes_meanwhile_does_so_at_the_target(desk):
     assert set(kept["t-00006"][1]) == {"m1", "m2", "m3", "m4"} and kept["t-00005"][1]["m5"]["content"] == "more"
     mine = {name: value for name, value in kept.items() if name not in ("theirs", "also-theirs")}
     assert as_values(mine) == as_values(desk.export(source)[0])
+
+
+def test_i6_what_was_written_at_the_target_since_is_not_lost(desk):
+    """Somebody moved his service there, and copies once more."""
+    source, target = made(desk, "source", admin.many_records(5)), f"sqlite:{desk.folder}/target.db"
+    desk.copy(source, target)
+    desk.run("threads", "restore-title", "t-00002", store=target)
+    desk.run("import", "-", store=target, code=FAILED, give=lines_of([
+        admin.thread("t-00003", rev=99), admin.message("t-00003", "new", 9, content="asked there")]))
+    before = desk.export(target)[0]["t-00003"]
+    _, err = desk.run("copy", source, target, code=FAILED)
+    assert "in service already" in err and desk.export(target)[0]["t-00003"] == before
 
 
 def test_i6_a_source_that_became_empty_empties_no_target(desk):
