@@ -74,10 +74,10 @@ static bool put_thread(struct exporting *e, const struct thread *thread, struct 
 		arena_init(&arena, ARENA_MAX);
 		ok = place_messages(e->place, thread->id, begun ? last : NULL, &arena, &page,
 				    &mine);
-		if (ok && !begun) {
-			ok = record_sum_thread(&e->sum, thread);
-			record_write_thread(&e->out, thread);
-		}
+		if (ok && !begun)
+			ok = (record_sum_thread(&e->sum, thread) &&
+			      record_write_thread(&e->out, thread)) ||
+			     error_set(&mine, ERROR_OVERLOADED, "No memory for a thread.");
 		ok = ok && put_messages(e, &page, &mine);
 		if (ok && page.count > 0)
 			snprintf(last, sizeof last, "%s", page.items[page.count - 1].id);
@@ -144,8 +144,10 @@ bool export_to(struct place *place, const char *user_id, int fd, struct record_s
 		return false;
 	e.whole = counts.threads;
 	buffer_init(&e.out, OUT_MAX);
-	ok = record_write_header(&e.out, &header) && put_all(&e, err) &&
-	     record_write_end(&e.out, &e.sum) && flush(&e, 0, err);
+	record_write_header(&e.out, &header); /* what did not fit is flush's to tell */
+	ok = put_all(&e, err);
+	record_write_end(&e.out, &e.sum);
+	ok = ok && flush(&e, 0, err);
 	if (ok)
 		*out = e.sum;
 	buffer_done(&e.out);

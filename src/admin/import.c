@@ -126,7 +126,7 @@ static bool take_line(struct importing *im, struct slice line, struct error *err
 			return error_set(err, ERROR_VALIDATION,
 					 "It is no export of c1d: its first line is no header.");
 		refuse(im, mine.detail);
-		return true;
+		return put_when_full(im, err);
 	}
 	if (!im->begun && record.kind != RECORD_HEADER)
 		return error_set(err, ERROR_VALIDATION,
@@ -204,7 +204,7 @@ bool import_from(struct place *place, const char *user_id, int fd, int64_t size,
 	im->wrong = wrong;
 	im->ctx = ctx;
 	im->report = out;
-	lines_init(&im->lines, fd);
+	lines_init(&im->lines, fd, place->watch);
 	arena_init(&im->arena, ARENA_MAX);
 	ok = take_all(im, err);
 	out->lines = im->lines.number;

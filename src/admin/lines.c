@@ -3,20 +3,36 @@
 
 #include "admin/record.h"
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #define READ_SIZE ((size_t)256 << 10)
+#define LOOK_MS   500
 
-void lines_init(struct lines *lines, int fd)
+void lines_init(struct lines *lines, int fd, const struct watch *watch)
 {
-	*lines = (struct lines){ .fd = fd };
+	*lines = (struct lines){ .fd = fd, .watch = watch };
 	buffer_init(&lines->in, RECORD_MAX + READ_SIZE);
 }
 
 void lines_done(struct lines *lines)
 {
 	buffer_done(&lines->in);
+}
+
+/* A pipe that says nothing must not keep who wants to stop. */
+static bool wait_for_more(const struct lines *lines, struct error *err)
+{
+	struct pollfd in = { .fd = lines->fd, .events = POLLIN };
+
+	if (!lines->watch)
+		return true;
+	do
+		if (!watch_goes_on(lines->watch, err))
+			return false;
+	while (poll(&in, 1, LOOK_MS) == 0 || (in.revents == 0 && errno == EINTR));
+	return true;
 }
 
 /* More bytes behind those that are there; what was given out is dropped. */
@@ -29,6 +45,8 @@ static bool more(struct lines *lines, struct error *err)
 	lines->at = 0;
 	if (!(room = buffer_reserve(&lines->in, READ_SIZE)))
 		return error_set(err, ERROR_OVERLOADED, "No memory for a line.");
+	if (!wait_for_more(lines, err))
+		return false;
 	while ((n = read(lines->fd, room, READ_SIZE)) < 0)
 		if (errno != EINTR)
 			return error_set(err, ERROR_INTERNAL, "It cannot be read: %s.",

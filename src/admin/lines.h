@@ -5,12 +5,14 @@
 #ifndef ADMIN_LINES_H
 #define ADMIN_LINES_H
 
+#include "admin/watch.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include <stdint.h>
 
 struct lines {
 	int fd;
+	const struct watch *watch; /* NULL, or asked while there is nothing to read */
 	struct buffer in;
 	size_t at;     /* of the next line in `in` */
 	size_t looked; /* bytes behind `at` in which there is no end of a line */
@@ -18,7 +20,7 @@ struct lines {
 	bool ended, over_long;
 };
 
-void lines_init(struct lines *lines, int fd);
+void lines_init(struct lines *lines, int fd, const struct watch *watch);
 void lines_done(struct lines *lines);
 
 enum lines_got {

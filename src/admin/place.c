@@ -39,6 +39,17 @@ static bool is_there(const char *uri)
 	       access(uri + sizeof scheme - 1, F_OK) == 0;
 }
 
+/* Which of two stores does not is worth to know. */
+static bool answers(struct place *place, struct error *err)
+{
+	struct error mine = { 0 };
+
+	if (store_ping(place->store, &mine) || mine.code == ERROR_STORE_FULL)
+		return true;
+	place_close(place);
+	return error_set(err, mine.code, "%.120s: %s", place->name, mine.detail);
+}
+
 bool place_open(struct place *place, const char *uri, const struct config *config,
 		enum place_for what, const struct watch *watch, struct error *err)
 {
@@ -52,11 +63,7 @@ bool place_open(struct place *place, const char *uri, const struct config *confi
 	place->store = store_open_uri(uri, &place->config, NULL, err);
 	if (!place->store)
 		return false;
-	if (!store_ping(place->store, err) && (!err || err->code != ERROR_STORE_FULL)) {
-		place_close(place);
-		return false;
-	}
-	return true;
+	return answers(place, err);
 }
 
 void place_close(struct place *place)

@@ -104,6 +104,15 @@ static bool check_words(const struct command *command, int argc, char **argv)
 	return true;
 }
 
+/* A receipt or a key that did not get out is no success. */
+static int printed(const struct command *command, int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	fprintf(stderr, "c1d %s: not all of it could be printed\n", command->name);
+	return code == EXIT_OK ? EXIT_FAILED : code;
+}
+
 int cli_main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "help";
@@ -115,7 +124,8 @@ int cli_main(int argc, char **argv)
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(commands[i].name, name) == 0)
 			return check_words(&commands[i], argc - 1, argv + 1)
-				       ? commands[i].run(argc > 1 ? argc - 1 : 0, argv + 1)
+				       ? printed(&commands[i],
+						 commands[i].run(argc > 1 ? argc - 1 : 0, argv + 1))
 				       : EXIT_USAGE;
 	fprintf(stderr, "c1d: there is no command '%s'; c1d help lists what there is\n", name);
 	return EXIT_USAGE;

@@ -112,7 +112,8 @@ int command_run_verb(const struct command_verb *verbs, const char *usage, int ar
 
 	while (verbs->word && strcmp(verbs->word, word) != 0)
 		verbs++;
-	if (!verbs->word || argc < (verbs->names ? 3 : 2)) {
+	if (!verbs->word || argc < 2 ||
+	    (verbs->names && (argc < 3 || strncmp(argv[2], "--", 2) == 0))) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}

@@ -50,10 +50,19 @@ static struct slice login_of(char *uri)
 	return end ? (struct slice){ host + 2, (size_t)(end - host - 2) } : SLICE("");
 }
 
-static bool take_address(const struct config *config, char *word, char out[URI_MAX])
+/* PostgreSQL takes a password behind the '?', too. */
+static void paint_over(char *word)
 {
 	struct slice login = login_of(word);
+	char *query = strchr(login.len > 0 ? login.ptr + login.len : word, '?');
 
+	memset((char *)(uintptr_t)login.ptr, 'x', login.len);
+	if (query)
+		memset(query + 1, 'x', strlen(query + 1));
+}
+
+static bool take_address(const struct config *config, char *word, char out[URI_MAX])
+{
 	if (strcmp(word, "settings") == 0) {
 		snprintf(out, URI_MAX, "%s", config->store_uri);
 	} else if (word[0] == '@') {
@@ -64,7 +73,7 @@ static bool take_address(const struct config *config, char *word, char out[URI_M
 		return false;
 	} else {
 		memcpy(out, word, strlen(word) + 1);
-		memset((char *)(uintptr_t)login.ptr, 'x', login.len);
+		paint_over(word);
 	}
 	if (login_of(out).len > 0)
 		log_redact(out);

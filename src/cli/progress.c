@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,12 +16,12 @@
 #define LINE_SIZE     256
 #define BAR_MAX       30
 
-static volatile sig_atomic_t stopped;
+static atomic_bool stopped; /* by a signal; lanes read it */
 
 static void stop(int signal)
 {
 	(void)signal;
-	stopped = 1;
+	stopped = true;
 }
 
 bool progress_was_stopped(void)
@@ -203,7 +204,7 @@ static void tell(struct progress *progress, const struct watch_step *step, int64
 static void on_step(void *ctx, const struct watch_step *step)
 {
 	struct progress *progress = ctx;
-	int64_t now_ms = clock_mono_ms();
+	int64_t now_ms = progress->clock();
 	int64_t every_ms = progress->tty && !progress->json ? TTY_EVERY_MS : LINE_EVERY_MS;
 
 	if (progress->quiet)
@@ -262,6 +263,7 @@ void progress_open(struct progress *progress, bool quiet, bool json)
 		.quiet = quiet,
 		.json = json,
 		.tty = isatty(STDERR_FILENO) == 1,
+		.clock = clock_mono_ms,
 	};
 	pthread_mutex_init(&progress->lock, NULL);
 	sigaction(SIGINT, &action, NULL);

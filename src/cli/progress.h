@@ -13,6 +13,7 @@
 struct progress {
 	struct watch watch; /* what the work gets */
 	bool quiet, json, tty;
+	int64_t (*clock)(void); /* clock_mono_ms, but for tests */
 	pthread_mutex_t lock;
 	const char *doing;         /* what was told of last */
 	int64_t began_ms, told_ms; /* monotonic, of that */

@@ -25,7 +25,7 @@ static void print_version(const struct admin *admin, const struct store_version 
 	}
 	printf("%s: ", name);
 	if (version->there == 0)
-		printf("no tables of c1d yet");
+		printf("nothing of c1d yet");
 	else
 		printf("version %" PRId64, version->there);
 	printf("; this program knows version %" PRId64 "%s%s.\n", version->here,

@@ -34,6 +34,15 @@ static void print_export(struct admin *admin, const struct record_sum *sum, bool
 	admin_json_end(&line, &w, to_stderr);
 }
 
+/* The service's user may not remove what another one made. */
+static void tell_broken(const char *path, int fd)
+{
+	if (fd == STDOUT_FILENO)
+		fprintf(stderr, "What was written is not whole.\n");
+	else
+		fprintf(stderr, "What was written to %s is not whole: remove it.\n", path);
+}
+
 static int export(struct admin *admin, const char *path, const char *user_id, int fd)
 {
 	struct record_sum sum;
@@ -41,15 +50,17 @@ static int export(struct admin *admin, const char *path, const char *user_id, in
 	int code = EXIT_FAILED;
 	bool ok;
 
-	if (!admin_open(admin, PLACE_READ, &code))
+	if (!admin_open(admin, PLACE_READ, &code)) {
+		tell_broken(path, fd);
 		return code;
+	}
 	ok = export_to(&admin->place, user_id, fd, &sum, &err) &&
 	     (fd == STDOUT_FILENO || fsync(fd) == 0 ||
 	      error_set(&err, ERROR_INTERNAL, "It cannot be written: %s.", strerror(errno)));
 	progress_clear(&admin->progress);
 	if (!ok) {
 		code = admin_failed(admin, &err);
-		fprintf(stderr, "What was written to %s is not whole: remove it.\n", path);
+		tell_broken(path, fd);
 		return code;
 	}
 	print_export(admin, &sum, fd == STDOUT_FILENO);

@@ -114,6 +114,17 @@ def test_i6_a_wrong_line_is_told_and_the_others_are_taken(desk):
     assert "a/b" not in err and "owner" not in err  # what stands in a line is nobody's business here
 
 
+def test_i6_however_many_lines_are_wrong_the_memory_is_the_same(desk):
+    """Each is read up to what is wrong; what was read of it goes with it."""
+    wrong = json.dumps(admin.message("t1", "m1", 1, metadata={str(i): "x" * 1_000_000 for i in range(8)}, content=None)).encode() + b"\n"
+    child = desk.start("import", "-", "--json", store=f"sqlite:{desk.folder}/many.db", stdin=subprocess.PIPE)
+    child.stdin.write(lines_of([T]))
+    for _ in range(26):  # more than all that one batch may hold
+        child.stdin.write(wrong)
+    out, err = child.communicate(json.dumps(M).encode() + b"\n", timeout=4 * DEADLINE_S)
+    assert child.returncode == FAILED and (json.loads(out)["refused"], json.loads(out)["messages"]) == (27, 1), err
+
+
 def test_i6_what_is_no_export_is_refused_as_a_whole(desk, full):
     store = f"sqlite:{desk.folder}/none.db"
     whole, _ = desk.run("export", "-", store=full)
@@ -259,6 +270,15 @@ def test_i6_a_deletion_ends_the_answer_that_is_being_written(site):
     assert site.get(f"/api/runs/{stream.headers['X-Run-Id']}/stream").status in (404, 410)
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_i6_a_receipt_that_was_not_printed_is_no_success(desk, full):
+    with open("/dev/full", "w", encoding="ascii") as nowhere:
+        child = subprocess.run([admin.PROGRAM, "users", "erase", "anna", "--yes"], env={**os.environ, **desk.settings, "C1D_STORE": full},
+                               stdout=nowhere, stderr=subprocess.PIPE, check=False, timeout=DEADLINE_S)
+    assert child.returncode == FAILED and b"could be printed" in child.stderr
+    desk.run("users", "erase", "--yes", store=full, code=USAGE)  # nobody is called so
+
+
 def test_i6_a_user_is_erased_with_a_receipt_while_others_are_served(site):
     anna, bert = unique("anna"), unique("bert")
     for user, count in ((anna, 5), (bert, 2)):
@@ -307,6 +327,10 @@ def test_i6_a_password_is_shown_nowhere(desk, full):
     (desk.folder / "address").write_text(uri + "\n")
     _, err = desk.run("copy", f"@{desk.folder}/address", full, code=UNAVAILABLE)
     assert "s3cret" not in err
+    child = desk.start("copy", "postgresql://127.0.0.1:1/x?password=s3cret-word", full)
+    seen = wait_for(lambda: child.poll() is not None or "xxxx" in (line := cmdline(child.pid)) and line, "it is painted over there, too")
+    assert seen is True or "s3cret-word" not in seen
+    assert b"s3cret" not in b"".join(child.communicate(timeout=2 * DEADLINE_S))
     for wrong in ("mongodb://anna:s3cret-word@", "what:s3cret-word", f"@{desk.folder}/missing"):
         _, err = desk.run("copy", wrong, full, code=USAGE if wrong[0] == "@" else CONFIG)
         assert "s3cret" not in err
@@ -358,11 +382,10 @@ def test_i6_a_signal_ends_an_import_and_the_same_one_goes_on(desk, number):
     child.stdin.flush()
     wait_for(lambda: "stopped.db" in " ".join(os.listdir(desk.folder)), "it has begun")
     wait_for(lambda: handles(child.pid, number), "it listens to the signal")
-    child.send_signal(number)
-    child.stdin.write(text[len(text) // 2:])
-    child.stdin.close()
+    child.send_signal(number)  # whoever writes into the pipe says nothing more, and does not close it
+    assert child.wait(DEADLINE_S) == AGAIN
     err = child.stderr.read().decode()
-    assert child.wait(DEADLINE_S) == AGAIN and "stopped" in err, err
+    assert "stopped" in err, err
     desk.run("import", "-", store=store, give=text, code=FAILED)
     assert as_values(desk.export(store)[0]) == as_values(by_name(records))
 
