@@ -122,7 +122,7 @@ bool store_look(const char *uri, const struct config *config, const char **how, 
 bool store_try_cache(const struct config *config, bool *wanted, struct error *err)
 {
 	*wanted = cache_is_wanted(config, config->store_uri);
-	return !*wanted || cache_try(config, err);
+	return !*wanted || cache_try(config, config->store_uri, err);
 }
 
 /* --- life --- */
@@ -140,11 +140,11 @@ static void make_doors(struct store_core *core, size_t wanted)
 }
 
 /* NULL: no memory; the store is closed. */
-static void *put_cache_before(struct store_core *core, const struct config *config, struct shm *shm,
-			      struct error *err)
+static void *put_cache_before(struct store_core *core, const char *uri, const struct config *config,
+			      struct shm *shm, struct error *err)
 {
 	const struct store_ops *behind = core->ops;
-	void *cache = cache_open(config, shm, &core->ops, core->self, err);
+	void *cache = cache_open(config, uri, shm, &core->ops, core->self, err);
 
 	if (!cache)
 		behind->free(core->self);
@@ -171,7 +171,7 @@ static struct store_core *make_core(const char *uri, const struct config *config
 		return NULL;
 	}
 	if (!as_found && cache_is_wanted(config, uri) &&
-	    !(core->self = put_cache_before(core, config, shm, err))) {
+	    !(core->self = put_cache_before(core, uri, config, shm, err))) {
 		free(core);
 		return NULL;
 	}

@@ -46,6 +46,7 @@ class House:
         self.folder = scratch / f"cache-{uuid.uuid4().hex[:8]}"
         self.redis = KeptRedis(self.folder)
         self.store = self.folder / "store.db"
+        self.place = None
         self.betweens = [RedisBetween(self.redis.address()) for _ in range(2)]
         self.nodes = [Site(scratch, upstream, {"C1D_STORE": f"sqlite:{self.store}", "REDIS_URL": between.url}, workers=1)
                       for between in self.betweens]
@@ -56,6 +57,10 @@ class House:
         for between in self.betweens:
             between.stop()
         self.redis.stop()
+
+    def key(self, thread):
+        """Where Redis keeps what it knows of a thread."""
+        return f"c1d:cache:{self.place}:thread:{thread}"
 
     def rule(self, rule):
         for between in self.betweens:
@@ -84,6 +89,9 @@ def house(whole):
     whole.rule(None)
     for node in whole.nodes:
         wait_for(lambda node=node: "\nc1d_cache_up 1\n" in node.metrics(), "it reads from Redis", 90)
+    if not whole.place:
+        place, = whole.redis.ask("KEYS", "c1d:cache:*:era").split()  # both nodes' store is one
+        whole.place = place.split(":")[2]
     return whole
 
 
@@ -127,7 +135,7 @@ def test_threads_and_newest_pages_are_read_from_redis(house):
     assert (title(other, thread), texts(other, thread)) == ("as it was", ["said"])
     older = other.get(path(thread) + "/messages?limit=7").json()  # of another length: the store's
     assert [message["content"] for message in older] == ["changed by nobody"]
-    assert int(house.redis.ask("PTTL", f"c1d:cache:thread:{thread}")) > 3000 * 1000
+    assert int(house.redis.ask("PTTL", house.key(thread))) > 3000 * 1000
 
 
 def test_every_change_is_seen_on_both_nodes_at_once(house):
@@ -237,7 +245,7 @@ def test_c14_redis_that_is_no_use_is_a_miss(house):
     for fault, rule in SICK.items():
         house.betweens[0].rule = None
         thread = threads[fault] = make(one, title="before")["id"]
-        wait_for(lambda thread=thread: title(one, thread) and house.redis.value(f"c1d:cache:thread:{thread}", "thread")
+        wait_for(lambda thread=thread: title(one, thread) and house.redis.value(house.key(thread), "thread")
                  or no_use(one), "it is kept, or Redis is away since the last fault")
         house.betweens[0].rule = rule
         house.betweens[0].cut()
@@ -262,7 +270,7 @@ def test_c14_redis_that_is_no_use_is_a_miss(house):
 def test_c14_a_key_of_another_type_is_put_right(house):
     one = house.nodes[0]
     thread = make(one, title="right")["id"]
-    house.redis.ask("SET", f"c1d:cache:thread:{thread}", "text")
+    house.redis.ask("SET", house.key(thread), "text")
     hit(one, lambda: title(one, thread))
     assert title(one, thread) == "right"
 
@@ -287,7 +295,7 @@ def test_c15_redis_that_comes_back_with_what_it_once_knew(house):
     assert one.patch(path(thread), {"title": "now"}).status == 200
     house.redis.kill()
     house.redis.start()
-    assert house.redis.value(f"c1d:cache:thread:{thread}", "thread"), "it remembers"
+    assert house.redis.value(house.key(thread), "thread"), "it remembers"
     for node in (one, other):
         for _ in range(3):
             assert title(node, thread) == "now"
@@ -299,7 +307,7 @@ def test_c15_redis_that_comes_back_with_what_it_once_knew(house):
 def test_c16_poisoned_values_are_as_good_as_none(house):
     one = house.nodes[0]
     thread, another = make(one, title="mine")["id"], make(one, title="of another thread")["id"]
-    key, other_key = f"c1d:cache:thread:{thread}", f"c1d:cache:thread:{another}"
+    key, other_key = house.key(thread), house.key(another)
     hit(one, lambda: title(one, thread))
     hit(one, lambda: title(one, another))
     good, foreign = house.redis.value(key, "thread"), house.redis.value(other_key, "thread")
@@ -335,11 +343,32 @@ def test_c16_owner_is_checked_again_on_each_hit(house, new_site):
         whose, = db.execute("SELECT user_id FROM threads WHERE id = ?", (thread,)).fetchone()
         db.execute("UPDATE threads SET user_id = ? WHERE id = ?", (owner, thread))
         db.commit()
-        house.redis.ask("DEL", f"c1d:cache:thread:{thread}")
+        house.redis.ask("DEL", house.key(thread))
         hit(site, lambda: theirs.get(looks[0]))
         db.execute("UPDATE threads SET user_id = ? WHERE id = ?", (whose, thread))
     db.close()
     assert mine.get(looks[0]).status == 200
+
+
+# --- two stores behind one Redis ---
+def test_a_copy_of_a_store_behind_the_same_redis_has_its_own(house, new_site):
+    """The same threads in two stores: neither answers for the other, and a change of one leaves the other as it is."""
+    one = house.nodes[0]
+    thread = make(one, title="the original")["id"]
+    copy = house.folder / "copy.db"
+    with sqlite3.connect(house.store, timeout=30) as from_db, sqlite3.connect(copy) as to_db:
+        from_db.backup(to_db)
+        to_db.execute("UPDATE threads SET title = 'the copy' WHERE id = ?", (thread,))
+    from_db.close()
+    to_db.close()
+    hit(one, lambda: title(one, thread))
+    other = new_site({"C1D_STORE": f"sqlite:{copy}", "REDIS_URL": house.betweens[0].url}, workers=1)
+    assert title(other, thread) == "the copy"
+    hit(other, lambda: title(other, thread))
+    assert (title(one, thread), title(other, thread)) == ("the original", "the copy")
+    assert other.patch(path(thread), {"title": "another copy"}).status == 200
+    hit(other, lambda: title(other, thread))
+    assert (title(one, thread), title(other, thread)) == ("the original", "another copy")
 
 
 # --- what was lost, and races ---

@@ -50,8 +50,7 @@ static bool find_run(redisContext *line, int64_t until_ms, char run[41])
 static bool greet(void *self, redisContext *line, int64_t until_ms, struct error *err)
 {
 	struct cache *cache = self;
-	struct redis_words words = { .list = { NULL, NULL, "2", CACHE_PREFIX "era",
-					       CACHE_PREFIX "run", "greet" },
+	struct redis_words words = { .list = { NULL, NULL, "2", cache->era, cache->run, "greet" },
 				     .count = 8 };
 	char run[41], era[ID_UUID_SIZE];
 	redisReply *reply;
@@ -105,11 +104,12 @@ void cache_add_number(struct cache_question *q, int64_t number)
 	cache_add(q, text);
 }
 
-void cache_add_key(struct cache_question *q, const char *kind, const char *id)
+void cache_add_key(const struct cache *cache, struct cache_question *q, const char *kind,
+		   const char *id)
 {
 	char *key = q->keys[q->key_count++];
 
-	snprintf(key, CACHE_KEY_SIZE, CACHE_PREFIX "%s:%s", kind, id);
+	snprintf(key, CACHE_KEY_SIZE, "%s%s:%s", cache->prefix, kind, id);
 	cache_add(q, key);
 }
 

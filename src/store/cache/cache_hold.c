@@ -7,12 +7,12 @@
 
 /* --- changes --- */
 
-static void start_of_hold(struct cache_question *q, const char *thread_id, const char *step,
-			  const char *token)
+static void start_of_hold(const struct cache *cache, struct cache_question *q,
+			  const char *thread_id, const char *step, const char *token)
 {
 	cache_start(q, "2");
-	cache_add_key(q, "thread", thread_id);
-	cache_add_key(q, "hold", thread_id);
+	cache_add_key(cache, q, "thread", thread_id);
+	cache_add_key(cache, q, "hold", thread_id);
 	cache_add(q, step);
 	cache_add(q, token);
 }
@@ -32,7 +32,7 @@ void cache_take_hold(struct cache *cache, const char *thread_id, struct cache_ho
 
 	*out = (struct cache_hold){ .since_ms = clock_mono_ms() };
 	id_uuid7(out->token);
-	start_of_hold(&q, thread_id, "hold", out->token);
+	start_of_hold(cache, &q, thread_id, "hold", out->token);
 	cache_add_number(&q, CACHE_HOLD_MS);
 	count_change(cache, cache_tell(cache, &cache->changes, &q, REDIS_REPLY_INTEGER), out);
 }
@@ -45,12 +45,13 @@ static bool is_settled(enum error_code code)
 
 /* Redis takes away what came meanwhile when it does not know the hold any more, so it is as good as
  * a hold that it never took. */
-static bool tell_let_go(struct cache *cache, const char *thread_id, const char *token)
+static bool tell_let_go(struct cache *cache, const struct cache_door *door, const char *thread_id,
+			const char *token)
 {
 	struct cache_question q;
 
-	start_of_hold(&q, thread_id, "let_go", token);
-	return cache_tell(cache, &cache->changes, &q, REDIS_REPLY_INTEGER);
+	start_of_hold(cache, &q, thread_id, "let_go", token);
+	return cache_tell(cache, door, &q, REDIS_REPLY_INTEGER);
 }
 
 static void owe(struct cache *cache, const char *thread_id, const char *token, uint64_t debt)
@@ -67,19 +68,19 @@ static void owe(struct cache *cache, const char *thread_id, const char *token, u
 }
 
 /* By whoever comes first once Redis is back. */
-void cache_pay(struct cache *cache)
+void cache_pay(struct cache *cache, const struct cache_door *door, int most)
 {
 	struct cache_owed owed;
 	bool ok = true;
 
-	while (ok && atomic_load(&cache->owed_count) > 0) {
+	while (ok && most-- > 0 && atomic_load(&cache->owed_count) > 0) {
 		pthread_mutex_lock(&cache->lock);
 		if ((ok = cache->owed_count > 0))
 			owed = cache->owed[--cache->owed_count];
 		pthread_mutex_unlock(&cache->lock);
 		if (!ok)
 			return;
-		if ((ok = tell_let_go(cache, owed.thread_id, owed.token)))
+		if ((ok = tell_let_go(cache, door, owed.thread_id, owed.token)))
 			cache_debt_undo(&cache->debt, owed.debt);
 		else
 			owe(cache, owed.thread_id, owed.token, owed.debt);
@@ -93,7 +94,7 @@ void cache_let_go(struct cache *cache, const char *thread_id, const struct cache
 
 	if (!is_settled(code))
 		return;
-	ok = tell_let_go(cache, thread_id, hold->token);
+	ok = tell_let_go(cache, &cache->changes, thread_id, hold->token);
 	if (ok && hold->is_debt)
 		cache_debt_undo(&cache->debt, hold->debt);
 	else if (!ok && hold->is_debt)
@@ -108,7 +109,7 @@ void cache_moved(struct cache *cache, const char *user_id)
 	struct cache_hold hold; /* nobody lets go of it */
 	struct cache_question q = { .words = { .list = { "SET", key, "1", "PX" }, .count = 4 } };
 
-	snprintf(key, sizeof key, CACHE_PREFIX "moved:%s", user_id);
+	snprintf(key, sizeof key, "%smoved:%s", cache->prefix, user_id);
 	cache_add_number(&q, cache->keep_ms + CACHE_HOLD_MS);
 	count_change(cache, cache_tell(cache, &cache->changes, &q, REDIS_REPLY_STATUS), &hold);
 }
@@ -123,14 +124,14 @@ void cache_attend(struct cache *cache, const char *node)
 	uint64_t word;
 	bool due;
 
-	cache_pay(cache);
+	cache_pay(cache, &cache->changes, CACHE_OWED_MAX);
 	due = cache_debt_due(&cache->debt, &word);
 	if (cache_debt_count(&cache->debt) > 0 && !due)
 		return;
 	id_uuid7(era);
 	cache_start(&q, "2");
-	cache_add(&q, CACHE_PREFIX "era");
-	cache_add(&q, CACHE_PREFIX "nodes");
+	cache_add(&q, cache->era);
+	cache_add(&q, cache->nodes);
 	cache_add(&q, "attend");
 	cache_add(&q, node);
 	cache_add_number(&q, CACHE_LEASE_MS);
@@ -150,9 +151,8 @@ void cache_attend(struct cache *cache, const char *node)
 /* In good order: without debts. Another worker of this node renews the lease soon. */
 void cache_leave(struct cache *cache)
 {
-	struct cache_question q = {
-		.words = { .list = { "ZREM", CACHE_PREFIX "nodes", cache->node }, .count = 3 }
-	};
+	struct cache_question q = { .words = { .list = { "ZREM", cache->nodes, cache->node },
+					       .count = 3 } };
 
 	if (*cache->node && cache_debt_count(&cache->debt) == 0)
 		cache_tell(cache, &cache->changes, &q, REDIS_REPLY_INTEGER);

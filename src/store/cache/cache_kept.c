@@ -5,13 +5,14 @@
 
 #define FIELDS_MAX "8" /* era, stamp, owner, the thread, pages of other lengths */
 
-static void start_of_thread(struct cache_question *q, const char *thread_id)
+static void start_of_thread(const struct cache *cache, struct cache_question *q,
+			    const char *thread_id)
 {
 	cache_start(q, "4");
-	cache_add(q, CACHE_PREFIX "era");
-	cache_add(q, CACHE_PREFIX "nodes");
-	cache_add_key(q, "thread", thread_id);
-	cache_add_key(q, "hold", thread_id);
+	cache_add(q, cache->era);
+	cache_add(q, cache->nodes);
+	cache_add_key(cache, q, "thread", thread_id);
+	cache_add_key(cache, q, "hold", thread_id);
 }
 
 static bool take_stamp(const redisReply *reply, size_t at, char stamp[ID_UUID_SIZE])
@@ -58,10 +59,10 @@ void cache_read(struct cache *cache, const char *thread_id, const char *field, s
 	redisReply *reply;
 
 	*out = (struct cache_found){ 0 };
-	cache_pay(cache);
+	cache_pay(cache, &cache->reads, 1);
 	if (cache_debt_none(&cache->debt)) {
 		id_uuid7(stamp);
-		start_of_thread(&q, thread_id);
+		start_of_thread(cache, &q, thread_id);
 		cache_add(&q, "read");
 		cache_add(&q, field);
 		cache_add(&q, stamp);
@@ -81,7 +82,7 @@ void cache_keep(struct cache *cache, const char *thread_id, const char *field, c
 {
 	struct cache_question q;
 
-	start_of_thread(&q, thread_id);
+	start_of_thread(cache, &q, thread_id);
 	cache_add(&q, "keep");
 	cache_add(&q, field);
 	cache_add(&q, stamp);

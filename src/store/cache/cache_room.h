@@ -6,6 +6,7 @@
  *   cache_hold.c    what Redis is told of a change, and the lease
  *   cache_kept.c    what is read from Redis and kept there
  *   cache_ask.c     a question to Redis; cache_script.h what runs there
+ *   cache_place.c   whose values they are
  *   cache_debt.c    changes that Redis was not told of
  *   cache_value.c   threads and pages as bytes
  *
@@ -30,16 +31,20 @@
  *   debt    A change whose hold Redis did not take, or may not have. From before the change on this
  *           pool reads nothing from Redis. When its letting go is taken, then or with a later
  *           request, all is well again. Else the debt is settled by a new era, CACHE_HOLD_MS behind
- * the last one, when that change has long been made or not. It is a word in the pool's memory, so
- * it outlives a worker. lease   What does a node do that keeps on reading from a Redis which
- * another can no longer tell of changes? Each node renews a lease there, with its entry in the
- * store, and does not while it has debts. When the lease of any has run out nobody reads anything,
- * until it is back, has left in good order, or has been silent for CACHE_FORGET_MS, which begins a
- * new era. So, in this one case, and for those who ask another node, a change may go unseen for
- * CACHE_LEASE_MS. A node that starts when it is cut off already, or is longer than CACHE_FORGET_MS,
- * is beyond this: there C1D_CACHE_SECONDS is the bound. moved   What one user's threads become
- * another's, all at once (threads_take), is not looked for: the first one is noted as moved, for as
- * long as anything may be kept, and nothing that was his is read.
+ *           the last one, when that change has long been made or not. It is a word in the pool's
+ *           memory, so it outlives a worker.
+ *   lease   What does a node do that keeps on reading from a Redis which another can no longer tell
+ *           of changes? Each node renews a lease there, with its entry in the store, and does not
+ *           while it has debts. When the lease of any has run out nobody reads anything, until it
+ *           is back, has left in good order, or has been silent for CACHE_FORGET_MS, which begins a
+ *           new era. So, in this one case, and for those who ask another node, a change may go
+ *           unseen for CACHE_LEASE_MS. A node that starts when it is cut off already, or is longer
+ *           than CACHE_FORGET_MS, is beyond this: there C1D_CACHE_SECONDS is the bound.
+ *   moved   What one user's threads become another's, all at once (threads_take), is not looked
+ *           for: the first one is noted as moved, for as long as anything may be kept, and nothing
+ *           that was his is read.
+ *   place   All keys carry a hash of the store's address, so that two stores behind one Redis, or a
+ *           store and its copy, never answer for each other. Nodes of one store name it alike.
  *
  * Nobody is told that there is no such thread by the cache. Whoever may not see what is kept is
  * refused by the store, not here. What does not look as we have written it counts as not there.
@@ -61,17 +66,19 @@
 #include "net/redis_script.h"
 #include <pthread.h>
 
-#define CACHE_READ_MS   5
-#define CACHE_CHANGE_MS 100
-#define CACHE_HOLD_MS   30000 /* a call of a store takes four seconds at most */
-#define CACHE_LEASE_MS  15000 /* nodes beat each five seconds */
-#define CACHE_FORGET_MS (10 * 60 * 1000)
-#define CACHE_STAMP_MS  10000 /* of one behind which nothing was kept */
-#define CACHE_VALUE_MAX (256u << 10)
-#define CACHE_FIELD_MAX 64
-#define CACHE_OWED_MAX  64
-#define CACHE_KEY_SIZE  (32 + ID_MAX)
-#define CACHE_THREAD    "thread" /* the field that holds the thread itself */
+#define CACHE_READ_MS     5
+#define CACHE_CHANGE_MS   100
+#define CACHE_HOLD_MS     30000 /* a call of a store takes four seconds at most */
+#define CACHE_LEASE_MS    15000 /* nodes beat each five seconds */
+#define CACHE_FORGET_MS   (10 * 60 * 1000)
+#define CACHE_STAMP_MS    10000 /* of one behind which nothing was kept */
+#define CACHE_VALUE_MAX   (256u << 10)
+#define CACHE_FIELD_MAX   64
+#define CACHE_OWED_MAX    64
+#define CACHE_PREFIX_SIZE 28 /* "c1d:cache:", 16 digits, a colon, a NUL */
+#define CACHE_NAME_SIZE   (CACHE_PREFIX_SIZE + 8)
+#define CACHE_KEY_SIZE    (CACHE_NAME_SIZE + ID_MAX)
+#define CACHE_THREAD      "thread" /* the field that holds the thread itself */
 
 /* --- cache_debt.c --- */
 struct cache_debt {
@@ -112,6 +119,8 @@ struct cache {
 	const struct store_ops *behind;
 	void *self; /* its */
 	struct redis_url url;
+	char prefix[CACHE_PREFIX_SIZE]; /* of all keys */
+	char era[CACHE_NAME_SIZE], run[CACHE_NAME_SIZE], nodes[CACHE_NAME_SIZE];
 	struct cache_door reads, changes;
 	struct redis_script script;
 	struct cache_debt debt;
@@ -122,6 +131,10 @@ struct cache {
 	struct cache_owed owed[CACHE_OWED_MAX];
 	_Atomic int owed_count;
 };
+
+/* --- cache_place.c --- */
+/* uri: the store's, of a kind that is built in. */
+void cache_set_place(struct cache *cache, const char *uri);
 
 /* --- cache_ask.c --- */
 extern const struct redis_pool_calls cache_read_calls, cache_change_calls;
@@ -138,7 +151,8 @@ struct cache_question {
 void cache_start(struct cache_question *q, const char *key_count);
 void cache_add(struct cache_question *q, const char *word);
 void cache_add_number(struct cache_question *q, int64_t number);
-void cache_add_key(struct cache_question *q, const char *kind, const char *id);
+void cache_add_key(const struct cache *cache, struct cache_question *q, const char *kind,
+		   const char *id);
 /* An answer of this type (REDIS_REPLY_), which freeReplyObject frees; NULL. */
 redisReply *cache_ask(struct cache *cache, const struct cache_door *door,
 		      const struct cache_question *q, int type, bool *was_asked);
@@ -159,8 +173,8 @@ void cache_let_go(struct cache *cache, const char *thread_id, const struct cache
 		  enum error_code code);
 /* What was this user's becomes another's. */
 void cache_moved(struct cache *cache, const char *user_id);
-/* Of former changes, when Redis is back. */
-void cache_pay(struct cache *cache);
+/* Of former changes, when Redis is back: so many at most, each as long as the door waits. */
+void cache_pay(struct cache *cache, const struct cache_door *door, int most);
 /* Renews this node's lease, settles what debts are due. */
 void cache_attend(struct cache *cache, const char *node);
 void cache_leave(struct cache *cache);

@@ -1,6 +1,6 @@
 /*
  * cache_script: what runs in Redis, one step each that nobody comes between. cache_room.h says what
- * it is for. All under "c1d:cache:":
+ * it is for. All under "c1d:cache:PLACE:":
  *
  *   era               the word
  *   run               Redis' own run_id when that began
@@ -9,7 +9,8 @@
  *   hold:ID           sorted set: until when each hold lives
  *   moved:USER        somebody's threads have become another's
  *
- *   KEYS   era, nodes or run, thread, hold: those that the step needs
+ *   KEYS   era, nodes or run, thread, hold: those that the step needs; where somebody who moved
+ *          is looked for, the first is era, and shows the place
  *   ARGV   the step, and what stands beside it
  *
  * What makes room comes first in each step: Redis refuses a script that has written nothing yet
@@ -17,8 +18,6 @@
  */
 #ifndef CACHE_SCRIPT_H
 #define CACHE_SCRIPT_H
-
-#define CACHE_PREFIX "c1d:cache:"
 
 /* What "read" begins with. */
 #define CACHE_SAYS_OFF   0 /* a node is silent, or there is no era */
@@ -32,7 +31,7 @@ static const char cache_script[] =
 	"  return time[1] * 1000 + math.floor(time[2] / 1000)\n"
 	"end\n"
 	"local function moved(owner)\n"
-	"  return owner and redis.call('EXISTS', '" CACHE_PREFIX "moved:' .. owner) == 1\n"
+	"  return owner and redis.call('EXISTS', KEYS[1]:sub(1, -4) .. 'moved:' .. owner) == 1\n"
 	"end\n"
 	"local step = {}\n"
 	"\n"
