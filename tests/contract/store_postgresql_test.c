@@ -179,12 +179,79 @@ static void f22_what_others_write_over_a_nul_is_what_is_read(void **state)
 	assert_string_equal(out.metadata, "{\"x\": 1}");
 }
 
+/* --- a sweep beside others --- */
+
+static void *sweep_once(void *arg)
+{
+	bool more;
+
+	(void)arg;
+	ops->sweep(pool, 1 << 30, 1 << 30, 1000, &more);
+	return NULL;
+}
+
+static bool waits_for(int holder)
+{
+	PGresult *rows = exec(arena_printf(&arena,
+					   "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE"
+					   " NOT granted AND %d = ANY (pg_blocking_pids(pid)))",
+					   holder));
+	bool ok = *PQgetvalue(rows, 0, 0) == 't';
+
+	PQclear(rows);
+	return ok;
+}
+
+/* A deleted thread, put back in a transaction that is still open. */
+static void put_back(const char *id)
+{
+	const char *make = arena_printf(&arena,
+					"INSERT INTO \"Thread\" (id, \"userId\", \"updatedAt\","
+					" c1d_deleted) VALUES ('%s', 'ada', now(), true)",
+					id);
+	const char *take = arena_printf(
+		&arena, "UPDATE \"Thread\" SET c1d_deleted = false WHERE id = '%s'", id);
+	bool ok = false;
+
+	while (!ok) { /* until no other suite's sweep came between */
+		PGresult *rows;
+
+		PQclear(exec(make));
+		PQclear(exec("BEGIN"));
+		rows = exec(take);
+		ok = strcmp(PQcmdTuples(rows), "1") == 0;
+		PQclear(rows);
+		if (!ok)
+			PQclear(exec("ROLLBACK"));
+	}
+}
+
+static void a_sweep_leaves_what_is_put_back_meanwhile(void **state)
+{
+	const char *id = fresh("thread");
+	struct thread thread;
+	pthread_t sweeper;
+	int64_t end_ms;
+
+	(void)state;
+	only_postgresql();
+	put_back(id);
+	end_ms = clock_mono_ms() + 2000; /* before it gives up */
+	assert_int_equal(pthread_create(&sweeper, NULL, sweep_once, NULL), 0);
+	while (!waits_for(PQbackendPID(conn->pg)) && clock_mono_ms() < end_ms)
+		usleep(1000);
+	PQclear(exec("COMMIT"));
+	pthread_join(sweeper, NULL);
+	assert_int_equal(ops->thread_get(pool, NULL, id, &arena, &thread), ERROR_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_statement_finds_its_rows_by_an_index),
 		TEST(f22_a_nul_is_kept_and_others_read_a_sign_for_it),
 		TEST(f22_what_others_write_over_a_nul_is_what_is_read),
+		TEST(a_sweep_leaves_what_is_put_back_meanwhile),
 	};
 
 	return cmocka_run_group_tests_name("store: PostgreSQL", tests, open_pg, close_pg);

@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from api import listed, make
-from house import DEADLINE_S, ROOT, Process, Site, StoreProxy, environment_of, wait_for
+from house import DEADLINE_S, ROOT, Process, Site, StoreProxy, environment_of, in_parallel, wait_for
 
 # As `prisma migrate` writes it for the documented models.
 PRISMA = """
@@ -265,6 +265,44 @@ def test_c5_a_commit_whose_answer_is_lost_is_told_as_unknown_and_done_once(serve
         assert site.get(f"/api/threads/{thread}").status == 200
     finally:
         proxy.stop()
+
+
+# What a server that is shut down says between the answer to a commit and the end of the batch.
+COMMITTED = "C\0\0\0\x0bCOMMIT\0"
+FAREWELL = "SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+
+
+def test_c5_a_commit_that_was_heard_stays_done_though_the_server_ends_behind_it(server, scratch, new_site):
+    name = fresh("farewell")
+    server.uri(name)
+    proxy = StoreProxy(scratch / fresh("proxy"), "tcp://{}:{}".format(*server.address()))
+    ends = {"until": COMMITTED, "text": f"E\0\0\0{chr(len(FAREWELL) + 4)}{FAREWELL}"}
+    try:
+        site = new_site(server.settings(name, proxy.address))
+        thread = make(site)["id"]
+        rule = proxy.rule("end_behind", "c1d_MESSAGE_INSERT", **ends)
+        answer = site.post(f"/api/threads/{thread}/messages", {"id": "m", "role": "user", "content": "Once"})
+        proxy.wait_rule(rule)
+        assert answer.status == 201, answer
+        rule = proxy.rule("end_behind", "c1d_CLAIM_SET", **ends)
+        answer = site.chat("Hello", thread=thread)
+        proxy.wait_rule(rule)
+        assert answer.status == 200, answer
+        site.wait_status(thread, answer.headers["X-Response-Id"], "complete")
+        assert [m["content"] for m in site.messages(thread)] == ["Once", "Hello", answer.text]
+    finally:
+        proxy.stop()
+
+
+def test_f21_a_database_with_another_isolation_loses_no_message_to_it(server, new_site):
+    name = fresh("serial")
+    server.uri(name)
+    server.sql(name, f"""ALTER DATABASE "{name}" SET default_transaction_isolation = 'serializable'""")
+    site = new_site(server.settings(name))
+    thread = make(site)["id"]
+    made = in_parallel(24, lambda i: site.post(f"/api/threads/{thread}/messages", {"role": "user", "content": f"text {i}"}).status)
+    assert made == [201] * 24
+    assert sorted(m["content"] for m in site.messages(thread, "?limit=50")) == sorted(f"text {i}" for i in range(24))
 
 
 # --- certificates ---

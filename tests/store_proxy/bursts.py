@@ -76,8 +76,20 @@ class Link:
                 self.client.write(chunk)
                 await self.client.drain()
 
+    async def end_behind(self, rule: Rule, reply: bytes) -> None:
+        until, more = rule.until.encode(), b"more"
+        while until not in reply and more:
+            more = await self.server_reader.read(CHUNK)
+            reply += more
+        if until in reply:
+            self.client.write(reply[:reply.index(until) + len(until)] + rule.text.encode())
+            await self.client.drain()
+        raise Cut
+
     async def reply(self, rule: Rule, chunk: bytes) -> None:
         """What is left of an answer that shall not arrive whole."""
+        if rule.action == "end_behind":
+            await self.end_behind(rule, chunk)
         if rule.action == "half":
             left = max(rule.bytes - self.passed, 0) if rule.bytes else len(chunk) // 2
             self.client.write(chunk[:left])

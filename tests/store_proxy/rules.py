@@ -9,6 +9,7 @@ ACTIONS = {
     "cut_before": "the connection ends, the command never reaches the store",
     "cut_after": "the store carries the command out, then the connection ends without a reply",
     "half": "as cut_after, with half of the reply",
+    "end_behind": "the reply ends with `until` in it, `text` comes behind that, and the connection ends",
     "stall_before": "the command is held until the proxy is healed, then dropped",
     "stall_after": "the store carries it out, the reply is held until the proxy is healed, then dropped",
     "error": "the store never sees it, the reply is the server error `code`",

@@ -205,6 +205,10 @@ static void settle(struct pg_call *call)
 			call->is_committed = strcmp(PQcmdStatus(result), "COMMIT") == 0;
 		return;
 	}
+	if (call->is_committed) { /* it stays so, whatever ends the connection behind it */
+		conn->is_broken = true;
+		return;
+	}
 	if (is_prepare)
 		conn->is_prepared[id] = false;
 	/* What was skipped has its reason before it. */

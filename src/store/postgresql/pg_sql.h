@@ -63,7 +63,7 @@
 	" FROM (SELECT EXISTS (SELECT 1 FROM \"Message\" i WHERE i.id = $2::text) AS taken) x"
 
 #define SQL_STATEMENTS(X) \
-	X(BEGIN, "BEGIN") \
+	X(BEGIN, "BEGIN ISOLATION LEVEL READ COMMITTED") \
 	X(COMMIT, "COMMIT") \
 	X(ROLLBACK, "ROLLBACK") \
 	X(PING, "UPDATE c1d_schema SET seen = now() WHERE version = (SELECT version FROM c1d_schema" \
@@ -105,7 +105,7 @@
 	  " AND NOT EXISTS (SELECT 1 FROM \"Message\" m WHERE m.\"threadId\" = $1)") \
 	X(SWEEP_MESSAGES, "DELETE FROM \"Message\" WHERE id IN (SELECT m.id FROM \"Thread\" t CROSS JOIN LATERAL" \
 	  " (SELECT id FROM \"Message\" WHERE \"threadId\" = t.id LIMIT $1::int8) m WHERE t.c1d_deleted LIMIT $1::int8)") \
-	X(SWEEP_THREADS, "DELETE FROM \"Thread\" WHERE id IN (SELECT t.id FROM \"Thread\" t WHERE t.c1d_deleted" \
+	X(SWEEP_THREADS, "DELETE FROM \"Thread\" d WHERE d.c1d_deleted AND d.id IN (SELECT t.id FROM \"Thread\" t WHERE t.c1d_deleted" \
 	  " AND t.c1d_run IS NULL AND NOT EXISTS (SELECT 1 FROM \"Message\" m WHERE m.\"threadId\" = t.id) LIMIT $1::int8)") \
 	X(SWEEP_MARKS, "DELETE FROM c1d_marks WHERE id IN (SELECT k.id FROM c1d_marks k" \
 	  " WHERE k.deleted < now() - make_interval(secs => $1::float8 / 1000)" \
