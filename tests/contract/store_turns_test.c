@@ -475,6 +475,40 @@ static void r9_another_question_does_not_take_it_over(void **state)
 	assert_let_go(id, 2);
 }
 
+static void r9_it_is_asked_again_with_a_key_of_a_deleted_thread(void **state)
+{
+	const char *id = new_thread("ada"), *other = new_thread("ada"), *key = fresh("key");
+	struct turn_open first = turn_of(other), failed = unasked_turn(id, NULL), again;
+	struct message out;
+
+	(void)state;
+	first.answer.key = key;
+	open_turn(&first);
+	delete_thread(other); /* its messages are not removed yet */
+	again = turn_of(id);
+	again.answer.key = key;
+	again.answer.id = again.run.message_id = failed.answer.id;
+	assert_int_equal(open_turn(&again).kind, TURN_OPENED);
+	OK(store_turn_find(store, NULL, id, "x", key, &arena, &out, &error));
+	assert_string_equal(out.id, failed.answer.id);
+}
+
+/* As a copy may bring it. */
+static void the_key_of_a_question_leads_to_no_answer(void **state)
+{
+	const char *id = new_thread("ada"), *other = new_thread("ada"), *key = fresh("key");
+	struct message question = message_of(other, fresh("question")), out;
+	struct turn_open open = turn_of(id);
+
+	(void)state;
+	question.key = open.answer.key = key;
+	insert(question);
+	FAILS(ERROR_NOT_FOUND, store_turn_find(store, NULL, id, "x", key, &arena, &out, &error));
+	assert_int_equal(open_turn(&open).kind, TURN_OPENED);
+	OK(store_turn_find(store, NULL, id, "x", key, &arena, &out, &error));
+	assert_string_equal(out.id, open.answer.id);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -496,6 +530,8 @@ int main(void)
 		TEST(r26_a_question_without_an_answer_is_taken_over),
 		TEST(r9_what_was_never_asked_is_asked_again),
 		TEST(r9_another_question_does_not_take_it_over),
+		TEST(r9_it_is_asked_again_with_a_key_of_a_deleted_thread),
+		TEST(the_key_of_a_question_leads_to_no_answer),
 	};
 
 	return cmocka_run_group_tests_name("store: turns", tests, open_store, close_store);

@@ -292,6 +292,25 @@ def test_members_that_are_no_threads_of_ours_are_passed_by(home, redis):
     assert listed.status == 200 and thread in [t["id"] for t in listed.json()]
 
 
+def test_what_was_put_back_is_not_swept_away(home, redis, scratch):
+    thread = name("t")
+    assert home.chat(QUICK + "hello", thread).status == 200
+    purge = key("home", "purge")  # as a sweep knows it that looked before it was put back
+    redis.ask("ZADD", purge, "0", thread)
+    done = c1d({**redis.settings("home"), "C1D_STATE_DIR": f"{scratch}/swept"}, "users", "erase", name("nobody"), "--yes")
+    assert done.returncode == 0 and not redis.ask("ZSCORE", purge, thread), done
+    assert len(home.messages(thread)) == 2
+
+
+def test_a_count_passes_by_what_is_no_thread_of_ours(scratch, redis):
+    settings = redis.settings("counted")
+    place = settings["C1D_STORE"].split("prefix=")[1].rstrip(":")
+    for i in range(100):  # as many as are read at once
+        redis.ask("ZADD", key(place, "ids"), "0", f"{i:02}" + "y" * 200)
+    done = c1d({**settings, "C1D_STATE_DIR": f"{scratch}/counted"}, "export", "-")
+    assert done.returncode == 0, done
+
+
 # --- who may, and how it is set up ---
 def c1d(settings, *words):
     program = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))

@@ -29,11 +29,16 @@ static enum error_code find_key(struct redis_call *call, const char *owner, cons
 				struct arena *arena, struct message *out)
 {
 	const char *thread_id, *id;
+	struct message answer;
 	enum error_code code = redis_led_to(call, "keys", key, arena, &thread_id, &id);
 
 	if (code == ERROR_NONE)
-		code = read_answer(call, owner, thread_id, id, arena, out);
-	return code == ERROR_NONE && out->role != ROLE_ASSISTANT ? ERROR_NOT_FOUND : code;
+		code = read_answer(call, owner, thread_id, id, arena, &answer);
+	if (code == ERROR_NONE && answer.role != ROLE_ASSISTANT)
+		code = ERROR_NOT_FOUND;
+	if (code == ERROR_NONE)
+		*out = answer;
+	return code;
 }
 
 enum error_code redis_turn_find(void *self, const char *owner, const char *thread_id,

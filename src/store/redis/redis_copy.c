@@ -79,6 +79,15 @@ enum error_code redis_thread_scan(void *self, const char *after, size_t limit, s
 	return code;
 }
 
+/* What is too long for one of ours is passed with all that begin as it does. */
+static void go_behind(struct slice member, char *last, size_t size)
+{
+	if (member.len < size)
+		snprintf(last, size, "%s", member.ptr);
+	else
+		snprintf(last, size, "%.*s\xFF", (int)size - 2, member.ptr);
+}
+
 /* Adds what a list's next members have; skip: bytes in front of their ids. *last: go on behind it.
  */
 static enum error_code count_some(struct redis_call *call, const char *kind, const char *user_id,
@@ -99,7 +108,9 @@ static enum error_code count_some(struct redis_call *call, const char *kind, con
 		if ((code = redis_get(call, &messages)) == ERROR_NONE)
 			counts->messages += redis_number(messages);
 	counts->threads += (int64_t)count;
-	snprintf(last, size, "%s", count > 0 ? redis_slice(members->element[count - 1]).ptr : "");
+	*last = '\0';
+	if (count == REDIS_BATCH)
+		go_behind(redis_slice(members->element[count - 1]), last, size);
 	return code;
 }
 
@@ -270,7 +281,7 @@ static enum error_code settle(struct redis_call *call, const struct message *mes
 		struct slice other = redis_slice(redis_element(reply, 1));
 		struct redis_command script;
 
-		code = redis_messages_forget(call, message->thread_id, &other, 1);
+		code = redis_messages_forget(call, message->thread_id, false, &other, 1);
 		script = make_put(call, message);
 		if (code == ERROR_NONE)
 			code = redis_run(&script, STEP_PUT_MESSAGE, &reply);
@@ -335,7 +346,7 @@ enum error_code redis_messages_drop(void *self, const char *thread_id, const cha
 
 		for (; n < REDIS_BATCH && at < count; n++, at++)
 			some[n] = slice_of(ids[at]);
-		code = redis_messages_forget(&call, thread_id, some, n);
+		code = redis_messages_forget(&call, thread_id, false, some, n);
 	}
 	redis_end(&call);
 	return code;

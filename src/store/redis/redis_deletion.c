@@ -120,24 +120,28 @@ enum error_code redis_thread_delete(void *self, const char *owner, const char *i
 /* --- its messages --- */
 
 enum error_code redis_messages_forget(struct redis_call *call, const char *thread_id,
-				      const struct slice *ids, size_t count)
+				      bool if_deleted, const struct slice *ids, size_t count)
 {
-	struct redis_command script = redis_step(call, STEP_FORGET, count + 4);
-	const redisReply *reply;
+	struct redis_command script = redis_step(call, STEP_FORGET, count + 5);
+	const redisReply *reply = NULL;
+	enum error_code code;
 
 	redis_add_key(&script, "s:", thread_id);
 	redis_add_key(&script, "r:", thread_id);
 	redis_add_key(&script, "runs", "");
 	redis_add_key(&script, "keys", "");
+	redis_add_key(&script, "t:", thread_id);
 	for (size_t i = 0; i < count; i++)
 		redis_add_message(&script, thread_id, ids[i].ptr);
 	redis_add_text(&script, thread_id);
+	redis_add_text(&script, if_deleted ? "1" : "0");
 	for (size_t i = 0; i < count; i++)
 		redis_add(&script, ids[i]);
-	return redis_run(&script, STEP_FORGET, &reply);
+	code = redis_run(&script, STEP_FORGET, &reply);
+	return code == ERROR_NONE ? redis_verdict(reply) : code;
 }
 
-/* Up to limit, a batch at most. */
+/* Up to limit, a batch at most; none of a thread that was put back. */
 static enum error_code remove_some(struct redis_call *call, const char *id, size_t limit,
 				   size_t *removed)
 {
@@ -152,8 +156,12 @@ static enum error_code remove_some(struct redis_call *call, const char *id, size
 	*removed = redis_count(found);
 	for (size_t i = 0; i < *removed; i++)
 		ids[i] = redis_slice(found->element[i]);
-	return code == ERROR_NONE && *removed > 0 ? redis_messages_forget(call, id, ids, *removed)
-						  : code;
+	if (code == ERROR_NONE && *removed > 0)
+		code = redis_messages_forget(call, id, true, ids, *removed);
+	if (code != ERROR_NOT_FOUND)
+		return code;
+	*removed = 0;
+	return ERROR_NONE;
 }
 
 static enum error_code say_emptied(struct redis_call *call, const char *id)

@@ -267,9 +267,10 @@ struct redis_pages {
 enum error_code redis_read_pages(struct redis_call *call, struct redis_pages *how,
 				 const redisReply *ids, struct arena *arena,
 				 struct message_list *list);
-/* Removes these messages of a thread, REDIS_BATCH at most. */
+/* Removes these messages of a thread, REDIS_BATCH at most. ERROR_NOT_FOUND: not if_deleted, since
+ * it is no deleted one. */
 enum error_code redis_messages_forget(struct redis_call *call, const char *thread_id,
-				      const struct slice *ids, size_t count);
+				      bool if_deleted, const struct slice *ids, size_t count);
 /* Removes up to limit messages of a marked thread; *removed: how many. */
 enum error_code redis_thread_empty(struct redis_call *call, const char *id, size_t limit,
 				   size_t *removed);

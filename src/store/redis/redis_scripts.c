@@ -237,10 +237,12 @@ static const char page[] =
 			   "end\n"
 			   "return rows\n";
 
-/* KEYS 1 numbers 2 answers 3 runs 4 keys 5... messages; ARGV 1 thread 2... ids. How many are left.
- */
+/* KEYS 1 numbers 2 answers 3 runs 4 keys 5 thread 6... messages; ARGV 1 thread 2 '1': only of a
+ * deleted one, which may have been put back meanwhile 3... ids. */
 static const char forget[] =
-	"for i = 5, #KEYS do\n"
+	"if ARGV[2] == '1' and redis.call('HEXISTS', KEYS[5], 'deleted') == 0 then return 'GONE' "
+	"end\n"
+	"for i = 6, #KEYS do\n"
 	"  local id = ARGV[i - 3]\n"
 	"  local m = redis.call('HMGET', KEYS[i], 'run', 'key')\n"
 	"  for j = 1, 2 do\n"
@@ -252,7 +254,7 @@ static const char forget[] =
 	"  redis.call('ZREM', KEYS[1], id)\n"
 	"  redis.call('ZREM', KEYS[2], id)\n"
 	"end\n"
-	"return redis.call('ZCARD', KEYS[1])\n";
+	"return 'OK'\n";
 
 /* As another store had it. KEYS 1 thread 2 message 3 numbers 4 answers 5 runs 6 keys; ARGV 1 thread
  * 2 id 3 seq 4 run 5 key 6 '1' for an answer 7 fields. MET: another one has its number. */
@@ -343,9 +345,10 @@ static const char turn[] = ALIVE LISTS TOUCH TAIL IS_THERE
 	"  redis.call('ZREVRANGEBYSCORE', KEYS[7], '(' .. asked, '-inf', 'LIMIT', 0, ARGV[12])}\n";
 
 /* The answer of a model that was never asked is written anew. KEYS 6 numbers 7 answers 8 runs 9
- * keys 10 claims 11 the answer; ARGV 4 updated 5 run 6 node 7 the answer's id 8 key 9 before which
- * number the history ends 10 how much of its ids is wanted 11 how many words the claim's fields
- * have, these, and the answer's as in FIELDS. */
+ * keys 10 claims 11 the answer; ARGV 4 updated 5 run 6 node 7 the answer's id 8 key 9 where that
+ * key was used and does not count any more 10 before which number the history ends 11 how much of
+ * its ids is wanted 12 how many words the claim's fields have, these, and the answer's as in
+ * FIELDS. */
 static const char again[] = ALIVE LISTS TOUCH FIELDS
 	"local no, t = alive()\n"
 	"if no then return no end\n"
@@ -354,8 +357,8 @@ static const char again[] = ALIVE LISTS TOUCH FIELDS
 	"if m[1] ~= '1' or m[2] == 'streaming' or not m[5] then return 'MET' end\n"
 	"local place = ARGV[3] .. '/' .. ARGV[7]\n"
 	"local used = ARGV[8] ~= '' and redis.call('HGET', KEYS[9], ARGV[8])\n"
-	"if used and used ~= place then return 'MET' end\n"
-	"set(KEYS[11], 12 + ARGV[11])\n"
+	"if used and used ~= place and used ~= ARGV[9] then return 'MET' end\n"
+	"set(KEYS[11], 13 + ARGV[12])\n"
 	"redis.call('HSET', KEYS[8], ARGV[5], place)\n"
 	"redis.call('ZADD', KEYS[7], m[5], ARGV[7])\n"
 	"if m[3] and m[3] ~= ARGV[5] then redis.call('HDEL', KEYS[8], m[3]) end\n"
@@ -363,12 +366,12 @@ static const char again[] = ALIVE LISTS TOUCH FIELDS
 	"  if m[4] and m[4] ~= ARGV[8] then redis.call('HDEL', KEYS[9], m[4]) end\n"
 	"  redis.call('HSET', KEYS[9], ARGV[8], place)\n"
 	"end\n"
-	"redis.call('HSET', KEYS[1], unpack(ARGV, 12, 11 + ARGV[11]))\n"
+	"redis.call('HSET', KEYS[1], unpack(ARGV, 13, 12 + ARGV[12]))\n"
 	"touch(t, ARGV[4])\n"
 	"redis.call('ZADD', KEYS[10], 0, ARGV[6] .. '/' .. ARGV[3])\n"
 	"return {'OPENED',\n"
-	"  redis.call('ZREVRANGEBYSCORE', KEYS[6], '(' .. ARGV[9], '-inf', 'LIMIT', 0, "
-	"ARGV[10])}\n";
+	"  redis.call('ZREVRANGEBYSCORE', KEYS[6], '(' .. ARGV[10], '-inf', 'LIMIT', 0, "
+	"ARGV[11])}\n";
 
 /* KEYS 1 thread 2 message 3 numbers 4 claims 5 wishes; ARGV 1 thread 2 message 3 run 4 '1': only
  * what is streaming 5 fields. LOST: nobody deleted it, and it is not there. */
@@ -419,10 +422,11 @@ static const char forget_nodes[] =
 	"end\n"
 	"return count\n";
 
-/* A thread without messages is a mark and nothing else. KEYS 1 thread 2 numbers 3 threads to be
- * emptied 4 marks; ARGV 1 thread. */
+/* A deleted thread without messages is a mark and nothing else. KEYS 1 thread 2 numbers 3 threads
+ * to be emptied 4 marks; ARGV 1 thread. */
 static const char emptied[] = "local deleted = redis.call('HGET', KEYS[1], 'deleted')\n"
-			      "if redis.call('EXISTS', KEYS[2]) == 1 then return 'MORE' end\n"
+			      "if deleted and redis.call('EXISTS', KEYS[2]) == 1 then "
+			      "return 'MORE' end\n"
 			      "redis.call('ZREM', KEYS[3], ARGV[1])\n"
 			      "if deleted then redis.call('ZADD', KEYS[4], deleted, ARGV[1]) end\n"
 			      "return 'OK'\n";

@@ -162,6 +162,7 @@ static struct redis_command make_again(const struct opening *o, const struct mes
 	add_turn(&script, o, updated);
 	redis_add_text(&script, open->answer.id);
 	redis_add_text(&script, open->answer.key);
+	redis_add_text(&script, o->free_key);
 	redis_add_number(&script, before);
 	redis_add_number(&script, REDIS_BATCH);
 	redis_add_claim(&script, &open->run);
