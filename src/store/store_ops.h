@@ -130,8 +130,12 @@ const char *store_row_text(struct store_row *row, struct slice text, bool is_nee
 struct slice store_row_content(struct store_row *row, struct slice text);
 enum message_role store_row_role(struct store_row *row, struct slice text);
 enum message_status store_row_status(struct store_row *row, struct slice text);
-/* ERROR_CORRUPT, ERROR_OVERLOADED (the arena is full), or none. */
-enum error_code store_row_read(const struct store_row *row);
+/* ERROR_CORRUPT, ERROR_OVERLOADED (the arena is full), or none. The ids are for the log, NULL: not
+ * known, or of a thread. */
+enum error_code store_row_read(const struct store_row *row, const char *thread_id,
+			       const char *message_id);
+/* ERROR_CORRUPT, said in the log: somebody has to find it. */
+enum error_code store_row_damaged(const char *thread_id, const char *message_id);
 
 /* --- store_list.c: lists that are filled row by row --- */
 

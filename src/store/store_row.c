@@ -1,6 +1,7 @@
 /* store_row: a row as it lies there. Others may write into a store, and disks err. */
 #include "store_ops.h"
 
+#include "base/log.h"
 #include "base/utf8.h"
 
 static struct slice take(struct store_row *row, struct slice text)
@@ -44,7 +45,15 @@ enum message_status store_row_status(struct store_row *row, struct slice text)
 	return status;
 }
 
-enum error_code store_row_read(const struct store_row *row)
+enum error_code store_row_damaged(const char *thread_id, const char *message_id)
 {
-	return row->is_bad ? ERROR_CORRUPT : store_fits(row->arena);
+	log_warn("A row of the store is damaged", LOG_T("thread", thread_id),
+		 LOG_T("message", message_id));
+	return ERROR_CORRUPT;
+}
+
+enum error_code store_row_read(const struct store_row *row, const char *thread_id,
+			       const char *message_id)
+{
+	return row->is_bad ? store_row_damaged(thread_id, message_id) : store_fits(row->arena);
 }

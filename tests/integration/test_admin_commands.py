@@ -1,10 +1,14 @@
 """What an administrator types: threads looked at, shown, deleted; users erased with a receipt; exports and imports."""
+import fcntl
 import json
 import os
 import pty
 import re
 import signal
+import sqlite3
 import subprocess
+import sys
+import termios
 import uuid
 
 import pytest
@@ -270,6 +274,19 @@ def test_i6_a_deletion_ends_the_answer_that_is_being_written(site):
     assert site.get(f"/api/runs/{stream.headers['X-Run-Id']}/stream").status in (404, 410)
 
 
+def test_i6_what_is_damaged_is_named_and_can_be_deleted(desk, full):
+    """Nothing else says which of a hundred thousand threads it is that ends an export, or the erasure of its user."""
+    with sqlite3.connect(full.removeprefix("sqlite:")) as file:
+        file.execute("UPDATE threads SET title = CAST(x'ff41' AS TEXT) WHERE id = 'odd-01'")
+        file.execute("UPDATE messages SET role = 'owner' WHERE thread_id = 'odd-02' AND seq = 1")
+    file.close()
+    for thread in ("odd-01", "odd-02"):
+        _, err = desk.run("export", "-", store=full, code=FAILED)
+        assert "A row of the store is damaged" in err and f'"thread":"{thread}"' in err
+        desk.run("threads", "delete", thread, "--yes", store=full)
+    assert not {"odd-01", "odd-02"} & set(desk.export(full)[0])
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
 def test_i6_a_receipt_that_was_not_printed_is_no_success(desk, full):
     with open("/dev/full", "w", encoding="ascii") as nowhere:
@@ -327,10 +344,12 @@ def test_i6_a_password_is_shown_nowhere(desk, full):
     (desk.folder / "address").write_text(uri + "\n")
     _, err = desk.run("copy", f"@{desk.folder}/address", full, code=UNAVAILABLE)
     assert "s3cret" not in err
-    child = desk.start("copy", "postgresql://127.0.0.1:1/x?password=s3cret-word", full)
-    seen = wait_for(lambda: child.poll() is not None or "xxxx" in (line := cmdline(child.pid)) and line, "it is painted over there, too")
-    assert seen is True or "s3cret-word" not in seen
-    assert b"s3cret" not in b"".join(child.communicate(timeout=2 * DEADLINE_S))
+    os.mkfifo(desk.folder / "later")  # what opens it waits for who writes
+    child = desk.start("copy", "postgresql://127.0.0.1:1/x?password=s3cret-word", f"@{desk.folder}/later")
+    wait_for(lambda: "password=s3cret" not in cmdline(child.pid) and "xxxx" in cmdline(child.pid), "it is painted over there, too")
+    (desk.folder / "later").write_text(full + "\n")
+    out, err = child.communicate(timeout=2 * DEADLINE_S)
+    assert child.returncode == UNAVAILABLE and b"s3cret" not in out + err and b"postgresql://127.0.0.1:1/x: " in err
     for wrong in ("mongodb://anna:s3cret-word@", "what:s3cret-word", f"@{desk.folder}/missing"):
         _, err = desk.run("copy", wrong, full, code=USAGE if wrong[0] == "@" else CONFIG)
         assert "s3cret" not in err
@@ -382,12 +401,21 @@ def test_i6_a_signal_ends_an_import_and_the_same_one_goes_on(desk, number):
     child.stdin.flush()
     wait_for(lambda: "stopped.db" in " ".join(os.listdir(desk.folder)), "it has begun")
     wait_for(lambda: handles(child.pid, number), "it listens to the signal")
+    wait_for(lambda: unread(child.stdin) == 0 and is_waiting(child.pid), "it waits for more")
     child.send_signal(number)  # whoever writes into the pipe says nothing more, and does not close it
     assert child.wait(DEADLINE_S) == AGAIN
     err = child.stderr.read().decode()
     assert "stopped" in err, err
     desk.run("import", "-", store=store, give=text, code=FAILED)
     assert as_values(desk.export(store)[0]) == as_values(by_name(records))
+
+
+def unread(pipe):
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def is_waiting(pid):
+    return re.search(r"^State:\s*(\w)", open(f"/proc/{pid}/status", encoding="ascii").read(), re.M)[1] == "S"
 
 
 def handles(pid, number):

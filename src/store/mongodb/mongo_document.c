@@ -153,7 +153,7 @@ enum error_code mongo_take_thread(const bson_t *document, struct arena *arena, s
 		.run = take_run(&t),
 		.metadata = take_text(&t, "metadata", false),
 	};
-	enum error_code code = store_row_read(&t.row);
+	enum error_code code = store_row_read(&t.row, thread.id, NULL);
 
 	if (code == ERROR_NONE)
 		*out = thread;
@@ -250,7 +250,7 @@ enum error_code mongo_take_message(const bson_t *document, bool content, struct 
 		message.content = store_row_content(&t.row, text_of(&t, "content"));
 	else
 		message.content.len = (size_t)mongo_int(document, "size");
-	code = store_row_read(&t.row);
+	code = store_row_read(&t.row, message.thread_id, message.id);
 	if (code == ERROR_NONE)
 		*out = message;
 	return code;

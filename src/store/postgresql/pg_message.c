@@ -78,7 +78,7 @@ enum error_code pg_message_take(const PGresult *rows, int row, int at, bool cont
 		.content = { NULL, (size_t)pg_column_int(rows, row, at + SIZE) },
 	};
 	if (!take_words(rows, row, at, out))
-		return ERROR_CORRUPT;
+		return store_row_damaged(out->thread_id, out->id);
 	if (content)
 		take_content(rows, row, at, arena, &out->content);
 	return store_fits(arena);

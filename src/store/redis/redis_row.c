@@ -248,7 +248,7 @@ enum error_code redis_take_thread(const redisReply *cells, struct slice id, stru
 	};
 	if (thread.run.id && !(thread.run.message_id && thread.run.node))
 		t.row.is_bad = true;
-	code = store_row_read(&t.row);
+	code = store_row_read(&t.row, thread.id, NULL);
 	if (code == ERROR_NONE)
 		*out = thread;
 	return code;
@@ -294,7 +294,7 @@ enum error_code redis_take_message(const redisReply *cells, const char *thread_i
 		.updated_ms = take_number(&t, MESSAGE_updated, 0),
 		.content = take_content(&t, content),
 	};
-	code = store_row_read(&t.row);
+	code = store_row_read(&t.row, message.thread_id, message.id);
 	if (code == ERROR_NONE)
 		*out = message;
 	return code;

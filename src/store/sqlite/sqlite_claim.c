@@ -60,7 +60,7 @@ enum error_code sqlite_claim_rows(sqlite3_stmt *query, struct arena *arena, stru
 					 store_row_text(&read, sql_column(query, 2), true),
 					 store_row_text(&read, sql_column(query, 3), true) },
 			};
-		if ((code = store_row_read(&read)) != ERROR_NONE)
+		if ((code = store_row_read(&read, NULL, NULL)) != ERROR_NONE)
 			return code;
 	}
 	if (code == ERROR_NOT_FOUND) {

@@ -38,7 +38,7 @@ enum error_code sqlite_message_take(sqlite3_stmt *row, bool content, struct aren
 	};
 	if (content)
 		out->content = store_row_content(&read, sql_column(row, COLUMN_CONTENT));
-	return store_row_read(&read);
+	return store_row_read(&read, out->thread_id, out->id);
 }
 
 enum error_code sqlite_message_rows(sqlite3_stmt *query, size_t limit, size_t bytes_max,

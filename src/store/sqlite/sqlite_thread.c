@@ -20,7 +20,7 @@ static enum error_code take(sqlite3_stmt *row, struct arena *arena, struct threa
 			 .node = store_row_text(&read, sql_column(row, 9), false) },
 		.metadata = store_row_text(&read, sql_column(row, 10), false),
 	};
-	return store_row_read(&read);
+	return store_row_read(&read, out->id, NULL);
 }
 
 /* --- one --- */
@@ -223,11 +223,11 @@ static enum error_code mark(struct sqlite_conn *conn, const char *owner, const c
 			    struct arena *arena, struct thread_deleted *out)
 {
 	int64_t now_ms = clock_wall_ms();
-	struct thread thread;
+	struct thread thread = { 0 };
 	enum error_code code = sqlite_thread_read(conn, owner, id, arena, &thread);
 
-	if (code != ERROR_NONE)
-		return code;
+	if (code != ERROR_NONE && (code != ERROR_CORRUPT || owner))
+		return code; /* an administrator is rid of what is damaged, too */
 	out->run = thread.run;
 	code = ended_runs(conn, id, now_ms, arena, out);
 	return code == ERROR_NONE ? sql_run(conn, SQL_THREAD_MARK,
