@@ -54,8 +54,8 @@ struct record_header {
 };
 
 struct record_end {
-	int64_t threads, messages;
-	const char *checksum;
+	int64_t threads, messages; /* -1: it does not say */
+	const char *checksum;      /* NULL: nor that */
 };
 
 /* Each appends one line with its '\n'. false: no memory, or over the buffer's cap. */

@@ -102,9 +102,10 @@ static void take_end(struct importing *im, const struct record_end *end)
 	char text[RECORD_SUM_TEXT];
 
 	im->ended = true;
-	im->report->whole = end->threads == im->read.threads &&
-			    end->messages == im->read.messages &&
-			    strcmp(end->checksum, record_sum_text(&im->read, text)) == 0;
+	im->report->whole =
+		(end->threads < 0 || end->threads == im->read.threads) &&
+		(end->messages < 0 || end->messages == im->read.messages) &&
+		(!end->checksum || strcmp(end->checksum, record_sum_text(&im->read, text)) == 0);
 	if (!im->report->whole)
 		refuse(im, "the last line tells of other threads and messages than were read: the "
 			   "file was changed or damaged");

@@ -46,8 +46,8 @@ struct field {
 
 static const struct field of_header[] = {
 	{ "version", NUMBER, OF(record_header, version) },
-	{ "made_ms", NUMBER, OF(record_header, made_ms) },
-	{ "by", TEXT, OF(record_header, by) },
+	{ "made_ms", NUMBER_OR_NULL, OF(record_header, made_ms) },
+	{ "by", TEXT_OR_NULL, OF(record_header, by) },
 	{ "user", TEXT_OR_NULL, OF(record_header, user) },
 	{ 0 },
 };
@@ -89,17 +89,24 @@ static const struct field of_message[] = {
 };
 
 static const struct field of_end[] = {
-	{ "threads", NUMBER, OF(record_end, threads) },
-	{ "messages", NUMBER, OF(record_end, messages) },
-	{ "checksum", TEXT, OF(record_end, checksum) },
+	{ "threads", NUMBER_OR_NULL, OF(record_end, threads) },
+	{ "messages", NUMBER_OR_NULL, OF(record_end, messages) },
+	{ "checksum", TEXT_OR_NULL, OF(record_end, checksum) },
 	{ 0 },
 };
 
 /* --- one field --- */
 
+/* What may be null may be left out: people write such files, too. */
 static bool is_null(const struct json *value)
 {
-	return json_type(value) == JSON_NULL;
+	return !value || json_type(value) == JSON_NULL;
+}
+
+static bool may_lack(enum kind kind)
+{
+	return kind == ID_OR_NULL || kind == TEXT_OR_NULL || kind == NUMBER_OR_NULL ||
+	       kind == VALUE || kind == FLAG;
 }
 
 static bool take_text(const struct json *value, bool may_be_null, struct arena *arena,
@@ -123,6 +130,12 @@ static bool take_number(const struct json *value, bool may_be_null, int64_t *out
 	return (may_be_null && is_null(value)) || digits_read(json_number(value), DIGITS_MAX, out);
 }
 
+static bool take_flag(const struct json *value, bool *out)
+{
+	*out = value && json_true(value);
+	return !value || json_type(value) == JSON_BOOL;
+}
+
 static bool take_content(const struct json *value, struct arena *arena, struct slice *out)
 {
 	*out = json_text(value);
@@ -134,7 +147,7 @@ static bool take_value(const struct json *value, struct arena *arena, const char
 	struct buffer text;
 	bool ok;
 
-	if (json_type(value) != JSON_OBJECT && json_type(value) != JSON_ARRAY)
+	if (is_null(value) || (json_type(value) != JSON_OBJECT && json_type(value) != JSON_ARRAY))
 		return take_text(value, true, arena, out);
 	buffer_init(&text, RECORD_MAX);
 	ok = json_print(value, &text) && (*out = arena_copy(arena, buffer_slice(&text)));
@@ -161,7 +174,7 @@ static bool take(const struct json *value, enum kind kind, struct arena *arena, 
 	case TEXT_OR_NULL: return take_text(value, true, arena, to);
 	case NUMBER: return take_number(value, false, to);
 	case NUMBER_OR_NULL: return take_number(value, true, to);
-	case FLAG: *(bool *)to = json_true(value); return json_type(value) == JSON_BOOL;
+	case FLAG: return take_flag(value, to);
 	case CONTENT: return take_content(value, arena, to);
 	case VALUE: return take_value(value, arena, to);
 	case ROLE: return take_role(value, to);
@@ -178,7 +191,7 @@ static bool read_fields(const struct json *object, const struct field *fields, s
 	for (const struct field *field = fields; field->key; field++) {
 		const struct json *value = json_get(object, field->key);
 
-		if (!value)
+		if (!value && !may_lack(field->kind))
 			return error_field(err, ERROR_VALIDATION, field->key, "%s is missing",
 					   field->key);
 		if (!take(value, field->kind, arena, (char *)out + field->at))

@@ -118,6 +118,22 @@ def test_i6_a_wrong_line_is_told_and_the_others_are_taken(desk):
     assert "a/b" not in err and "owner" not in err  # what stands in a line is nobody's business here
 
 
+def test_i6_what_may_be_null_may_be_left_out(desk):
+    """As in a file that somebody makes of another program's conversations."""
+    few = {"thread": ("type", "id", "user_id", "title", "created_ms", "updated_ms", "rev"),
+           "message": ("type", "thread_id", "id", "seq", "role", "status", "created_ms", "updated_ms", "content")}
+    file = "".join(json.dumps({key: record[key] for key in few[record["type"]]}) + "\n" for record in (T, M))
+    store = f"sqlite:{desk.folder}/few.db"
+    out, _ = desk.run("import", "-", "--json", store=store,
+                      give=b'{"type":"c1d-export","version":1}\n' + file.encode() + b'{"type":"end"}\n')
+    assert (json.loads(out)["threads"], json.loads(out)["messages"], json.loads(out)["whole"]) == (1, 1, True)
+    thread, messages = desk.export(store)[0]["t1"]
+    assert thread["metadata"] is None and thread["archived"] is False
+    assert {key: value for key, value in messages["m1"].items() if key not in few["message"]} == {
+        **dict.fromkeys(("run_id", "parent_id", "key", "question", "model", "finish_reason", "input_tokens", "output_tokens",
+                         "total_tokens", "feedback", "metadata")), "unasked": False}
+
+
 def test_i6_however_many_lines_are_wrong_the_memory_is_the_same(desk):
     """Each is read up to what is wrong; what was read of it goes with it."""
     wrong = json.dumps(admin.message("t1", "m1", 1, metadata={str(i): "x" * 1_000_000 for i in range(8)}, content=None)).encode() + b"\n"
