@@ -305,6 +305,23 @@ def test_f21_a_database_with_another_isolation_loses_no_message_to_it(server, ne
     assert sorted(m["content"] for m in site.messages(thread, "?limit=50")) == sorted(f"text {i}" for i in range(24))
 
 
+def test_c12_a_number_that_jsonb_has_no_room_for_is_kept_as_it_was_sent(adopted, prisma, server):
+    metadata = '{"small":1e-200000,"nothing":0E+99999999999,"one":1e-00000,"text":"e-200000","true":true}'
+    made = adopted.request("POST", "/api/threads", f'{{"metadata":{metadata}}}'.encode(), {"Content-Type": "application/json"})
+    assert made.status == 201, made
+    assert metadata.encode() in adopted.get(f"/api/threads/{made.json()['id']}").body
+    theirs = json.loads(server.sql(prisma[0], f"""SELECT metadata FROM "Thread" WHERE id = '{made.json()["id"]}'"""))
+    assert theirs == {"small": 0, "nothing": 0, "one": 1, "text": "e-200000", "true": True}
+
+
+def test_a_turn_that_was_asked_before_takes_nothing_back_twice(adopted, server):
+    thread = make(adopted)["id"]
+    assert adopted.post(f"/api/threads/{thread}/messages", {"id": "q", "role": "user", "content": "One"}).status == 201
+    asked = {"prompt": {"id": "q", "role": "user", "content": "Another"}, "threadId": thread, "responseId": fresh("r")}
+    assert adopted.post("/api/chat", asked).json()["code"] == "idempotency_key_reused"
+    assert "no transaction in progress" not in (server.folder / "postgresql.log").read_text(errors="replace")
+
+
 # --- certificates ---
 @pytest.fixture
 def tls(scratch, own_server):

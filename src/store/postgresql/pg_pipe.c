@@ -260,6 +260,7 @@ void pg_undo(struct pg_call *call)
 {
 	enum error_code code = pg_answer_rest(call);
 
+	call->is_undone = true;
 	if (call->conn->is_broken || PQtransactionStatus(call->conn->pg) == PQTRANS_IDLE)
 		return;
 	call->code = ERROR_NONE;

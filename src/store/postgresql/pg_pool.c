@@ -96,7 +96,7 @@ bool pg_begin(struct pg_call *call)
 		return false;
 	if (call->tries == 0)
 		call->until_ms = clock_mono_ms() + call->pool->limit_ms;
-	call->is_again = call->is_committing = call->is_committed = false;
+	call->is_again = call->is_committing = call->is_committed = call->is_undone = false;
 	call->code = connect_call(call);
 	if (call->code != ERROR_NONE)
 		return false;
@@ -118,7 +118,7 @@ void pg_may_last(struct pg_call *call)
 /* true: nothing more is to be tried. */
 static bool is_done(struct pg_call *call, enum error_code code)
 {
-	if (code == ERROR_NONE && call->is_write)
+	if (code == ERROR_NONE && call->is_write && !call->is_undone)
 		pg_commit(call);
 	if (code == ERROR_NONE || call->is_committing)
 		pg_answer_rest(call);

@@ -105,7 +105,7 @@ struct pg_call {
 	enum error_code code;
 	int tries;
 	int64_t until_ms;
-	bool is_over, is_again, is_committing, is_committed;
+	bool is_over, is_again, is_committing, is_committed, is_undone;
 	PGresult *rows;
 };
 
@@ -200,7 +200,8 @@ struct pg_content {
 };
 bool pg_content_of(struct slice content, struct pg_content *out);
 void pg_content_done(struct pg_content *content);
-/* The text as jsonb takes it: nor does that have U+0000. NULL for NULL; *made is to be freed. */
+/* The text as jsonb takes it: nor does that have U+0000, or any exponent. NULL for NULL; *made is
+ * to be freed. */
 struct sql_value pg_json_of(const char *text, char **made);
 
 const char *pg_column_text(const PGresult *rows, int row, int column, struct arena *arena);

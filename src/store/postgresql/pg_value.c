@@ -37,16 +37,31 @@ void pg_content_done(struct pg_content *content)
 	free(content->made);
 }
 
+/* A number with such an exponent is 0, or as good as that, and jsonb refuses it for its digits. */
+static void shorten_exponent(char *digits)
+{
+	size_t len = strspn(digits, "0123456789");
+
+	if (len <= 3 || strtol(digits, NULL, 10) <= 999)
+		return;
+	memset(digits, '0', len);
+	memset(digits + len - 3, '9', 3);
+}
+
 /* In JSON it stands as an escape, behind an even number of backslashes. */
 struct sql_value pg_json_of(const char *text, char **made)
 {
 	struct sql_value value = { .kind = text ? SQL_WORD : SQL_NULL, .text = slice_of(text) };
-	char *at;
+	bool is_string = false;
 
-	*made = text && strstr(text, NUL_ESCAPE) ? strdup(text) : NULL;
-	for (at = *made; at && *at; at += *at == '\\' && at[1] ? 2 : 1)
+	*made = text ? strdup(text) : NULL;
+	for (char *at = *made; at && *at; at += *at == '\\' && at[1] ? 2 : 1) {
+		is_string ^= *at == '"';
 		if (strncmp(at, NUL_ESCAPE, strlen(NUL_ESCAPE)) == 0)
 			memcpy(at + 2, "fffd", 4);
+		else if (!is_string && (*at == 'e' || *at == 'E'))
+			shorten_exponent(at + 1 + (at[1] == '-' || at[1] == '+'));
+	}
 	if (*made)
 		value.text = slice_of(*made);
 	return value;
