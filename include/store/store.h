@@ -13,9 +13,9 @@
  * ERROR_NOT_SAVED (the message is still streaming), ERROR_VALIDATION (a cursor or a message id of a
  * page that is not there; `field` names it); ERROR_STORE_DOWN (cannot be reached: it is marked down
  * for the pool at once), ERROR_STORE_TIMEOUT (no answer in time: outcome unknown), ERROR_STORE_FULL
- * (no room to write; reading goes on), ERROR_STORE (it refused), ERROR_CORRUPT, ERROR_OVERLOADED
- * (too many are in it already, or the arena is full). Each call may be repeated: a second
- * application is a no-op or says ERROR_CONFLICT.
+ * (no room to write; reading goes on), ERROR_STORE (it refused), ERROR_CORRUPT, ERROR_TOO_LARGE
+ * (for this store), ERROR_OVERLOADED (too many are in it already, or the arena is full). Each call
+ * may be repeated: a second application is a no-op or says ERROR_CONFLICT.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H

@@ -28,6 +28,8 @@ static const struct words {
 	{ ERROR_STORE_TIMEOUT, 0, "The store did not answer in time; it may be done or not." },
 	{ ERROR_STORE, 0, "The store failed the request; the log says why." },
 	{ ERROR_CORRUPT, 0, "What is stored there is damaged; the log says more." },
+	{ ERROR_TOO_LARGE, 0,
+	  "This is larger than the store keeps in one piece; make it shorter." },
 	{ ERROR_OVERLOADED, 0, "This is too much for one answer; ask for less." },
 };
 

@@ -214,6 +214,18 @@ def test_c_a_deletion_that_was_cut_off_is_gone_on_with(between):
     assert site.post("/api/threads", {"id": thread}).status in (409, 422)
 
 
+def test_c_a_new_thread_that_met_others_is_made_all_the_same(between):
+    """ABORTED is contention, and no word of an id that exists."""
+    proxy, site, _ = between
+    wait_for(lambda: site.get("/readyz").status == 200, "the store is up")
+    said = json.dumps({"error": {"code": 409, "status": "ABORTED", "message": "Too much contention"}})
+    rule = proxy.rule("say", "documents:commit", times=2, text=f"HTTP/1.1 409 Conflict\r\nContent-Type: application/json\r\nContent-Length: {len(said)}\r\n\r\n{said}")
+    answer = site.post("/api/threads", {})
+    proxy.wait_rule(rule)
+    proxy.heal()
+    assert answer.status == 201, answer
+
+
 def test_an_index_that_is_missing_is_named_in_the_log(between):
     proxy, site, _ = between
     wait_for(lambda: site.get("/readyz").status == 200, "the store is up")
@@ -238,3 +250,58 @@ def test_c12_what_is_damaged_hides_nothing_else(site, documents):
     answer = site.get(f"/api/threads/{broken}")
     assert (answer.status, answer.json()["code"]) == (500, "corrupt")
     wait_for(lambda: any(line.get("id") == broken for line in site.log_lines("A document of Firestore is damaged")), "the log names it")
+
+
+def test_c12_a_part_that_is_gone_is_damage_and_hides_nothing_else(site, documents):
+    """It is told at once, not looked for until the time is over; the rest of the thread goes on."""
+    thread = auto_id()
+    assert site.chat("fault:chunks=16;size=65536;pace=0 long", thread).status == 200
+    row = wait_for(lambda: next((m for m in site.messages(thread) if m["role"] == "assistant" and m["status"] == "complete"), None),
+                   "the answer is stored")
+    part = next(iter(documents.of_thread(thread, "message_parts")))
+    documents.ask("commit", {"writes": [{"delete": f"{documents.root}/message_parts/{part}"}]})
+    answer = site.patch(f"/api/threads/{thread}/messages/{row['id']}", {"metadata": {}})
+    assert (answer.status, answer.json()["code"]) == (500, "corrupt"), answer
+    assert [message["role"] for message in site.messages(thread)] == ["user"]
+    assert site.chat(f"fault:pace=0 {auto_id()}", thread).status == 200
+    wait_for(lambda: len(site.messages(thread)) == 3, "it is asked on")
+
+
+def test_c12_many_damaged_threads_hide_none_behind_them(site, documents):
+    """More than a page of them: the list goes on behind each page."""
+    user = owner()
+    whole = foreign_thread(user, "behind them all")
+    documents.put(whole, *[("threads", auto_id(), {"user_id": text(user), "title": {"booleanValue": True}, "created_at": at(0),
+                                                   "updated_at": at(2, i * 1000)}) for i in range(320)],
+                  *[("threads", auto_id(), {"user_id": text(user), "title": text("x"), "created_at": at(0),
+                                            "updated_at": text("2026-03-01")}) for _ in range(100)])
+    assert [row["title"] for row in site.get(f"/api/threads?user_id={user}").json()] == ["behind them all"]
+
+
+def test_c12_numbers_of_another_type_hide_nothing(site, documents):
+    """A whole number as a double is one; a text is damage, and stands before and behind all that is whole."""
+    thread, _, said = theirs(documents, count=3)
+    assert len(site.messages(thread)) == 3
+    documents.put(foreign_message(thread, "a text", at(3), seq=text("9")), foreign_message(thread, "a double", at(4), seq={"doubleValue": 7.0}))
+    wait_for(lambda: [row["content"] for row in site.messages(thread)] == [*said, "a double"], "all but the damaged one")
+    found, after = [], ""
+    for _ in range(5):
+        page = site.get(f"/api/threads/{thread}/messages?limit=2{after}").json()
+        found = [row["content"] for row in page] + found
+        if len(page) < 2:
+            break
+        after = f"&before={page[0]['id']}"
+    assert found == [*said, "a double"]
+    assert site.chat(f"fault:pace=0 {auto_id()}", thread).status == 200
+    wait_for(lambda: len(site.messages(thread)) == 6, "it goes on behind them")
+    assert [row["content"] for row in site.messages(thread)][:4] == [*said, "a double"]
+
+
+def test_c12_metadata_that_is_no_json_is_damage(site, documents):
+    """A text that another program stored is sent on as it is, so it has to be JSON to the letter."""
+    user = owner()
+    good, bad = auto_id(), auto_id()
+    for thread, metadata in ((good, '{"n": -1.5e3}'), (bad, '{"n": -x}')):
+        documents.put(("threads", thread, {**foreign_thread(user)[2], "metadata": text(metadata)}))
+    assert [(row["id"], row["metadata"]) for row in site.get(f"/api/threads?user_id={user}").json()] == [(good, {"n": -1500})]
+    assert site.get(f"/api/threads/{bad}").json()["code"] == "corrupt"

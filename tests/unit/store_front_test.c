@@ -1,5 +1,6 @@
 /* The front of the stores: which one a URI means, and the pool's mark of one that cannot be
  * reached. The store that goes and comes is an SQLite file in a folder that is not there yet. */
+#include "../../src/store/store_front.h"
 #include "../../src/store/store_mark.h"
 #include "store/store.h"
 
@@ -190,6 +191,25 @@ static void r39_a_late_failure_of_an_old_call_is_no_news(void **state)
 	assert_true(mark_is_down(&mark));
 }
 
+/* What the stores say, in words for clients: never an error's title alone. */
+static void each_answer_of_a_store_has_words_of_its_own(void **state)
+{
+	static const enum error_code codes[] = {
+		ERROR_CONFLICT,   ERROR_PRECONDITION, ERROR_NOT_SAVED,     ERROR_STORE_DOWN,
+		ERROR_STORE_FULL, ERROR_STORE,        ERROR_STORE_TIMEOUT, ERROR_CORRUPT,
+		ERROR_TOO_LARGE,  ERROR_OVERLOADED,   ERROR_NOT_FOUND,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+		struct error err = { 0 };
+
+		assert_false(store_say(&err, codes[i], THREAD));
+		assert_int_equal(err.code, codes[i]);
+		assert_string_not_equal(err.detail, error_title(codes[i]));
+	}
+}
+
 static void a_store_never_opened_is_freed(void **state)
 {
 	(void)state;
@@ -207,6 +227,7 @@ int main(void)
 		TEST(a_call_that_finds_it_gone_sets_the_mark),
 		TEST(one_of_the_pool_probes_in_half_a_second),
 		TEST(r39_a_late_failure_of_an_old_call_is_no_news),
+		TEST(each_answer_of_a_store_has_words_of_its_own),
 		TEST(a_store_never_opened_is_freed),
 	};
 

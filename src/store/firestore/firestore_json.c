@@ -173,7 +173,38 @@ static struct firestore_json *read_many(struct reader *r, enum firestore_json_ty
 	return take(r, close) ? many : NULL;
 }
 
-/* A number, true, false or null: by its letters alone. */
+static const char *skip_digits(const char *at, const char *end)
+{
+	while (at < end && *at >= '0' && *at <= '9')
+		at++;
+	return at;
+}
+
+/* RFC 8259, 6. Texts of other programs are sent on as they are, so nothing else will do. */
+static bool is_number(struct slice word)
+{
+	const char *at = word.ptr, *end = at + word.len, *digits;
+
+	at += at < end && *at == '-';
+	digits = at;
+	at = skip_digits(at, end);
+	if (at == digits || (*digits == '0' && at > digits + 1))
+		return false;
+	if (at < end && *at == '.') {
+		digits = ++at;
+		if ((at = skip_digits(at, end)) == digits)
+			return false;
+	}
+	if (at < end && (*at == 'e' || *at == 'E')) {
+		at++;
+		digits = at += at < end && (*at == '+' || *at == '-');
+		if ((at = skip_digits(at, end)) == digits)
+			return false;
+	}
+	return at == end;
+}
+
+/* A number, true, false or null. */
 static struct firestore_json *read_word(struct reader *r)
 {
 	struct slice word = { r->at, 0 };
@@ -188,7 +219,7 @@ static struct firestore_json *read_word(struct reader *r)
 		type = FJ_BOOL;
 	else if (slice_is(word, "null"))
 		type = FJ_NULL;
-	else if (word.len == 0 || !strchr("-0123456789", *word.ptr))
+	else if (!is_number(word))
 		return NULL;
 	node = make(r, type);
 	if (node)

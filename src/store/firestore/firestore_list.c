@@ -16,9 +16,11 @@ struct listing {
 	struct arena *arena;
 	struct slice q; /* folded */
 	struct thread_list list;
-	struct thread last; /* that was looked at; id NULL: none */
-	const char *behind; /* its time as the server wrote it */
-	bool is_over;       /* there are no more */
+	struct thread last;    /* whole, that was looked at; id NULL: none */
+	struct slice behind;   /* where the page goes on: the time as the server wrote it, ... */
+	const char *behind_id; /* ... and the document; NULL: from the first */
+	bool is_text;          /* that time is one: another program's damage */
+	bool is_over;          /* there are no more */
 	size_t batch;
 };
 
@@ -39,7 +41,6 @@ static bool is_wanted(const struct listing *l, const struct thread *thread, stru
 static enum error_code look_at(struct firestore_op *op, struct listing *l,
 			       const struct firestore_document *document)
 {
-	struct slice time = firestore_timestamp(document->fields, "updated_at");
 	struct firestore_thread thread;
 	enum error_code code = firestore_take_thread(document, l->arena, &thread);
 
@@ -60,8 +61,22 @@ static enum error_code look_at(struct firestore_op *op, struct listing *l,
 		l->list.items[l->list.count++] = thread.thread;
 	}
 	l->last = thread.thread;
-	l->behind = arena_copy(l->arena, time);
 	return ERROR_NONE;
+}
+
+/* The next page goes on there, damaged or not. Only texts and times are looked behind: all else
+ * stands at the end, and is damage. */
+static enum error_code go_on_behind(struct listing *l, const struct firestore_document *document)
+{
+	struct slice time = firestore_timestamp(document->fields, "updated_at");
+
+	l->is_text = !time.ptr;
+	if (l->is_text)
+		time = firestore_text(document->fields, "updated_at");
+	l->is_over = !time.ptr;
+	l->behind = (struct slice){ arena_copy(l->arena, time), time.len };
+	l->behind_id = arena_copy(l->arena, document->id);
+	return store_fits(l->arena);
 }
 
 static enum firestore_query_id query_of(const struct thread_page *page)
@@ -87,18 +102,20 @@ static enum error_code read_page(struct firestore_op *op, void *arg)
 {
 	struct listing *l = arg;
 	struct firestore_find find = find_of(l);
-	const struct firestore_value behind = FS_TIME(slice_of(l->behind));
+	const struct firestore_value behind = { l->is_text ? FV_TEXT : FV_TIME, l->behind, 0 };
 	struct firestore_found found;
 	enum error_code code;
 
-	if (l->last.id) {
+	if (l->behind_id) {
 		find.behind = &behind;
-		find.behind_id = firestore_id(op, l->last.id);
+		find.behind_id = l->behind_id;
 	}
 	code = firestore_find(op, &find, &found);
 	for (size_t i = 0; code == ERROR_NONE && !l->is_over && i < found.count; i++)
 		code = look_at(op, l, &found.items[i]);
 	l->is_over = l->is_over || found.count < l->batch;
+	if (code == ERROR_NONE && !l->is_over)
+		code = go_on_behind(l, &found.items[found.count - 1]);
 	return code;
 }
 
@@ -118,7 +135,8 @@ static enum error_code begin(struct firestore_op *op, struct listing *l)
 	if (!firestore_time_read(time, &ms) || ms != l->page->last_ms)
 		time = slice_of(clock_format(l->page->last_ms, text));
 	l->last.id = l->page->last;
-	l->behind = arena_copy(l->arena, time);
+	l->behind = (struct slice){ arena_copy(l->arena, time), time.len };
+	l->behind_id = arena_text(l->arena, name.id);
 	return store_fits(l->arena);
 }
 

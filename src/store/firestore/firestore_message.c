@@ -1,6 +1,10 @@
 /* firestore_message: messages read and changed. */
 #include "firestore_room.h"
 
+#include "base/log.h"
+
+#define TORN_TRIES 3 /* who lacks a part as often as that was not written anew: it is gone */
+
 /* --- one, by its name --- */
 
 /* Its own document, or one of another program that says it is of this thread. */
@@ -33,9 +37,13 @@ enum error_code firestore_message_take(struct firestore_op *op,
 
 	if (code == ERROR_NONE)
 		code = firestore_parts_read(op, id, &parts, arena, &message.content);
-	if (code == ERROR_NOT_FOUND) { /* it was written anew: read it again */
+	if (code == ERROR_NOT_FOUND && op->tries < TORN_TRIES) { /* written anew? Read it again */
 		op->is_lost = true;
 		return ERROR_CONFLICT;
+	}
+	if (code == ERROR_NOT_FOUND) {
+		log_warn("A part of a message is gone from Firestore", LOG_T("id", id));
+		return ERROR_CORRUPT;
 	}
 	if (code == ERROR_NONE)
 		*out = message;

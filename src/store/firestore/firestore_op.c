@@ -114,6 +114,7 @@ enum error_code firestore_part_of(struct firestore_op *outer, firestore_step *st
 	begin(&op, outer->firestore,
 	      outer->is_long ? clock_mono_ms() + outer->firestore->limit_ms : outer->until_ms);
 	op.is_long = outer->is_long;
+	op.tries = outer->tries;
 	code = step(&op, arg);
 	outer->is_lost = op.is_lost;
 	end(&op);
@@ -214,7 +215,7 @@ static enum error_code commit(struct firestore_op *op, enum firestore_how how,
 		*results = firestore_member(reply, "writeResults");
 	if (status == FIRESTORE_OK)
 		return ERROR_NONE;
-	return op->is_lost ? ERROR_CONFLICT : code_of(status);
+	return op->is_lost && status != FIRESTORE_ABORTED ? ERROR_CONFLICT : code_of(status);
 }
 
 enum error_code firestore_commit(struct firestore_op *op, const struct firestore_json **results)

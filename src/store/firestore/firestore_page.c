@@ -10,7 +10,7 @@ struct page {
 	struct arena *arena;
 	struct message_list list;
 	int64_t after, before; /* numbers */
-	int64_t at;            /* of the last that was read; -1: none */
+	int64_t at;            /* of the last that was read, or what lies before the first */
 	size_t bytes, batch;
 	bool is_over;
 };
@@ -52,7 +52,7 @@ static enum error_code read_batch(struct firestore_op *op, void *arg)
 	const struct firestore_find find = { on ? FQ_MESSAGES_ON : FQ_MESSAGES_BACK,
 					     { FS_TEXT(page->filter->thread_id) },
 					     page->batch,
-					     page->at >= 0 ? &behind : NULL,
+					     &behind,
 					     NULL };
 	struct firestore_found found;
 	enum error_code code = firestore_find(op, &find, &found);
@@ -60,12 +60,16 @@ static enum error_code read_batch(struct firestore_op *op, void *arg)
 	for (size_t i = 0; code == ERROR_NONE && !page->is_over && i < found.count; i++) {
 		int64_t seq = firestore_int(found.items[i].fields, "seq");
 
+		if (seq <= 0) /* damaged: it has another type */
+			continue;
 		page->is_over = on ? seq >= page->before : seq <= page->after;
 		if (!page->is_over)
 			code = add(op, page, &found.items[i]);
 		page->at = seq;
 	}
-	page->is_over = page->is_over || found.count < page->batch;
+	/* Other types stand behind all numbers. */
+	page->is_over =
+		page->is_over || found.count < page->batch || page->at == find.behind->number;
 	return code;
 }
 
@@ -75,9 +79,7 @@ static enum error_code read_all(struct firestore_op *op, struct page *page)
 	enum error_code code = ERROR_NONE;
 
 	page->batch = page->filter->limit + 1;
-	page->at = store_goes_on(page->filter) ? (page->after > 0 ? page->after : -1)
-		   : page->before < INT64_MAX  ? page->before
-					       : -1;
+	page->at = store_goes_on(page->filter) ? page->after : page->before;
 	while (code == ERROR_NONE && !page->is_over) {
 		code = firestore_part_of(op, read_batch, page);
 		if (code == ERROR_TOO_LARGE && page->batch > 1) {

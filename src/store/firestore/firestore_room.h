@@ -101,8 +101,9 @@ static inline bool firestore_is_there(const struct firestore_document *document)
 enum error_code firestore_get(struct firestore_op *op, const struct firestore_name *names,
 			      size_t count, const char *mask, struct firestore_document *out);
 
-/* Sends what was written. op->is_lost (with ERROR_CONFLICT): a precondition did not hold. `results`
- * (may be NULL): the list of writeResults. */
+/* Sends what was written. op->is_lost: a precondition did not hold (ERROR_CONFLICT), or others were
+ * at the same documents and it may well hold (another error). `results` (may be NULL): the list of
+ * writeResults. */
 enum error_code firestore_commit(struct firestore_op *op, const struct firestore_json **results);
 /* The same, of writes that do no harm when they are repeated. */
 enum error_code firestore_commit_again(struct firestore_op *op,

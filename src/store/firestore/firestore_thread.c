@@ -63,7 +63,8 @@ static enum error_code insert(struct firestore_op *op, void *arg)
 	firestore_body(op);
 	firestore_thread_make(op, &thread, 0);
 	code = firestore_commit(op, NULL);
-	op->is_lost = false; /* that it exists is what there is to tell */
+	if (code == ERROR_CONFLICT) /* that it exists is what there is to tell */
+		op->is_lost = false;
 	return code;
 }
 

@@ -89,7 +89,7 @@ static enum error_code read_batch(struct firestore_op *op, void *arg)
 	const struct firestore_find find = { FQ_MESSAGES_BACK,
 					     { FS_TEXT(o->open->thread_id) },
 					     h->batch,
-					     h->at < INT64_MAX ? &behind : NULL,
+					     &behind, /* texts would come before all numbers */
 					     NULL };
 	struct firestore_found found;
 	enum error_code code = firestore_find(op, &find, &found);

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define OBJECT_MAX (1u << 20) /* of a map as JSON: it was in a document */
+#define OBJECT_MAX   (1u << 20) /* of a map as JSON: it was in a document */
+#define DOUBLE_WHOLE 0x1p53     /* up to there a double tells whole numbers apart */
 
 static const struct firestore_json *value_of(const struct firestore_json *fields, const char *key)
 {
@@ -40,17 +41,31 @@ struct slice firestore_timestamp(const struct firestore_json *fields, const char
 	return firestore_member_text(firestore_member(fields, key), "timestampValue");
 }
 
+/* Where a language has one type of numbers, programs write whole ones as doubles. */
+static bool read_whole(const char *digits, int64_t *out)
+{
+	char *end;
+	double number = strtod(digits, &end);
+
+	if (*end != '\0' || !(number >= -DOUBLE_WHOLE && number <= DOUBLE_WHOLE) ||
+	    number != (double)(int64_t)number)
+		return false;
+	*out = (int64_t)number;
+	return true;
+}
+
 static bool read_int(const struct firestore_json *value, int64_t *out)
 {
-	char digits[24], *end;
+	char digits[32], *end;
 
-	if (!is_of(value, "integerValue") || value->text.len == 0 ||
-	    value->text.len >= sizeof digits)
+	if (!value || value->text.len == 0 || value->text.len >= sizeof digits)
 		return false;
 	memcpy(digits, value->text.ptr, value->text.len);
 	digits[value->text.len] = '\0';
+	if (is_of(value, "doubleValue") && value->type == FJ_NUMBER)
+		return read_whole(digits, out);
 	*out = strtoll(digits, &end, 10);
-	return *end == '\0';
+	return is_of(value, "integerValue") && *end == '\0';
 }
 
 int64_t firestore_int(const struct firestore_json *fields, const char *key)
@@ -216,10 +231,10 @@ static void put_json(struct json_writer *w, const struct firestore_json *field)
 		put_members(w, value);
 	else if (is_of(value, "arrayValue"))
 		put_items(w, value);
-	else if (read_int(value, &number))
-		json_int(w, number);
 	else if (is_of(value, "doubleValue") && value->type == FJ_NUMBER)
 		json_raw(w, value->text);
+	else if (read_int(value, &number))
+		json_int(w, number);
 	else if (is_of(value, "booleanValue"))
 		json_bool(w, slice_is(value->text, "true"));
 	else if (value && value->type == FJ_STRING && !is_of(value, "doubleValue"))
