@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK(pipe(ends) == 0);
 	CHECK(write(ends[1], rest.ptr, rest.len) == (ssize_t)rest.len);
 	close(ends[1]);
-	lines_init(&lines, ends[0]);
+	lines_init(&lines, ends[0], NULL);
 	while ((got = lines_next(&lines, &line, &err)) == LINES_LINE || got == LINES_CUT) {
 		const char *end = memchr(rest.ptr, '\n', rest.len);
 
