@@ -85,13 +85,16 @@ int main(void)
 {
 	struct config config;
 	struct error err = { 0 };
+	bool is_loaded = config_load(NULL, &config, NULL, &err);
 
-	if (!config_load(NULL, &config, NULL, &err) || !net_init(&err) ||
-	    !(firestore = firestore_link_open(config.store_uri, &config, &err))) {
+	if (is_loaded && net_init(&err))
+		firestore = firestore_link_open(config.store_uri, &config, &err);
+	if (is_loaded)
+		config_done(&config);
+	if (!firestore) {
 		fprintf(stderr, "%s\n", err.detail);
 		return 1;
 	}
-	config_done(&config);
 	puts("ready");
 	fflush(stdout);
 	read_lines();
