@@ -493,22 +493,6 @@ static void r9_it_is_asked_again_with_a_key_of_a_deleted_thread(void **state)
 	assert_string_equal(out.id, failed.answer.id);
 }
 
-/* As a copy may bring it. */
-static void the_key_of_a_question_leads_to_no_answer(void **state)
-{
-	const char *id = new_thread("ada"), *other = new_thread("ada"), *key = fresh("key");
-	struct message question = message_of(other, fresh("question")), out;
-	struct turn_open open = turn_of(id);
-
-	(void)state;
-	question.key = open.answer.key = key;
-	insert(question);
-	FAILS(ERROR_NOT_FOUND, store_turn_find(store, NULL, id, "x", key, &arena, &out, &error));
-	assert_int_equal(open_turn(&open).kind, TURN_OPENED);
-	OK(store_turn_find(store, NULL, id, "x", key, &arena, &out, &error));
-	assert_string_equal(out.id, open.answer.id);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -531,7 +515,6 @@ int main(void)
 		TEST(r9_what_was_never_asked_is_asked_again),
 		TEST(r9_another_question_does_not_take_it_over),
 		TEST(r9_it_is_asked_again_with_a_key_of_a_deleted_thread),
-		TEST(the_key_of_a_question_leads_to_no_answer),
 	};
 
 	return cmocka_run_group_tests_name("store: turns", tests, open_store, close_store);
