@@ -122,7 +122,7 @@ bool store_look(const char *uri, const struct config *config, const char **how, 
 bool store_try_cache(const struct config *config, bool *wanted, struct error *err)
 {
 	*wanted = cache_is_wanted(config, config->store_uri);
-	return !*wanted || cache_try(config, config->store_uri, err);
+	return !*wanted || cache_try(config, store_name(config->store_uri), config->store_uri, err);
 }
 
 /* --- life --- */
@@ -144,7 +144,7 @@ static void *put_cache_before(struct store_core *core, const char *uri, const st
 			      struct shm *shm, struct error *err)
 {
 	const struct store_ops *behind = core->ops;
-	void *cache = cache_open(config, uri, shm, &core->ops, core->self, err);
+	void *cache = cache_open(config, store_name(uri), uri, shm, &core->ops, core->self, err);
 
 	if (!cache)
 		behind->free(core->self);

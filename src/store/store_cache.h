@@ -12,12 +12,12 @@
 /* Do the settings ask for one, in front of this store? Not before Redis itself. (limit_reach says
  * what it takes to reach it.) */
 bool cache_is_wanted(const struct config *config, const char *uri);
-/* Would that Redis do? */
-bool cache_try(const struct config *config, const char *uri, struct error *err);
+/* Would that Redis do? kind: what people call the store. */
+bool cache_try(const struct config *config, const char *kind, const char *uri, struct error *err);
 
 /* Takes the place of *ops and its self, which it frees with itself. NULL, and neither is touched:
  * no memory. The strings of config->redis outlive it. */
-void *cache_open(const struct config *config, const char *uri, struct shm *shm,
+void *cache_open(const struct config *config, const char *kind, const char *uri, struct shm *shm,
 		 const struct store_ops **ops, void *self, struct error *err);
 
 #endif

@@ -12,11 +12,11 @@ bool cache_is_wanted(const struct config *config, const char *uri)
 	       strncmp(uri, "redis", 5) != 0;
 }
 
-bool cache_try(const struct config *config, const char *uri, struct error *err)
+bool cache_try(const struct config *config, const char *kind, const char *uri, struct error *err)
 {
 	struct cache cache = { 0 };
 
-	cache_set_place(&cache, uri);
+	cache_set_place(&cache, kind, uri);
 	return redis_script_make(cache_script, &cache.script, err) &&
 	       redis_pool_try(&config->redis, &cache_read_calls, &cache, err);
 }
@@ -64,7 +64,7 @@ static bool open_door(struct cache *cache, struct cache_door *door,
 	return door->pool && redis_pool_start(door->pool, err);
 }
 
-void *cache_open(const struct config *config, const char *uri, struct shm *shm,
+void *cache_open(const struct config *config, const char *kind, const char *uri, struct shm *shm,
 		 const struct store_ops **ops, void *self, struct error *err)
 {
 	struct cache *cache = calloc(1, sizeof *cache);
@@ -82,7 +82,7 @@ void *cache_open(const struct config *config, const char *uri, struct shm *shm,
 					 STORE_OPS(X)
 #undef X
 	};
-	cache_set_place(cache, uri);
+	cache_set_place(cache, kind, uri);
 	cache->url = config->redis;
 	cache->behind = *ops;
 	cache->self = self;

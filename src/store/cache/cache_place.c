@@ -55,9 +55,9 @@ static void set_name(const struct cache *cache, const char *name, char out[CACHE
 	snprintf(out, CACHE_NAME_SIZE, "%s%s", cache->prefix, name);
 }
 
-void cache_set_place(struct cache *cache, const char *uri)
+void cache_set_place(struct cache *cache, const char *kind, const char *uri)
 {
-	const char *kind = store_name(uri), *address = skip_user(uri);
+	const char *address = skip_user(uri);
 	size_t len = strcspn(address, "?");
 	struct siphash sum = { 0, 0 };
 

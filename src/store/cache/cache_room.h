@@ -133,8 +133,8 @@ struct cache {
 };
 
 /* --- cache_place.c --- */
-/* uri: the store's, of a kind that is built in. */
-void cache_set_place(struct cache *cache, const char *uri);
+/* The store's; kind is one word for all spellings of its scheme. */
+void cache_set_place(struct cache *cache, const char *kind, const char *uri);
 
 /* --- cache_ask.c --- */
 extern const struct redis_pool_calls cache_read_calls, cache_change_calls;
