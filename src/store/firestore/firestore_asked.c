@@ -28,7 +28,9 @@ static enum error_code find_by_key(struct firestore_op *op, const char *owner, c
 	pair[0] = documents[0];
 	pair[1] = documents[1];
 	*found = firestore_pick(pair, thread_id);
-	if (*found && !slice_is(firestore_text((*found)->fields, "key"), key))
+	if (*found && (!slice_is(firestore_text((*found)->fields, "key"), key) ||
+		       !slice_is(firestore_text((*found)->fields, "role"),
+				 message_role_text(ROLE_ASSISTANT)))) /* a question's is none */
 		*found = NULL;
 	return *found ? code : ERROR_NONE;
 }
