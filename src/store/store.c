@@ -180,6 +180,17 @@ static struct store_core *make_core(const char *uri, const struct config *config
 	return core;
 }
 
+/* What a ping that began then has said. */
+static void set_marks(struct store_core *core, int64_t began_ms, enum error_code code)
+{
+	if (code == ERROR_NONE || code == ERROR_STORE_FULL)
+		mark_up(&core->mark, began_ms);
+	else /* whatever it said: a store without a ping is of no use */
+		mark_down(&core->mark, began_ms, code);
+	mark_full(&core->mark, code == ERROR_STORE_FULL);
+	store_count(code);
+}
+
 struct store *store_open_as_found(const char *uri, const struct config *config, struct error *err)
 {
 	struct store_core *core = make_core(uri, config, NULL, true, err);
@@ -194,11 +205,21 @@ struct store *store_open_uri(const char *uri, const struct config *config, struc
 
 	if (!core)
 		return NULL;
-	/* So that the mark tells the truth before the first request. */
-	if (!store_is_down(&core->requests) && !store_ping(&core->requests, err) && err &&
-	    err->code == ERROR_CONFIG) {
-		store_free(&core->requests);
-		return NULL;
+	/* So that the mark tells the truth before the first request. A store that is another
+	 * program's marks nothing: who starts beside us has to find it out, too. */
+	if (!store_is_down(&core->requests)) {
+		int64_t began_ms = clock_mono_ms();
+		struct error mine = { 0 };
+		enum error_code code = core->ops->ping(core->self, &mine);
+
+		if (code == ERROR_CONFIG) {
+			if (err)
+				*err = mine;
+			store_count(code);
+			store_free(&core->requests);
+			return NULL;
+		}
+		set_marks(core, began_ms, code);
 	}
 	if (err)
 		*err = (struct error){ 0 };
@@ -257,12 +278,7 @@ bool store_ping(struct store *store, struct error *err)
 	struct error mine = { 0 };
 	enum error_code code = core->ops->ping(core->self, &mine);
 
-	if (code == ERROR_NONE || code == ERROR_STORE_FULL)
-		mark_up(&core->mark, began_ms);
-	else /* whatever it said: a store without a ping is of no use */
-		mark_down(&core->mark, began_ms, code);
-	mark_full(&core->mark, code == ERROR_STORE_FULL);
-	store_count(code);
+	set_marks(core, began_ms, code);
 	if (code == ERROR_CONFIG && err)
 		*err = mine;
 	else if (code != ERROR_NONE)
