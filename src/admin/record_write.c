@@ -125,7 +125,7 @@ bool record_write_header(struct buffer *out, const struct record_header *header)
 	json_open(&w, '{');
 	json_put_text(&w, "type", "c1d-export");
 	json_put_int(&w, "version", header->version);
-	json_put_int(&w, "made_ms", header->made_ms);
+	put_count(&w, "made_ms", header->made_ms);
 	json_put_text(&w, "by", header->by);
 	json_put_text(&w, "user", header->user);
 	json_close(&w, '}');

@@ -19,8 +19,9 @@ static void write_again(const struct record *record, struct buffer *out, struct 
 		CHECK(record_sum_message(sum, &record->message));
 		break;
 	case RECORD_END:
-		*sum = (struct record_sum){ .threads = record->end.threads,
-					    .messages = record->end.messages };
+		if (record->end.threads >= 0 && record->end.messages >= 0)
+			*sum = (struct record_sum){ .threads = record->end.threads,
+						    .messages = record->end.messages };
 		CHECK(record_write_end(out, sum));
 		break;
 	}

@@ -15,6 +15,10 @@ def own_mongod(own_server):
     return own_server("mongodb")
 
 
+def stands_still(pid):
+    return all("\nState:\tT" in task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/status"))
+
+
 def is_ready(site):
     return site.get("/readyz").status == 200
 
@@ -69,6 +73,7 @@ def test_C4_store_that_hangs_is_given_up(new_site, own_mongod):
     site = new_site({"C1D_STORE": own_mongod.uri("c4?socketTimeoutMS=800")}, workers=1)
     assert site.post("/api/threads", {"title": "one"}).status == 201
     own_mongod.process.child.send_signal(signal.SIGSTOP)
+    wait_for(lambda: stands_still(own_mongod.process.pid), "all its threads stand still")
     try:
         assert site.get("/api/threads").status in (503, 504)
         assert site.get("/livez").status == 200  # while it still hangs
