@@ -25,8 +25,24 @@ struct buffer {
 void buffer_init(struct buffer *b, size_t max);
 void buffer_done(struct buffer *b); /* a zeroed one and NULL are fine */
 
-bool buffer_append(struct buffer *b, struct slice bytes);
-bool buffer_append_char(struct buffer *b, char c);
+bool buffer_append_grown(struct buffer *b, struct slice bytes); /* of buffer_append: may grow */
+
+static inline bool buffer_append(struct buffer *b, struct slice bytes)
+{
+	if (b->failed || bytes.len >= b->size - b->len)
+		return buffer_append_grown(b, bytes);
+	if (bytes.len > 0)
+		memcpy(b->data + b->len, bytes.ptr, bytes.len);
+	b->len += bytes.len;
+	b->data[b->len] = '\0';
+	return true;
+}
+
+static inline bool buffer_append_char(struct buffer *b, char c)
+{
+	return buffer_append(b, (struct slice){ &c, 1 });
+}
+
 bool buffer_appendf(struct buffer *b, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 bool buffer_vappendf(struct buffer *b, const char *format, va_list ap)

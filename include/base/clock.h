@@ -15,5 +15,7 @@ int64_t clock_mono_us(void);
 
 /* RFC 3339, UTC, milliseconds: 2026-11-23T10:00:00.000Z. Returns out. */
 const char *clock_format(int64_t wall_ms, char out[CLOCK_TEXT_SIZE]);
+/* The same without a NUL, into CLOCK_TEXT_SIZE bytes; gives its end. */
+char *clock_write(char *at, int64_t wall_ms);
 
 #endif

@@ -84,5 +84,8 @@ void json_put_raw(struct json_writer *w, const char *key,
 
 /* Escapes text as the inside of a JSON string, without the quotes: for the hot path. */
 bool json_escape(struct buffer *out, struct slice text);
+/* The same where there is room for the worst; gives its end. */
+#define JSON_ESCAPED_MAX(len) (6 * (len))
+char *json_escape_at(char *at, struct slice text);
 
 #endif

@@ -50,7 +50,7 @@ static bool grow(struct buffer *b, size_t n)
 	return true;
 }
 
-bool buffer_append(struct buffer *b, struct slice bytes)
+bool buffer_append_grown(struct buffer *b, struct slice bytes)
 {
 	if (!grow(b, bytes.len))
 		return false;
@@ -59,11 +59,6 @@ bool buffer_append(struct buffer *b, struct slice bytes)
 	b->len += bytes.len;
 	b->data[b->len] = '\0';
 	return true;
-}
-
-bool buffer_append_char(struct buffer *b, char c)
-{
-	return buffer_append(b, (struct slice){ &c, 1 });
 }
 
 bool buffer_vappendf(struct buffer *b, const char *format, va_list ap)

@@ -1,7 +1,7 @@
 /* clock: both clocks, and the one format of times. */
 #include "base/clock.h"
 
-#include <stdio.h>
+#include "base/digits.h"
 #include <time.h>
 
 static int64_t read_us(clockid_t id)
@@ -27,15 +27,60 @@ int64_t clock_mono_us(void)
 	return read_us(CLOCK_MONOTONIC);
 }
 
+#define DAY_MS   86400000
+#define ERA_DAYS 146097          /* of four hundred years */
+#define LAST_MS  253402300799999 /* of the year 9999 */
+
+/* The calendar's day, counted in years that begin with March, so that leap days come last (after
+ * Howard Hinnant, "chrono-compatible low-level date algorithms"). From 1970 on. */
+static char *write_day(char *at, uint32_t days)
+{
+	uint32_t shifted = days + 719468, era = shifted / ERA_DAYS, of_era = shifted % ERA_DAYS;
+	uint32_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / (ERA_DAYS - 1)) / 365;
+	uint32_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	uint32_t month = (5 * of_year + 2) / 153, day = of_year - (153 * month + 2) / 5 + 1;
+
+	month = month < 10 ? month + 3 : month - 9;
+	at = digits_write_fixed(at, year + era * 400 + (month <= 2), 4);
+	*at++ = '-';
+	at = digits_write_fixed(at, month, 2);
+	*at++ = '-';
+	return digits_write_fixed(at, day, 2);
+}
+
+/* What others put into a store may lie anywhere. */
+static char *write_far_day(char *at, int64_t days)
+{
+	time_t seconds = (time_t)(days * (DAY_MS / 1000));
+	struct tm utc;
+	size_t len =
+		gmtime_r(&seconds, &utc) ? strftime(at, CLOCK_TEXT_SIZE - 14, "%Y-%m-%d", &utc) : 0;
+
+	return at + len; /* nothing: a year that no calendar holds */
+}
+
+char *clock_write(char *at, int64_t wall_ms)
+{
+	bool is_before = wall_ms % DAY_MS < 0;
+	int64_t days = wall_ms / DAY_MS - is_before;
+	uint32_t ms = (uint32_t)(wall_ms % DAY_MS + (is_before ? DAY_MS : 0)), s = ms / 1000;
+
+	at = wall_ms >= 0 && wall_ms <= LAST_MS ? write_day(at, (uint32_t)days)
+						: write_far_day(at, days);
+	*at++ = 'T';
+	at = digits_write_fixed(at, s / 3600, 2);
+	*at++ = ':';
+	at = digits_write_fixed(at, s / 60 % 60, 2);
+	*at++ = ':';
+	at = digits_write_fixed(at, s % 60, 2);
+	*at++ = '.';
+	at = digits_write_fixed(at, ms % 1000, 3);
+	*at++ = 'Z';
+	return at;
+}
+
 const char *clock_format(int64_t wall_ms, char out[CLOCK_TEXT_SIZE])
 {
-	int64_t ms = ((wall_ms % 1000) + 1000) % 1000;
-	time_t seconds = (time_t)((wall_ms - ms) / 1000);
-	char day[CLOCK_TEXT_SIZE - 8];
-	struct tm utc;
-
-	if (!gmtime_r(&seconds, &utc) || strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &utc) == 0)
-		day[0] = '\0'; /* a year that no calendar holds */
-	snprintf(out, CLOCK_TEXT_SIZE, "%s.%03dZ", day, (int)ms);
+	*clock_write(out, wall_ms) = '\0';
 	return out;
 }

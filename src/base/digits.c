@@ -16,6 +16,29 @@ bool digits_read(struct slice text, size_t most, int64_t *out)
 	return true;
 }
 
+char *digits_write(char *at, int64_t n)
+{
+	uint64_t left = n < 0 ? -(uint64_t)n : (uint64_t)n;
+	char text[DIGITS_SIZE], *begin = text + sizeof text;
+	size_t len;
+
+	do
+		*--begin = (char)('0' + left % 10);
+	while (left /= 10);
+	if (n < 0)
+		*--begin = '-';
+	len = (size_t)(text + sizeof text - begin);
+	memcpy(at, begin, len);
+	return at + len;
+}
+
+char *digits_write_fixed(char *at, uint32_t n, int count)
+{
+	for (int i = count; i-- > 0; n /= 10)
+		at[i] = (char)('0' + n % 10);
+	return at + count;
+}
+
 int hex_value(char c)
 {
 	return c >= '0' && c <= '9'   ? c - '0'

@@ -7,6 +7,7 @@
 
 #include "base/digits.h"
 #include "base/utf8.h"
+#include "json_plain.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -118,6 +119,20 @@ static long next_code(struct scan *s)
 	return code;
 }
 
+/* Any part of a character but of an escape: the text is well-formed UTF-8. */
+static bool is_plain(char c)
+{
+	return (unsigned char)c >= 0x20 && c != '\\';
+}
+
+/* From a plain byte on. */
+static size_t plain_run(const struct scan *s)
+{
+	size_t run = s->end - s->at >= JSON_BLOCK ? json_plain(s->at) : 0;
+
+	return run > 0 ? run : 1;
+}
+
 static bool string(struct scan *s, struct slice *raw, uint64_t *hash)
 {
 	const char *begin;
@@ -127,6 +142,10 @@ static bool string(struct scan *s, struct slice *raw, uint64_t *hash)
 	if (!take(s, '"'))
 		return bad(s, "a string was expected");
 	for (begin = s->at; s->at < s->end && *s->at != '"';) {
+		if (!hash && is_plain(*s->at)) {
+			s->at += plain_run(s);
+			continue;
+		}
 		if (hash && s->at - begin >= JSON_KEY_MAX)
 			return bad(s, "a key is too long");
 		if ((code = next_code(s)) < 0)
@@ -293,7 +312,7 @@ bool json_scan(struct slice text, const struct json_bounds *bounds, struct error
 	if (!utf8_valid(text, &bad_at))
 		return error_set(err, ERROR_BAD_UTF8, "The body is not valid UTF-8 at byte %zu.",
 				 bad_at);
-	s.keys = calloc(bounds->keys, sizeof *s.keys);
+	s.keys = malloc(bounds->keys * sizeof *s.keys); /* each is written before it is read */
 	if (!s.keys)
 		return error_set(err, ERROR_OVERLOADED, "No memory.");
 	ok = value(&s);

@@ -2,7 +2,7 @@
 #include "base/json.h"
 
 #include "base/clock.h"
-#include <stdio.h>
+#include "base/digits.h"
 
 void json_writer_init(struct json_writer *w, struct buffer *out)
 {
@@ -32,42 +32,10 @@ void json_close(struct json_writer *w, char bracket)
 void json_key(struct json_writer *w, const char *key)
 {
 	comma(w);
-	buffer_appendf(w->out, "\"%s\":", key);
+	buffer_append_char(w->out, '"');
+	buffer_append(w->out, slice_of(key));
+	buffer_append(w->out, SLICE("\":"));
 	w->need_comma = false;
-}
-
-/* How one byte is escaped; NULL when it stands for itself. */
-static const char *escape_of(unsigned char c, char room[8])
-{
-	switch (c) {
-	case '"': return "\\\"";
-	case '\\': return "\\\\";
-	case '\n': return "\\n";
-	case '\r': return "\\r";
-	case '\t': return "\\t";
-	default:
-		if (c >= 0x20 && c != 0x7F)
-			return NULL;
-		snprintf(room, 8, "\\u%04x", c);
-		return room;
-	}
-}
-
-bool json_escape(struct buffer *out, struct slice text)
-{
-	size_t from = 0;
-	char room[8];
-
-	for (size_t i = 0; i < text.len; i++) {
-		const char *escaped = escape_of((unsigned char)text.ptr[i], room);
-
-		if (!escaped)
-			continue;
-		buffer_append(out, (struct slice){ text.ptr + from, i - from });
-		buffer_append(out, slice_of(escaped));
-		from = i + 1;
-	}
-	return buffer_append(out, slice_skip(text, from));
 }
 
 void json_string(struct json_writer *w, struct slice text)
@@ -80,8 +48,10 @@ void json_string(struct json_writer *w, struct slice text)
 
 void json_int(struct json_writer *w, int64_t value)
 {
+	char text[DIGITS_SIZE], *end = digits_write(text, value);
+
 	comma(w);
-	buffer_appendf(w->out, "%lld", (long long)value);
+	buffer_append(w->out, (struct slice){ text, (size_t)(end - text) });
 }
 
 void json_bool(struct json_writer *w, bool value)

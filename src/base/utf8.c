@@ -2,6 +2,9 @@
 #include "base/utf8.h"
 
 #include <stdint.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* Length of the character that begins at p, 0 when it is malformed; -1 when it is well-formed so
  * far, but cut. */
@@ -34,18 +37,23 @@ static int character(const unsigned char *p, size_t left)
 	return len;
 }
 
-/* Eight bytes at once while they are ASCII: most text is. */
+/* Some bytes at once while they are ASCII: most text is. */
 static size_t ascii_run(const char *p, size_t left)
 {
 	size_t n = 0;
-	uint64_t word;
 
-	while (left - n >= sizeof word) {
+#ifdef __SSE2__
+	for (; left - n >= 16; n += 16)
+		if (_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p + n))))
+			break;
+#endif
+	for (uint64_t word; left - n >= sizeof word; n += sizeof word) {
 		memcpy(&word, p + n, sizeof word);
 		if (word & 0x8080808080808080u)
 			break;
-		n += sizeof word;
 	}
+	while (n < left && (unsigned char)p[n] < 0x80)
+		n++;
 	return n;
 }
 
@@ -54,19 +62,18 @@ bool utf8_valid(struct slice text, size_t *bad_at)
 	size_t at = 0;
 
 	while (at < text.len) {
-		size_t plain = ascii_run(text.ptr + at, text.len - at);
-		int len;
-
-		at += plain;
-		if (at == text.len)
-			break;
-		len = character((const unsigned char *)text.ptr + at, text.len - at);
-		if (len <= 0) {
-			if (bad_at)
-				*bad_at = at;
-			return false;
+		if ((unsigned char)text.ptr[at] < 0x80)
+			at += ascii_run(text.ptr + at, text.len - at);
+		/* One that is not ASCII is followed by its like. */
+		while (at < text.len && (unsigned char)text.ptr[at] >= 0x80) {
+			int len = character((const unsigned char *)text.ptr + at, text.len - at);
+			if (len <= 0) {
+				if (bad_at)
+					*bad_at = at;
+				return false;
+			}
+			at += (size_t)len;
 		}
-		at += (size_t)len;
 	}
 	return true;
 }

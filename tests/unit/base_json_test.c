@@ -212,6 +212,96 @@ static void what_is_written_is_read_again(void **state)
 	buffer_done(&out);
 }
 
+/* --- escapes --- */
+
+/* As the standard has it, a byte at a time. */
+static void escape_slowly(struct buffer *out, struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+
+		if (c == '"' || c == '\\')
+			buffer_appendf(out, "\\%c", c);
+		else if (c == '\n' || c == '\r' || c == '\t')
+			buffer_append(out, c == '\n'   ? SLICE("\\n")
+					   : c == '\r' ? SLICE("\\r")
+						       : SLICE("\\t"));
+		else if (c < 0x20 || c == 0x7F)
+			buffer_appendf(out, "\\u%04x", c);
+		else
+			buffer_append_char(out, (char)c);
+	}
+}
+
+static void each_byte_is_escaped_at_each_place_of_a_block(void **state)
+{
+	struct buffer fast, slow;
+	char text[53], room[JSON_ESCAPED_MAX(sizeof text)];
+
+	(void)state;
+	buffer_init(&fast, 4096);
+	buffer_init(&slow, 4096);
+	for (int c = 0; c < 256; c++)
+		for (size_t at = 0; at < sizeof text; at++) {
+			struct slice all = { text, sizeof text };
+
+			memset(text, 'x', sizeof text);
+			text[at] = (char)c;
+			text[(at + 1) % sizeof text] = (char)(c % 3 ? 'y' : '"');
+			buffer_reset(&fast);
+			buffer_reset(&slow);
+			assert_true(json_escape(&fast, all));
+			escape_slowly(&slow, all);
+			if (!slice_equal(buffer_slice(&fast), buffer_slice(&slow)))
+				fail_msg("%02x at %zu: %s", c, at, fast.data);
+			assert_true(json_escape_at(room, all) == room + slow.len);
+			assert_memory_equal(room, slow.data, slow.len);
+		}
+	buffer_done(&fast);
+	buffer_done(&slow);
+}
+
+static void what_fits_exactly_is_escaped(void **state)
+{
+	static const char text[] =
+		"\"quotes\" and\tmore\nof \x01\x7f these \\ here, longer than a block";
+	struct buffer slow, tight;
+
+	(void)state;
+	buffer_init(&slow, 4096);
+	escape_slowly(&slow, SLICE(text));
+	for (int less = 0; less < 2; less++) {
+		buffer_init(&tight, slow.len - (size_t)less);
+		assert_int_equal(json_escape(&tight, SLICE(text)), !less);
+		assert_int_equal(tight.failed, less);
+		if (!less)
+			assert_string_equal(tight.data, slow.data);
+		buffer_done(&tight);
+	}
+	buffer_done(&slow);
+}
+
+static void numbers_and_times_are_written_as_others_write_them(void **state)
+{
+	static const int64_t numbers[] = { 0,         9,         10,        -1,
+					   INT64_MAX, INT64_MIN, 1LL << 53, 9007199254740993 };
+	char text[64];
+	struct buffer out;
+
+	(void)state;
+	buffer_init(&out, 4096);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		struct json_writer w;
+
+		buffer_reset(&out);
+		json_writer_init(&w, &out);
+		json_int(&w, numbers[i]);
+		snprintf(text, sizeof text, "%lld", (long long)numbers[i]);
+		assert_string_equal(out.data, text);
+	}
+	buffer_done(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +312,9 @@ int main(void)
 		cmocka_unit_test(r25_numbers_are_printed_as_they_came),
 		cmocka_unit_test(r11_values_have_a_bound),
 		cmocka_unit_test(what_is_written_is_read_again),
+		cmocka_unit_test(each_byte_is_escaped_at_each_place_of_a_block),
+		cmocka_unit_test(what_fits_exactly_is_escaped),
+		cmocka_unit_test(numbers_and_times_are_written_as_others_write_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,14 @@
 /* Buffers and arenas keep to their caps, UTF-8 is judged by every code point there is, ids sort and
- * never repeat. */
+ * never repeat, times are written as the C library has them. */
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -233,6 +235,35 @@ static void hashes_tell_lists_of_parts_apart(void **state)
 	assert_true(id_valid(slice_of(a)));
 }
 
+/* --- times --- */
+
+static void assert_time(int64_t wall_ms)
+{
+	time_t seconds = (time_t)(wall_ms / 1000 - (wall_ms % 1000 < 0));
+	char day[64], wanted[80], text[CLOCK_TEXT_SIZE];
+	struct tm utc;
+
+	gmtime_r(&seconds, &utc);
+	strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(wanted, sizeof wanted, "%s.%03dZ", day, (int)(wall_ms - seconds * 1000));
+	assert_string_equal(clock_format(wall_ms, text), wanted);
+}
+
+static void each_day_is_written_as_the_calendar_has_it(void **state)
+{
+	static const int64_t far[] = { -1, -62135596800000, 253402300799999, 253402300800000,
+				       999999999999999 };
+	char text[CLOCK_TEXT_SIZE];
+
+	(void)state;
+	for (int64_t day = 0; day < 400 * 366; day++)
+		assert_time(day * 86400000 + day * 7919 % 86400000);
+	for (size_t i = 0; i < sizeof far / sizeof *far; i++)
+		assert_time(far[i]);
+	clock_format(INT64_MIN, text); /* whatever that is, it has an end */
+	clock_format(INT64_MAX, text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +278,7 @@ int main(void)
 		cmocka_unit_test(the_grammar_of_ids),
 		cmocka_unit_test(uuids_sort_by_time_and_never_repeat),
 		cmocka_unit_test(hashes_tell_lists_of_parts_apart),
+		cmocka_unit_test(each_day_is_written_as_the_calendar_has_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
