@@ -14,6 +14,7 @@
 #include "base/budget.h"
 #include "base/slice.h"
 #include <stdarg.h>
+#include <stdint.h>
 
 struct buffer {
 	char *data;

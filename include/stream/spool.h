@@ -32,24 +32,25 @@
 #define SPOOL_HEADER    4096
 #define SPOOL_MODEL_MAX 256
 
-/* What the header says. Ids are checked by the time they come here, and NUL-terminated. */
+/* What the header says. Texts of one that a spool gives are the spool's, and never NULL; in one
+ * that is given to a call NULL is "", and they need not outlive it. Ids are checked by the time
+ * they come here. */
 struct spool_record {
-	char run_id[ID_MAX + 1], thread_id[ID_MAX + 1], message_id[ID_MAX + 1], node[ID_MAX + 1];
-	/* Whose thread it was when it began, 128 characters of up to 4 bytes; "": that was not
-	 * asked. */
-	char user_id[516];
-	char user_key[ID_UUID_SIZE];                    /* hash of whom limits count */
-	char key[ID_UUID_SIZE], question[ID_UUID_SIZE]; /* hashes: of its Idempotency-Key ("" for
-							   none), of what was asked */
-	char model[SPOOL_MODEL_MAX + 1];                /* that is asked; "" is unknown */
-	int64_t created_ms, ended_ms;                   /* wall; ended 0 while it runs */
+	const char *run_id, *thread_id, *message_id, *node;
+	const char *user_id;  /* whose thread it was when it began, 128 characters of up to 4 bytes;
+				 "": that was not asked */
+	const char *user_key; /* hash of whom limits count */
+	const char *key, *question; /* hashes: of its Idempotency-Key ("" for none), of what was
+				       asked */
+	const char *model;          /* that is asked, SPOOL_MODEL_MAX bytes of it; "" is unknown */
+	int64_t created_ms, ended_ms; /* wall; ended 0 while it runs */
 	int64_t length;
 	enum message_status status;
-	char finish_reason[32];
-	struct usage usage;
-	char error_word[48]; /* of base/error.h; "" for none */
-	bool asked;          /* the model may have seen the question: asking again may cost twice */
+	bool asked; /* the model may have seen the question: asking again may cost twice */
 	bool saved;
+	struct usage usage;
+	char finish_reason[32];
+	char error_word[48]; /* of base/error.h; "" for none */
 };
 
 /* How it ended; a zeroed one but for the status is fine, except for usage. */

@@ -121,21 +121,21 @@ static bool replay(struct call *call, const struct stream_options *options, cons
 		   struct error *err)
 {
 	const struct message *answer = &turn->answer;
-	struct spool_record record = { .status = answer->status,
-				       .length = (int64_t)answer->content.len };
+	struct spool_record record = { .run_id =
+					       answer->run_id ? answer->run_id : turn->response_id,
+				       .thread_id = turn->thread_id,
+				       .message_id = turn->response_id,
+				       .status = answer->status,
+				       .length = (int64_t)answer->content.len,
+				       .usage = answer->usage };
 
 	if ((answer->status == STATUS_ERROR || answer->status == STATUS_INTERRUPTED) &&
 	    answer->content.len == 0)
 		return error_set(
 			err, ERROR_UPSTREAM,
 			"This question was asked before and could not be answered; ask anew.");
-	snprintf(record.run_id, sizeof record.run_id, "%s",
-		 answer->run_id ? answer->run_id : turn->response_id);
-	snprintf(record.thread_id, sizeof record.thread_id, "%s", turn->thread_id);
-	snprintf(record.message_id, sizeof record.message_id, "%s", turn->response_id);
 	snprintf(record.finish_reason, sizeof record.finish_reason, "%s",
 		 answer->finish_reason ? answer->finish_reason : "");
-	record.usage = answer->usage;
 	response_header(call->response, "Idempotency-Replayed", SLICE("true"));
 	if (!stream_headers(call->response, options, answer->run_id, turn->thread_id,
 			    turn->response_id))

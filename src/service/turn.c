@@ -147,20 +147,21 @@ static bool is_within_cap(const struct turn_work *work, struct error *err)
 
 static struct spool *make_spool(const struct turn_work *work, struct error *err)
 {
-	struct spool_record record = { .created_ms = clock_wall_ms() };
 	const struct turn *turn = &work->turn;
+	const struct spool_record record = {
+		.run_id = turn->run_id,
+		.thread_id = turn->thread_id,
+		.message_id = turn->response_id,
+		.node = work->service->node,
+		.user_id = work->caller->enforced ? work->caller->user_id : "",
+		.user_key = work->user_key,
+		.key = work->key,
+		.question = work->question,
+		.model = arena_copy(work->arena, work->model),
+		.created_ms = clock_wall_ms(),
+	};
 	struct spool *spool;
 
-	snprintf(record.run_id, sizeof record.run_id, "%s", turn->run_id);
-	snprintf(record.thread_id, sizeof record.thread_id, "%s", turn->thread_id);
-	snprintf(record.message_id, sizeof record.message_id, "%s", turn->response_id);
-	snprintf(record.node, sizeof record.node, "%s", work->service->node);
-	snprintf(record.user_id, sizeof record.user_id, "%s",
-		 work->caller->enforced ? work->caller->user_id : "");
-	memcpy(record.user_key, work->user_key, sizeof record.user_key);
-	memcpy(record.key, work->key, sizeof record.key);
-	memcpy(record.question, work->question, sizeof record.question);
-	snprintf(record.model, sizeof record.model, "%.*s", SLICE_ARG(work->model));
 	if (!put_on_board(work, err))
 		return NULL;
 	spool = is_within_cap(work, err) ? spool_create(work->service->spools, &record, err) : NULL;

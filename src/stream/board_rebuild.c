@@ -5,7 +5,10 @@
 #include "base/log.h"
 #include "stream/board.h"
 #include "stream/spool.h"
-#include <string.h>
+#include <stdio.h>
+
+/* From texts of the same bounds. */
+#define COPY_TEXT(name) snprintf(entry.name, sizeof entry.name, "%s", record->name)
 
 static void add_one(void *ctx, const struct spool_record *record, bool is_owned)
 {
@@ -15,12 +18,12 @@ static void add_one(void *ctx, const struct spool_record *record, bool is_owned)
 	/* A turn that began meanwhile is on the board before its file is there. */
 	if (board_find(board, record->run_id, &entry))
 		return;
-	memcpy(entry.run_id, record->run_id, sizeof entry.run_id);
-	memcpy(entry.thread_id, record->thread_id, sizeof entry.thread_id);
-	memcpy(entry.message_id, record->message_id, sizeof entry.message_id);
-	memcpy(entry.user_key, record->user_key, sizeof entry.user_key);
-	memcpy(entry.key, record->key, sizeof entry.key);
-	memcpy(entry.question, record->question, sizeof entry.question);
+	COPY_TEXT(run_id);
+	COPY_TEXT(thread_id);
+	COPY_TEXT(message_id);
+	COPY_TEXT(user_key);
+	COPY_TEXT(key);
+	COPY_TEXT(question);
 	if (!board_add(board, BOARD_NOBODY, &entry, NULL))
 		log_warn("no room on the board: an answer waits for the next start",
 			 LOG_T("run", record->run_id));

@@ -1,5 +1,5 @@
 /*
- * spool_file: one answer in flight: its header and its bytes.
+ * spool_file: one answer in flight: its file.
  *
  * Everything is pwrite at known offsets, never O_APPEND: that would move header writes to the end
  * of the file.
@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "spool_header.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -16,39 +17,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC        "C1DSPOOL"
-#define VERSION      2
-#define STATUS_SHIFT 56
-#define LENGTH_MASK  ((UINT64_C(1) << STATUS_SHIFT) - 1)
-
-/* The header as it lies on disk: this machine's byte order, for a spool never leaves its node.
- * `state` packs the status and, once it has ended, the length into one word, so that a reader never
- * sees one without the other. */
-struct spool_disk {
-	char magic[8];
-	uint32_t version, identity_sum;
-	uint64_t state; /* status << 56 | length */
-	uint64_t saved, asked;
-	struct ending {
-		int64_t ended_ms, input, output, total;
-		char finish_reason[32], error_word[48];
-	} ending;
-	/* identity: written once, before the file gets its name */
-	int64_t created_ms;
-	char run_id[ID_MAX + 1], thread_id[ID_MAX + 1], message_id[ID_MAX + 1], node[ID_MAX + 1];
-	char user_id[516];
-	char user_key[ID_UUID_SIZE], key[ID_UUID_SIZE], question[ID_UUID_SIZE];
-	char model[SPOOL_MODEL_MAX + 1];
-};
-
-_Static_assert(sizeof(struct spool_disk) <= SPOOL_HEADER, "the header block holds the header");
-
 struct spool {
 	atomic_int refs;
 	int fd;
-	struct spool_record record;
-	_Atomic int64_t *used; /* the folder's bytes, as far as known; NULL for a reader */
 	bool owes_end;         /* the disk did not take how it ended */
+	_Atomic int64_t *used; /* the folder's bytes, as far as known; NULL for a reader */
+	char *texts;           /* of the record's identity; NULL: it is not known yet */
+	struct spool_record record;
 };
 
 /* Byte 0 is the owner's. */
@@ -93,6 +68,7 @@ void spool_unref(struct spool *spool)
 	if (!spool || atomic_fetch_sub(&spool->refs, 1) != 1)
 		return;
 	close(spool->fd);
+	free(spool->texts);
 	free(spool);
 }
 
@@ -140,83 +116,32 @@ static bool write_failed(struct error *err)
 	return error_set(err, ERROR_SPOOL, "The answer could not be kept; try again later.");
 }
 
-/* FNV-1a over what never changes: tells a header that reached the disk from one that a power loss
- * left half. */
-static uint32_t identity_sum(const struct spool_disk *disk)
+/* Of an identity, once: nothing in it changes. */
+static bool take_identity(struct spool *spool, const struct spool_disk *disk)
 {
-	const unsigned char *at = (const unsigned char *)&disk->created_ms;
-	const unsigned char *end = (const unsigned char *)disk + sizeof *disk;
-	uint32_t sum = 2166136261u;
-
-	for (; at < end; at++)
-		sum = (sum ^ *at) * 16777619u;
-	return sum;
+	if (!spool->texts)
+		spool->texts = spool_header_identity(disk, &spool->record);
+	return spool->texts != NULL;
 }
-
-static uint64_t pack_state(int64_t length, enum message_status status)
-{
-	return (uint64_t)status << STATUS_SHIFT | (uint64_t)length;
-}
-
-/* memcpy of whole arrays: the record's texts are zero-filled to their ends. */
-#define COPY_TEXT(to, from)                                                                        \
-	do {                                                                                       \
-		_Static_assert(sizeof(to) == sizeof(from), "the record mirrors the disk");         \
-		memcpy((to), (from), sizeof(to));                                                  \
-	} while (0)
 
 bool spool_file_begin(struct spool *spool, const struct spool_record *begun)
 {
-	struct spool_record *record = &spool->record;
 	union {
 		struct spool_disk disk;
 		char block[SPOOL_HEADER];
 	} header = { .block = { 0 } };
-	struct spool_disk *disk = &header.disk;
 
-	*record = *begun;
-	record->status = STATUS_STREAMING;
-	record->length = 0;
-	record->usage = USAGE_UNKNOWN;
-	record->asked = record->saved = false;
-	memcpy(disk->magic, MAGIC, sizeof disk->magic);
-	disk->version = VERSION;
-	disk->state = pack_state(0, STATUS_STREAMING);
-	disk->created_ms = record->created_ms;
-	COPY_TEXT(disk->run_id, record->run_id);
-	COPY_TEXT(disk->thread_id, record->thread_id);
-	COPY_TEXT(disk->message_id, record->message_id);
-	COPY_TEXT(disk->node, record->node);
-	COPY_TEXT(disk->user_id, record->user_id);
-	COPY_TEXT(disk->user_key, record->user_key);
-	COPY_TEXT(disk->key, record->key);
-	COPY_TEXT(disk->question, record->question);
-	COPY_TEXT(disk->model, record->model);
-	disk->identity_sum = identity_sum(disk);
-	return spool_file_lock(spool) && write_at(spool->fd, 0, header.block, sizeof header.block);
+	spool_header_make(begun, &header.disk);
+	spool_header_progress(&header.disk, &spool->record);
+	return take_identity(spool, &header.disk) && spool_file_lock(spool) &&
+	       write_at(spool->fd, 0, header.block, sizeof header.block);
 }
 
-static bool header_is_sound(const struct spool_disk *disk)
-{
-	return memcmp(disk->magic, MAGIC, sizeof disk->magic) == 0 && disk->version == VERSION &&
-	       disk->identity_sum == identity_sum(disk) &&
-	       disk->state >> STATUS_SHIFT < STATUS_COUNT;
-}
-
-/* The last byte of every text is ours: a damaged file cannot make one run on. */
-#define TAKE_TEXT(to, from)                                                                        \
-	do {                                                                                       \
-		COPY_TEXT(to, from);                                                               \
-		(to)[sizeof(to) - 1] = '\0';                                                       \
-	} while (0)
-
-/* Of an answer that grows the file's size tells. */
-static int64_t length_of(const struct spool *spool, uint64_t state)
+/* Of an answer that grows. */
+static int64_t length_by_size(const struct spool *spool)
 {
 	struct stat is;
 
-	if (state >> STATUS_SHIFT != STATUS_STREAMING)
-		return (int64_t)(state & LENGTH_MASK);
 	return fstat(spool->fd, &is) == 0 && is.st_size > SPOOL_HEADER
 		       ? (int64_t)is.st_size - SPOOL_HEADER
 		       : 0;
@@ -227,29 +152,13 @@ bool spool_refresh(struct spool *spool, struct error *err)
 	struct spool_record *record = &spool->record;
 	struct spool_disk disk;
 
-	if (!read_at(spool->fd, 0, &disk, sizeof disk) || !header_is_sound(&disk))
+	if (!read_at(spool->fd, 0, &disk, sizeof disk) || !spool_header_is_sound(&disk))
 		return error_set(err, ERROR_CORRUPT, "The kept answer is damaged.");
-	TAKE_TEXT(record->run_id, disk.run_id);
-	TAKE_TEXT(record->thread_id, disk.thread_id);
-	TAKE_TEXT(record->message_id, disk.message_id);
-	TAKE_TEXT(record->node, disk.node);
-	TAKE_TEXT(record->user_id, disk.user_id);
-	TAKE_TEXT(record->user_key, disk.user_key);
-	TAKE_TEXT(record->key, disk.key);
-	TAKE_TEXT(record->question, disk.question);
-	TAKE_TEXT(record->model, disk.model);
-	TAKE_TEXT(record->finish_reason, disk.ending.finish_reason);
-	TAKE_TEXT(record->error_word, disk.ending.error_word);
-	record->usage = USAGE_UNKNOWN;
-	record->status = (enum message_status)(disk.state >> STATUS_SHIFT);
-	if (record->status != STATUS_STREAMING)
-		record->usage =
-			(struct usage){ disk.ending.input, disk.ending.output, disk.ending.total };
-	record->created_ms = disk.created_ms;
-	record->ended_ms = disk.ending.ended_ms;
-	record->length = length_of(spool, disk.state);
-	record->asked = disk.asked != 0;
-	record->saved = disk.saved != 0;
+	if (!take_identity(spool, &disk))
+		return error_set(err, ERROR_OVERLOADED, "No memory for this request.");
+	spool_header_progress(&disk, record);
+	if (record->status == STATUS_STREAMING)
+		record->length = length_by_size(spool);
 	return true;
 }
 
@@ -285,13 +194,9 @@ bool spool_mark_asked(struct spool *spool, struct error *err)
 static bool write_end(struct spool *spool)
 {
 	const struct spool_record *record = &spool->record;
-	const struct usage *usage = &record->usage;
-	struct ending ending = { record->ended_ms, usage->input, usage->output, usage->total,
-				 .finish_reason = "" };
-	uint64_t state = pack_state(record->length, record->status);
+	const struct spool_disk_end ending = spool_header_end(record);
+	uint64_t state = spool_header_state(record->length, record->status);
 
-	COPY_TEXT(ending.finish_reason, record->finish_reason);
-	COPY_TEXT(ending.error_word, record->error_word);
 	return write_at(spool->fd, offsetof(struct spool_disk, ending), &ending, sizeof ending) &&
 	       write_word(spool, offsetof(struct spool_disk, asked), record->asked) &&
 	       write_word(spool, offsetof(struct spool_disk, state), state);

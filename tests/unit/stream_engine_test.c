@@ -62,13 +62,11 @@ static int tear_down(void **state)
 
 static struct spool *make(const char *run)
 {
-	struct spool_record record = { .created_ms = 1000 };
-	struct spool *spool;
+	const struct spool_record record = {
+		.run_id = run, .thread_id = "thread-1", .message_id = "answer-1", .created_ms = 1000
+	};
+	struct spool *spool = spool_create(dir, &record, NULL);
 
-	snprintf(record.run_id, sizeof record.run_id, "%s", run);
-	snprintf(record.thread_id, sizeof record.thread_id, "thread-1");
-	snprintf(record.message_id, sizeof record.message_id, "answer-1");
-	spool = spool_create(dir, &record, NULL);
 	assert_non_null(spool);
 	return spool;
 }

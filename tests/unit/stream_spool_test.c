@@ -42,14 +42,12 @@ static int tear_down(void **state)
 
 static struct spool_record record_of(const char *run)
 {
-	struct spool_record record = { .created_ms = 1000 };
-
-	snprintf(record.run_id, sizeof record.run_id, "%s", run);
-	snprintf(record.thread_id, sizeof record.thread_id, "thread-1");
-	snprintf(record.message_id, sizeof record.message_id, "answer-1");
-	snprintf(record.node, sizeof record.node, "0badcafe");
-	snprintf(record.user_id, sizeof record.user_id, "ada");
-	return record;
+	return (struct spool_record){ .run_id = run,
+				      .thread_id = "thread-1",
+				      .message_id = "answer-1",
+				      .node = "0badcafe",
+				      .user_id = "ada",
+				      .created_ms = 1000 };
 }
 
 static struct spool *make(const char *run)
@@ -79,6 +77,29 @@ static void what_is_appended_is_read_by_another(void **state)
 	assert_memory_equal(bytes, "world", 5);
 	assert_string_equal(spool_record(reader)->user_id, "ada");
 	assert_int_equal(spool_record(reader)->status, STATUS_STREAMING);
+	spool_unref(reader);
+	spool_unref(owner);
+}
+
+/* The texts need not outlive the call that makes the file, and one that is too long is cut. */
+static void a_record_keeps_its_own_texts(void **state)
+{
+	char run[] = "run-texts", model[SPOOL_MODEL_MAX + 10];
+	struct spool_record record = { .run_id = run, .model = model };
+	struct spool *owner, *reader;
+
+	(void)state;
+	memset(model, 'm', sizeof model - 1);
+	model[sizeof model - 1] = '\0';
+	owner = spool_create(dir, &record, NULL);
+	assert_non_null(owner);
+	memset(run, 'x', sizeof run - 1);
+	assert_string_equal(spool_record(owner)->run_id, "run-texts");
+	assert_string_equal(spool_record(owner)->thread_id, "");
+	reader = spool_open(dir, "run-texts", NULL);
+	assert_non_null(reader);
+	assert_int_equal(strlen(spool_record(reader)->model), SPOOL_MODEL_MAX);
+	assert_memory_equal(spool_record(reader)->model, model, SPOOL_MODEL_MAX);
 	spool_unref(reader);
 	spool_unref(owner);
 }
@@ -427,6 +448,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		T(a_record_keeps_its_own_texts),
 		T(what_is_appended_is_read_by_another),
 		T(the_end_is_told_with_reason_and_usage),
 		T(asked_is_told_before_and_taken_back_at_the_end),
