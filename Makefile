@@ -54,8 +54,10 @@ UNIT     = $(sort $(wildcard tests/unit/*_test.c))
 CONTRACT = $(sort $(wildcard tests/contract/*_test.c))
 TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%) $(BUILD)/tests/differential/token_says $(BUILD)/tests/drivers/firestore_asks
 FUZZ     = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c)))
-BENCH    = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))) $(BUILD)/tests/bench/upstream
+BENCH    = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))) $(BUILD)/tests/bench/upstream $(BUILD)/tests/bench/load $(BUILD)/tests/bench/store_stub
 MOCK     = $(sort $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/mock/*.c)))
+CLIENT   = $(sort $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/client/*.c)))
+STUB     = $(sort $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/stub/*.c)))
 C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] src/*/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/differential/*.c tests/drivers/*.c tests/fuzz/*.[ch] tests/torture/*.c tests/bench/*.c tests/bench/*/*.[ch]))
 SCRIPTS  = $(sort $(wildcard tests/deps tests/circles tests/hardening tests/debian13 tests/mongod/start tests/mongod_java/start .ci/run))
 
@@ -102,6 +104,12 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 
 $(BUILD)/tests/bench/upstream: $(MOCK)
 	$(CC) $(LDFLAGS) -o $@ $^ -lnghttp2 -lssl -lcrypto
+
+$(BUILD)/tests/bench/load: $(CLIENT)
+	$(CC) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/tests/bench/store_stub: $(STUB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 test-programs: $(TESTBINS)
 
@@ -275,4 +283,4 @@ clean:
 .PHONY: all help test test-unit test-debian13 test-docker test-programs fuzz fuzz-programs demo schemathesis coverage torture torture-alloc bench bench-stores bench-kept bench-copy check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
 	check-cppcheck check-scripts format install uninstall clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d) $(FUZZ:%=%.d) $(MOCK:.o=.d) $(BENCH:%=%.d)
+-include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d) $(FUZZ:%=%.d) $(MOCK:.o=.d) $(CLIENT:.o=.d) $(STUB:.o=.d) $(BENCH:%=%.d)
