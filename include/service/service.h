@@ -67,10 +67,12 @@ struct message_draft {
 	const char *metadata;
 };
 
-/* A streaming answer is there with what its spool has so far. */
+/* Told row by row, the newest first but with `after` (store/store.h); *more: the limit cut it. A
+ * streaming answer is there with what its spool has so far. */
 bool service_message_list(struct service *service, const struct caller *caller,
 			  const char *thread_id, const struct message_page *page,
-			  struct arena *arena, struct message_list *out, struct error *err);
+			  struct arena *arena, const struct message_taker *taker, bool *more,
+			  struct error *err);
 bool service_message_add(struct service *service, const struct caller *caller,
 			 const char *thread_id, const struct message_draft *draft,
 			 struct arena *arena, struct message *out, struct error *err);

@@ -89,6 +89,18 @@ bool store_probe(struct store *store);
 
 /* --- threads --- */
 
+/* Who takes a page's rows one by one instead of a list: while their bytes lie in the store's reply,
+ * so that none is copied. Nothing of a row lasts longer than the call. false: it has no room, and
+ * the page ends with ERROR_OVERLOADED. A page that fails may have told some rows. */
+struct thread_taker {
+	bool (*take)(void *self, const struct thread *thread);
+	void *self;
+};
+struct message_taker {
+	bool (*take)(void *self, const struct message *message);
+	void *self;
+};
+
 /* One page of threads, newest change first. */
 struct thread_filter {
 	const char *owner;
@@ -97,6 +109,7 @@ struct thread_filter {
 	const char *q;       /* NULL or part of a title (or of what was said), any case */
 	const char *cursor;  /* NULL or a former page's `next`: it goes on behind that */
 	size_t limit;
+	const struct thread_taker *taker; /* NULL, or the list has no items */
 };
 
 struct thread_patch {
@@ -146,6 +159,9 @@ struct message_filter {
 	bool from_start;            /* ... the oldest */
 	size_t limit;
 	size_t bytes_max; /* of content; one message comes in any case; 0: any */
+	/* NULL, or the list has no items. It is told the oldest first with `after` or from_start,
+	 * else the newest. */
+	const struct message_taker *taker;
 };
 
 struct message_patch {
@@ -166,7 +182,7 @@ bool store_message_get(struct store *store, const char *owner, const char *threa
 /* The answer that this run wrote, while it was not edited since. */
 bool store_message_by_run(struct store *store, const char *owner, const char *run_id,
 			  struct arena *arena, struct message *out, struct error *err);
-/* Always oldest first; `more` when the limit or the bytes cut it. */
+/* A list is always oldest first; `more` when the limit or the bytes cut it. */
 bool store_message_list(struct store *store, const struct message_filter *filter,
 			struct arena *arena, struct message_list *out, struct error *err);
 /* Answers that runs wrote, newest first, without their content: content.len is its length, ptr is

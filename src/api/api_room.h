@@ -10,7 +10,7 @@
  *   cursor.c     the pages of a list, signed
  *   fields.c     what the body said
  *   render.c     threads, messages and runs as JSON
- *   pages.c      messages on their way out, never a whole page at once
+ *   pages.c      messages on their way out: rows become JSON as the store tells them
  *   threads.c messages.c chat.c runs.c me.c health.c   a resource each
  *   openapi.c    the document of a table; schema.c, answers.c: its schemas
  */
@@ -100,10 +100,10 @@ int64_t query_number(const struct call *call, const char *name);   /* the row's 
 int query_word(const struct call *call, const char *name); /* index of the word; -1: absent */
 
 /* --- render.c --- */
-void render_thread(struct json_writer *w, const struct thread *thread);
+void render_thread(struct buffer *out, const struct thread *thread);
 /* A message around its content, which is written between the two as the inside of a JSON string. */
-void render_message_open(struct json_writer *w, const struct message *message);
-void render_message_close(struct json_writer *w, const struct message *message);
+void render_message_open(struct buffer *out, const struct message *message);
+void render_message_close(struct buffer *out, const struct message *message);
 void render_run(struct json_writer *w, const struct run_info *run);
 /* Starts a JSON answer and gives its writer. */
 struct json_writer answer_json(struct call *call, int status);
@@ -111,10 +111,19 @@ struct json_writer answer_json(struct call *call, int status);
 bool answer_done(const struct call *call, struct error *err);
 
 /* --- pages.c --- */
-/* Answers with messages, rendered as they go out; is_list: as an array, else the one. They and
- * their list live in the call's arena. */
-bool answer_messages(struct call *call, int status, const struct message_list *list, bool is_list,
-		     bool as_c1, struct error *err);
+struct page;
+
+/* Messages on their way into this call's answer: a list of up to limit, or one (limit 0). NULL: no
+ * memory. */
+struct page *page_open(struct call *call, size_t limit, bool as_c1);
+/* A message_taker's. Rows come in the order of a list, or all the other way round. */
+bool page_take(void *page, const struct message *message);
+bool page_is_full(const struct page *page); /* one was refused: no memory */
+/* The id of the last one that was taken; NULL: none was. */
+const char *page_last_id(const struct page *page);
+/* Answers with what was taken. */
+bool page_answer(struct call *call, struct page *page, int status, bool is_turned,
+		 struct error *err);
 
 /* --- cors.c --- */
 /* Finds call->origin, and puts what a listed page needs into the response's kept headers. */

@@ -4,50 +4,49 @@
 /* --- list --- */
 
 /* Back in time from the newest, or onwards from `after`. */
-static void link_next(struct call *call, const struct message_page *page,
-		      const struct message_list *list, bool c1)
+static void link_next(struct call *call, const struct message_page *page, const char *last_id,
+		      bool c1)
 {
-	const struct message *at = &list->items[page->after ? list->count - 1 : 0];
-
 	response_headerf(call->response, "Link",
 			 "</api/threads/%s/messages?limit=%zu&%s=%s%s>; rel=\"next\"", call->ids[0],
-			 page->limit, page->after ? "after" : "before", at->id, c1 ? "&as=c1" : "");
+			 page->limit, page->after ? "after" : "before", last_id,
+			 c1 ? "&as=c1" : "");
 }
 
 bool messages_list(struct call *call, struct error *err)
 {
-	bool as_c1 = query_word(call, "as") == 1; /* stored c1 */
+	bool as_c1 = query_word(call, "as") == 1, is_cut; /* stored c1 */
 	struct message_page page = {
 		.before = query_text(call, "before"),
 		.after = query_text(call, "after"),
 		.limit = (size_t)query_number(call, "limit"),
 	};
-	struct message_list list;
+	struct page *rows;
 
 	if (page.before && page.after)
 		return error_field(err, ERROR_VALIDATION, "before",
 				   "Send before or after, not both.");
+	if (!(rows = page_open(call, page.limit, as_c1)))
+		return budget_refused(err);
 	if (!service_message_list(call->api->service, &call->caller, call->ids[0], &page,
-				  call->arena, &list, err))
-		return false;
-	if (list.more && list.count > 0)
-		link_next(call, &page, &list, as_c1);
-	return answer_messages(call, 200, &list, true, as_c1, err);
+				  call->arena, &(struct message_taker){ page_take, rows }, &is_cut,
+				  err))
+		return page_is_full(rows) ? budget_refused(err) : false;
+	if (is_cut && page_last_id(rows))
+		link_next(call, &page, page_last_id(rows), as_c1);
+	return page_answer(call, rows, 200, !page.after, err);
 }
 
 /* --- one --- */
 
-/* The message is copied: it goes out when its handler has returned. */
 static bool answer_message(struct call *call, int status, const struct message *message,
 			   struct error *err)
 {
-	struct message *copy = arena_alloc(call->arena, sizeof *copy);
-	struct message_list list = { copy, 1, false };
+	struct page *page = page_open(call, 0, false);
 
-	if (!copy)
+	if (!page || !page_take(page, message))
 		return budget_refused(err);
-	*copy = *message;
-	return answer_messages(call, status, &list, false, false, err);
+	return page_answer(call, page, status, false, err);
 }
 
 bool message_add(struct call *call, struct error *err)

@@ -1,21 +1,72 @@
 /*
- * pages: messages on their way out. A page may hold some MiB, and JSON up to six times as many, so
- * it is rendered while it is written, a piece at a time, also inside of one message.
+ * pages: messages on their way out. Each row is written as JSON while the store tells it. Pages
+ * that go back in time are told from their end, so the rows are put in order as they go out, a
+ * piece at a time. JSON may be six times as long as its text: what is long is kept as it is and
+ * escaped on its way, so a page never takes much more than its content.
  */
 #include "api_room.h"
 
-#define PIECE   65536      /* what a piece has at least, unless it is the last */
-#define CONTENT 16384      /* of a content that is rendered at once */
-#define OUT_MAX (4u << 20) /* a piece with the largest metadata beside it */
+#include "base/id.h"
+#include <stdio.h>
+
+#define PIECE      65536       /* what a piece has at least, unless it is the last */
+#define LONG       4096        /* of a content that is kept as it is */
+#define CONTENT    16384       /* of that, escaped at once */
+#define OUT_MAX    (4u << 20)  /* a piece with the largest metadata beside it */
+#define ROWS_FIRST LOAN_FREE   /* what most pages fit into, and none is refused */
+#define ROWS_MAX   (48u << 20) /* the content of a page, and the largest metadata of each */
+
+/* A message in page.rows:  begin .. JSON .. content .. as it is .. rest .. JSON .. end */
+struct row {
+	size_t begin, content, rest, end;
+	bool is_escaped; /* content goes out as text of C1's form, too */
+};
 
 struct page {
-	const struct message *items;
-	size_t count, at; /* at: the one that is on its way */
-	bool is_list, as_c1;
-	bool is_open; /* its beginning was written */
-	size_t sent;  /* of its content */
-	struct c1_form form;
+	struct buffer rows;
+	struct row *items;
+	size_t limit, count;
+	bool is_list, as_c1, is_turned;
+	char last_id[ID_MAX + 1];
+	size_t at, sent; /* rows that are out, and bytes of the next */
+	void (*then)(void *ctx);
+	void *then_ctx;
 };
+
+static void let_go(void *ctx)
+{
+	struct page *page = ctx;
+
+	buffer_done(&page->rows);
+	if (page->then)
+		page->then(page->then_ctx);
+}
+
+struct page *page_open(struct call *call, size_t limit, bool as_c1)
+{
+	struct response *response = call->response;
+	struct page *page = arena_alloc(call->arena, sizeof *page);
+	size_t rows = limit > 0 ? limit : 1;
+	struct row *items = arena_alloc(call->arena, rows * sizeof *items);
+
+	if (!page || !items)
+		return NULL;
+	*page = (struct page){ .items = items,
+			       .limit = rows,
+			       .is_list = limit > 0,
+			       .as_c1 = as_c1,
+			       .then = response->let_go,
+			       .then_ctx = response->let_go_ctx };
+	buffer_init(&page->rows, ROWS_MAX);
+	page->rows.loan = loan_of(call->request->budget);
+	response->let_go = let_go;
+	response->let_go_ctx = page;
+	if (page->is_list)
+		buffer_reserve(&page->rows, ROWS_FIRST - 1);
+	return page;
+}
+
+/* --- in --- */
 
 /* The client cannot show anything else. */
 static bool is_shown(const struct page *page, const struct message *message)
@@ -23,69 +74,87 @@ static bool is_shown(const struct page *page, const struct message *message)
 	return !page->as_c1 || message->role == ROLE_USER || message->role == ROLE_ASSISTANT;
 }
 
-static void skip_hidden(struct page *page)
-{
-	while (page->at < page->count && !is_shown(page, &page->items[page->at]))
-		page->at++;
-}
-
-static void open_message(struct page *page, struct json_writer *w)
-{
-	const struct message *message = &page->items[page->at];
-
-	page->form = (struct c1_form){ 0 };
-	if (page->as_c1 && message->role == ROLE_USER)
-		page->form = service_c1_form(message->content);
-	render_message_open(w, message);
-	json_escape(w->out, page->form.open);
-	page->is_open = true;
-	page->sent = 0;
-}
-
-static void put_content(struct page *page, struct slice piece, struct buffer *out)
+static bool put_escaped(struct buffer *out, struct slice piece, bool is_escaped)
 {
 	struct buffer escaped;
+	bool ok;
 
-	if (!page->form.escaped) {
-		json_escape(out, piece);
-		return;
-	}
+	if (!is_escaped)
+		return json_escape(out, piece);
 	buffer_init(&escaped, CONTENT * 6);
-	if (service_c1_escape(&escaped, piece))
-		json_escape(out, buffer_slice(&escaped));
-	else
-		out->failed = true;
+	ok = service_c1_escape(&escaped, piece) && json_escape(out, buffer_slice(&escaped));
 	buffer_done(&escaped);
+	out->failed = out->failed || !ok;
+	return ok;
 }
 
-static void close_message(struct page *page, struct json_writer *w)
+bool page_take(void *self, const struct message *message)
 {
-	json_escape(w->out, page->form.close);
-	render_message_close(w, &page->items[page->at]);
-	page->is_open = false;
-	page->at++;
-	skip_hidden(page);
-	if (page->is_list && page->at < page->count)
-		buffer_append_char(w->out, ',');
+	struct page *page = self;
+	struct buffer *rows = &page->rows;
+	struct row *row = &page->items[page->count];
+	struct c1_form form = { 0 };
+
+	snprintf(page->last_id, sizeof page->last_id, "%s", message->id);
+	if (!is_shown(page, message))
+		return true;
+	if (page->count == page->limit)
+		return false;
+	if (page->as_c1 && message->role == ROLE_USER)
+		form = service_c1_form(message->content);
+	row->begin = rows->len;
+	row->is_escaped = form.escaped;
+	render_message_open(rows, message);
+	json_escape(rows, form.open);
+	row->content = rows->len;
+	if (message->content.len > LONG)
+		buffer_append(rows, message->content);
+	else
+		put_escaped(rows, message->content, form.escaped);
+	row->rest = message->content.len > LONG ? rows->len : row->content;
+	json_escape(rows, form.close);
+	render_message_close(rows, message);
+	row->end = rows->len;
+	page->count++;
+	return !rows->failed;
+}
+
+bool page_is_full(const struct page *page)
+{
+	return page->rows.failed;
+}
+
+const char *page_last_id(const struct page *page)
+{
+	return page->last_id[0] ? page->last_id : NULL;
+}
+
+/* --- out --- */
+
+static struct slice part(const struct page *page, size_t begin, size_t end)
+{
+	return (struct slice){ page->rows.data + begin, end - begin };
 }
 
 static void put_some(struct page *page, struct buffer *out)
 {
-	const struct message *message = &page->items[page->at];
-	struct json_writer w;
-	struct slice rest;
+	const struct row *row =
+		&page->items[page->is_turned ? page->count - 1 - page->at : page->at];
+	struct slice rest = part(page, row->content + page->sent, row->rest);
 
-	json_writer_init(&w, out);
-	if (!page->is_open)
-		open_message(page, &w);
-	rest = slice_skip(message->content, page->sent);
+	if (page->sent == 0)
+		buffer_append(out, part(page, row->begin, row->content));
 	if (rest.len > CONTENT)
 		rest.len = CONTENT;
-	put_content(page, rest, out);
+	put_escaped(out, rest, row->is_escaped);
 	page->sent += rest.len;
-	w.need_comma = true;
-	if (page->sent == message->content.len)
-		close_message(page, &w);
+	if (row->content + page->sent < row->rest)
+		return;
+	buffer_append(out, part(page, row->rest, row->end));
+	page->sent = 0;
+	page->at++;
+	if (page->at < page->count)
+		buffer_append_char(out, ',');
 }
 
 static bool more(void *ctx, struct buffer *out)
@@ -101,21 +170,17 @@ static bool more(void *ctx, struct buffer *out)
 	return false;
 }
 
-bool answer_messages(struct call *call, int status, const struct message_list *list, bool is_list,
-		     bool as_c1, struct error *err)
+bool page_answer(struct call *call, struct page *page, int status, bool is_turned,
+		 struct error *err)
 {
 	struct response *response = call->response;
-	struct page *page = arena_alloc(call->arena, sizeof *page);
 
-	if (!page)
+	if (page->rows.failed)
 		return budget_refused(err);
-	*page = (struct page){
-		.items = list->items, .count = list->count, .is_list = is_list, .as_c1 = as_c1
-	};
-	skip_hidden(page);
+	page->is_turned = is_turned;
 	response_json(response, status);
 	response->body.max = OUT_MAX;
-	if (is_list)
+	if (page->is_list)
 		buffer_append_char(&response->body, '[');
 	response->more_ctx = page;
 	response->more = more(page, &response->body) ? more : NULL;

@@ -4,6 +4,9 @@
  */
 #include "api_room.h"
 
+#include "base/clock.h"
+#include "base/digits.h"
+
 /* A page of threads, each with the largest metadata; messages are not held whole (pages.c). */
 #define ANSWER_MAX (4u << 20)
 
@@ -22,70 +25,134 @@ bool answer_done(const struct call *call, struct error *err)
 	return !call->response->body.failed || budget_refused(err);
 }
 
-static void put_times(struct json_writer *w, int64_t created_ms, int64_t updated_ms)
+/* --- rows: room for the worst is taken once, then each piece is put behind the last --- */
+
+#define NAMES_ROOM 512 /* what is not of the row: names, brackets, times, numbers, short words */
+
+static char *put(char *at, struct slice text)
 {
-	json_put_time(w, "created_at", created_ms);
-	json_put_time(w, "createdAt", created_ms);
-	json_put_time(w, "updated_at", updated_ms);
-	json_put_time(w, "updatedAt", updated_ms);
+	memcpy(at, text.ptr, text.len);
+	return at + text.len;
+}
+#define PUT(at, literal) put(at, SLICE(literal))
+
+/* null without one. */
+static char *put_text(char *at, const char *text)
+{
+	if (!text)
+		return PUT(at, "null");
+	*at++ = '"';
+	at = json_escape_at(at, slice_of(text));
+	*at++ = '"';
+	return at;
 }
 
-void render_thread(struct json_writer *w, const struct thread *thread)
+static size_t text_room(const char *text)
 {
-	json_open(w, '{');
-	json_put_text(w, "id", thread->id);
-	json_put_text(w, "threadId", thread->id);
-	json_put_text(w, "title", thread->title);
-	json_put_text(w, "user_id", thread->user_id);
-	put_times(w, thread->created_ms, thread->updated_ms);
-	json_put_bool(w, "archived", thread->archived);
-	json_put_raw(w, "metadata", thread->metadata ? thread->metadata : "{}");
-	json_close(w, '}');
+	return text ? JSON_ESCAPED_MAX(strlen(text)) : 0;
 }
 
-void render_message_open(struct json_writer *w, const struct message *message)
-{
-	json_open(w, '{');
-	json_put_text(w, "id", message->id);
-	json_put_text(w, "thread_id", message->thread_id);
-	json_put_text(w, "role", message_role_text(message->role));
-	json_key(w, "content");
-	json_raw(w, SLICE("\""));
-}
+/* "key":"2026-…","keyOfOthers":"2026-…": the names are two literals. */
+#define PUT_TIME(at, ms, name, other)                                                              \
+	do {                                                                                       \
+		const char *begin_;                                                                \
+		size_t len_;                                                                       \
+                                                                                                   \
+		at = PUT(at, ",\"" name "\":\"");                                                  \
+		begin_ = at;                                                                       \
+		at = clock_write(at, ms);                                                          \
+		len_ = (size_t)(at - begin_);                                                      \
+		at = PUT(at, "\",\"" other "\":\"");                                               \
+		at = put(at, (struct slice){ begin_, len_ });                                      \
+		*at++ = '"';                                                                       \
+	} while (0)
 
-static void put_usage(struct json_writer *w, const struct usage *usage)
+void render_thread(struct buffer *out, const struct thread *thread)
 {
-	json_key(w, "usage");
-	if (usage->input < 0 && usage->output < 0 && usage->total < 0) {
-		json_null(w);
+	const struct slice metadata = slice_of(thread->metadata ? thread->metadata : "{}");
+	char *at = buffer_reserve(out, NAMES_ROOM + 2 * text_room(thread->id) +
+					       text_room(thread->title) +
+					       text_room(thread->user_id) + metadata.len),
+	     *begin = at;
+
+	if (!at)
 		return;
-	}
-	json_open(w, '{');
-	if (usage->input >= 0)
-		json_put_int(w, "input_tokens", usage->input);
-	if (usage->output >= 0)
-		json_put_int(w, "output_tokens", usage->output);
-	if (usage->total >= 0)
-		json_put_int(w, "total_tokens", usage->total);
-	json_close(w, '}');
+	at = put_text(PUT(at, "{\"id\":"), thread->id);
+	at = put_text(PUT(at, ",\"threadId\":"), thread->id);
+	at = put_text(PUT(at, ",\"title\":"), thread->title);
+	at = put_text(PUT(at, ",\"user_id\":"), thread->user_id);
+	PUT_TIME(at, thread->created_ms, "created_at", "createdAt");
+	PUT_TIME(at, thread->updated_ms, "updated_at", "updatedAt");
+	at = thread->archived ? PUT(at, ",\"archived\":true") : PUT(at, ",\"archived\":false");
+	at = put(PUT(at, ",\"metadata\":"), metadata);
+	*at++ = '}';
+	buffer_commit(out, (size_t)(at - begin));
 }
 
-void render_message_close(struct json_writer *w, const struct message *message)
+void render_message_open(struct buffer *out, const struct message *message)
 {
-	buffer_append_char(w->out, '"');
-	json_put_text(w, "status", message_status_text(message->status));
+	char *at = buffer_reserve(out, NAMES_ROOM + text_room(message->id) +
+					       text_room(message->thread_id)),
+	     *begin = at;
+
+	if (!at)
+		return;
+	at = put_text(PUT(at, "{\"id\":"), message->id);
+	at = put_text(PUT(at, ",\"thread_id\":"), message->thread_id);
+	at = put_text(PUT(at, ",\"role\":"), message_role_text(message->role));
+	at = PUT(at, ",\"content\":\"");
+	buffer_commit(out, (size_t)(at - begin));
+}
+
+static char *put_count(char *at, struct slice name, int64_t count)
+{
+	if (count < 0)
+		return at;
+	if (at[-1] != '{')
+		*at++ = ',';
+	return digits_write(put(at, name), count);
+}
+
+static char *put_usage(char *at, const struct usage *usage)
+{
+	if (usage->input < 0 && usage->output < 0 && usage->total < 0)
+		return PUT(at, "null");
+	*at++ = '{';
+	at = put_count(at, SLICE("\"input_tokens\":"), usage->input);
+	at = put_count(at, SLICE("\"output_tokens\":"), usage->output);
+	at = put_count(at, SLICE("\"total_tokens\":"), usage->total);
+	*at++ = '}';
+	return at;
+}
+
+void render_message_close(struct buffer *out, const struct message *message)
+{
+	const struct slice metadata = slice_of(message->metadata ? message->metadata : "{}");
+	const struct slice feedback = slice_of(message->feedback ? message->feedback : "null");
+	char *at = buffer_reserve(out, NAMES_ROOM + text_room(message->run_id) +
+					       text_room(message->finish_reason) + metadata.len +
+					       feedback.len),
+	     *begin = at;
+
+	if (!at)
+		return;
+	at = put_text(PUT(at, "\",\"status\":"), message_status_text(message->status));
 	if (message->run_id)
-		json_put_text(w, "run_id", message->run_id);
-	put_times(w, message->created_ms, message->updated_ms);
-	json_put_text(w, "finish_reason", message->finish_reason);
-	put_usage(w, &message->usage);
-	json_put_raw(w, "metadata", message->metadata ? message->metadata : "{}");
-	json_put_raw(w, "feedback", message->feedback);
-	json_close(w, '}');
+		at = put_text(PUT(at, ",\"run_id\":"), message->run_id);
+	PUT_TIME(at, message->created_ms, "created_at", "createdAt");
+	PUT_TIME(at, message->updated_ms, "updated_at", "updatedAt");
+	at = put_text(PUT(at, ",\"finish_reason\":"), message->finish_reason);
+	at = put_usage(PUT(at, ",\"usage\":"), &message->usage);
+	at = put(PUT(at, ",\"metadata\":"), metadata);
+	at = put(PUT(at, ",\"feedback\":"), feedback);
+	*at++ = '}';
+	buffer_commit(out, (size_t)(at - begin));
 }
 
 void render_run(struct json_writer *w, const struct run_info *run)
 {
+	char usage[NAMES_ROOM];
+
 	json_open(w, '{');
 	json_put_text(w, "id", run->id);
 	json_put_text(w, "thread_id", run->thread_id);
@@ -100,6 +167,7 @@ void render_run(struct json_writer *w, const struct run_info *run)
 	else
 		json_null(w);
 	json_put_text(w, "finish_reason", run->finish_reason);
-	put_usage(w, &run->usage);
+	json_key(w, "usage");
+	json_raw(w, (struct slice){ usage, (size_t)(put_usage(usage, &run->usage) - usage) });
 	json_close(w, '}');
 }

@@ -5,6 +5,7 @@
 
 #define VERSIONS_MAX 16   /* of a header */
 #define LINK_MAX     6144 /* every letter of the longest filters may need twelve */
+#define ROW_USUAL    400  /* bytes of a thread in a list */
 
 /* --- list --- */
 
@@ -53,28 +54,40 @@ static bool link_next(struct call *call, const struct thread_filter *filter, con
 	return ok || budget_refused(err);
 }
 
+static bool put_row(void *self, const struct thread *thread)
+{
+	struct buffer *body = self;
+
+	if (body->len > 1)
+		buffer_append_char(body, ',');
+	render_thread(body, thread);
+	return !body->failed;
+}
+
 bool threads_list(struct call *call, struct error *err)
 {
+	struct buffer *body = &call->response->body;
+	const struct thread_taker taker = { put_row, body };
 	int archived = query_word(call, "archived");
 	struct thread_filter filter = {
 		.archived = archived < 0 ? -1 : archived % 2, /* false true 0 1 */
 		.q = query_text(call, "q"),
 		.limit = (size_t)query_number(call, "limit"),
+		.taker = &taker,
 	};
 	struct thread_list list;
-	struct json_writer w;
 
 	if (filter.q && !*filter.q)
 		filter.q = NULL;
-	if (!cursor_read(call, &filter, err) ||
-	    !service_thread_list(call->api->service, &call->caller, &filter, call->arena, &list,
-				 err))
+	if (!cursor_read(call, &filter, err))
 		return false;
-	w = answer_json(call, 200);
-	json_open(&w, '[');
-	for (size_t i = 0; i < list.count; i++)
-		render_thread(&w, &list.items[i]);
-	json_close(&w, ']');
+	answer_json(call, 200);
+	buffer_reserve(body, filter.limit * ROW_USUAL);
+	buffer_append_char(body, '[');
+	if (!service_thread_list(call->api->service, &call->caller, &filter, call->arena, &list,
+				 err))
+		return body->failed ? budget_refused(err) : false;
+	buffer_append_char(body, ']');
 	return (!list.next || link_next(call, &filter, list.next, err)) && answer_done(call, err);
 }
 
@@ -88,10 +101,9 @@ static void put_version(struct call *call, const struct thread *thread)
 static bool answer_thread(struct call *call, int status, const struct thread *thread,
 			  struct error *err)
 {
-	struct json_writer w = answer_json(call, status);
-
+	answer_json(call, status);
 	put_version(call, thread);
-	render_thread(&w, thread);
+	render_thread(&call->response->body, thread);
 	return answer_done(call, err);
 }
 

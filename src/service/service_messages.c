@@ -35,10 +35,31 @@ static void fill_from_spool(struct service *service, struct message *message, st
 	spool_unref(spool);
 }
 
+struct showing {
+	struct service *service;
+	struct arena *arena;
+	const struct message_taker *taker;
+};
+
+static bool show(void *self, const struct message *message)
+{
+	const struct showing *showing = self;
+	const struct message_taker *taker = showing->taker;
+	struct message filled = *message;
+
+	if (message->status != STATUS_STREAMING)
+		return taker->take(taker->self, message);
+	fill_from_spool(showing->service, &filled, showing->arena);
+	return !showing->arena->failed && taker->take(taker->self, &filled);
+}
+
 bool service_message_list(struct service *service, const struct caller *caller,
 			  const char *thread_id, const struct message_page *page,
-			  struct arena *arena, struct message_list *out, struct error *err)
+			  struct arena *arena, const struct message_taker *taker, bool *more,
+			  struct error *err)
 {
+	struct showing showing = { service, arena, taker };
+	const struct message_taker shown = { show, &showing };
 	const struct message_filter filter = {
 		.owner = owner_of(caller),
 		.thread_id = thread_id,
@@ -46,17 +67,13 @@ bool service_message_list(struct service *service, const struct caller *caller,
 		.after = page->after,
 		.limit = page->limit,
 		.bytes_max = PAGE_BYTES_MAX,
+		.taker = &shown,
 	};
 	struct message_list list;
 
 	if (!store_message_list(service->store, &filter, arena, &list, err))
-		return false;
-	for (size_t i = 0; i < list.count; i++)
-		if (list.items[i].status == STATUS_STREAMING)
-			fill_from_spool(service, &list.items[i], arena);
-	if (arena->failed)
-		return budget_refused(err);
-	*out = list;
+		return !arena->failed ? false : budget_refused(err);
+	*more = list.more;
 	return true;
 }
 

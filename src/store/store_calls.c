@@ -119,18 +119,27 @@ bool store_thread_get(struct store *store, const char *owner, const char *id, st
 	ASK(THREAD, thread_get, owner, id, arena, out);
 }
 
+static bool list_threads(struct store *store, const struct thread_page *page, struct arena *arena,
+			 struct thread_list *out, struct error *err)
+{
+	ASK(THREAD, thread_list, page, arena, out);
+}
+
 bool store_thread_list(struct store *store, const struct thread_filter *filter, struct arena *arena,
 		       struct thread_list *out, struct error *err)
 {
 	struct thread_page page = { .user_id = filter->owner ? filter->owner : filter->user_id,
 				    .archived = filter->archived,
 				    .q = filter->q,
-				    .limit = filter->limit };
+				    .limit = filter->limit,
+				    .taker = filter->taker };
 
 	if (filter->cursor && !store_cursor_read(filter->cursor, &page))
 		return error_field(err, ERROR_VALIDATION, "cursor",
 				   "This cursor is not one of ours.");
-	ASK(THREAD, thread_list, &page, arena, out);
+	return list_threads(store, &page, arena, out, err) &&
+	       (store_tell_threads(filter->taker, out) == ERROR_NONE ||
+		store_say(err, ERROR_OVERLOADED, THREAD));
 }
 
 bool store_thread_update(struct store *store, const char *owner, const char *id,
@@ -191,6 +200,8 @@ bool store_message_list(struct store *store, const struct message_filter *filter
 	if (mine.code == ERROR_VALIDATION)
 		error_field(&mine, mine.code, filter->after ? "after" : "before", "%s",
 			    not_found[MESSAGE]);
+	if (ok && store_tell_messages(filter, out) != ERROR_NONE)
+		ok = store_say(&mine, ERROR_OVERLOADED, THREAD);
 	if (!ok && err)
 		*err = mine;
 	return ok;

@@ -3,9 +3,10 @@
  * marks of one that is down or full; through store_calls.c go all calls, with places in the store,
  * counts of errors, and the words for clients.
  *
- * An operation gives a code and nothing else; meanings are those of store/store.h. ERROR_NOT_FOUND
- * and ERROR_ACCESS_DENIED are of what the call names. Outputs are untouched on failure. `self` is
- * the maker's.
+ * An operation gives a code and nothing else; meanings are those of store/store.h. A page for a
+ * taker may be listed all the same: the front tells it then (of a reply that may have to be asked
+ * for again nothing can be told before it is whole). ERROR_NOT_FOUND and ERROR_ACCESS_DENIED are of
+ * what the call names. Outputs are untouched on failure. `self` is the maker's.
  *
  * One table makes the struct, each store's prototypes and its table: a store of the name `x`
  * defines x_thread_insert and so on.
@@ -13,6 +14,7 @@
 #ifndef STORE_OPS_H
 #define STORE_OPS_H
 
+#include "base/id.h"
 #include "store/store.h"
 
 #define STORE_OPS(X)                                                                               \
@@ -70,6 +72,7 @@ struct thread_page {
 	int64_t last_ms;  /* the page goes on behind (updated_ms, id) of this thread */
 	const char *last; /* its id */
 	size_t limit;
+	const struct thread_taker *taker;
 };
 
 struct store_ops {
@@ -121,11 +124,11 @@ extern const struct store_maker *const store_makers[]; /* ends with NULL */
 
 /* What is damaged, or was put there by somebody else, makes the row bad and is never guessed. */
 struct store_row {
-	struct arena *arena;
+	struct arena *arena; /* NULL: no copies, the row's strings stay where they are */
 	bool is_bad;
 };
-/* A copy. text.ptr NULL is a value that is not there: NULL, and bad when it is needed. A C string
- * is bad with a NUL in it; all are bad that are no UTF-8. */
+/* A copy; what is given has a NUL behind it. text.ptr NULL is a value that is not there: NULL, and
+ * bad when it is needed. A C string is bad with a NUL in it; all are bad that are no UTF-8. */
 const char *store_row_text(struct store_row *row, struct slice text, bool is_needed);
 struct slice store_row_content(struct store_row *row, struct slice text);
 enum message_role store_row_role(struct store_row *row, struct slice text);
@@ -146,22 +149,43 @@ void *store_grow(struct arena *arena, void *items, size_t count, size_t size);
 struct message_fill {
 	struct arena *arena;
 	size_t limit, bytes_max; /* bytes_max: of all content; the first one comes in any case */
+	const struct message_taker *taker; /* NULL: they are listed */
 	struct message_list list;
 	size_t bytes;
+	struct message passing; /* what the taker takes next */
 };
 /* Room for the next one, whose content has so many bytes. NULL: it does not fit any more and
  * list.more is set, or the arena is full. */
 struct message *store_next_message(struct message_fill *fill, size_t bytes);
+/* Where its strings are copied to; NULL: they are not. */
+static inline struct arena *store_message_arena(const struct message_fill *fill)
+{
+	return fill->taker ? NULL : fill->arena;
+}
+/* It was read: a taker takes it. ERROR_OVERLOADED. */
+enum error_code store_took_message(struct message_fill *fill);
+/* Tells the taker, if there is one, what was listed. ERROR_OVERLOADED. */
+enum error_code store_tell_messages(const struct message_filter *filter, struct message_list *list);
 /* The list in the opposite order, in place. */
 void store_reverse(struct message_list *list);
 
 struct thread_fill {
 	struct arena *arena;
 	size_t limit;
+	const struct thread_taker *taker; /* NULL: they are listed */
 	struct thread_list list;
 	bool more;
+	struct thread passing;
+	int64_t last_ms; /* of the last one that was told */
+	char last_id[ID_MAX + 1];
 };
 struct thread *store_next_thread(struct thread_fill *fill);
+static inline struct arena *store_thread_arena(const struct thread_fill *fill)
+{
+	return fill->taker ? NULL : fill->arena;
+}
+enum error_code store_took_thread(struct thread_fill *fill);
+enum error_code store_tell_threads(const struct thread_taker *taker, struct thread_list *list);
 /* With the cursor of the page behind it, or of a scan the id. ERROR_OVERLOADED: the arena. */
 enum error_code store_threads_listed(struct thread_fill *fill, struct thread_list *out);
 enum error_code store_threads_scanned(struct thread_fill *fill, struct thread_list *out);

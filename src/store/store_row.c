@@ -7,6 +7,8 @@
 static struct slice take(struct store_row *row, struct slice text)
 {
 	row->is_bad = row->is_bad || !utf8_valid(text, NULL);
+	if (!row->arena)
+		return text;
 	text.ptr = arena_copy(row->arena, text);
 	if (!text.ptr)
 		text.len = 0;
@@ -55,5 +57,7 @@ enum error_code store_row_damaged(const char *thread_id, const char *message_id)
 enum error_code store_row_read(const struct store_row *row, const char *thread_id,
 			       const char *message_id)
 {
-	return row->is_bad ? store_row_damaged(thread_id, message_id) : store_fits(row->arena);
+	if (row->is_bad)
+		return store_row_damaged(thread_id, message_id);
+	return row->arena ? store_fits(row->arena) : ERROR_NONE;
 }

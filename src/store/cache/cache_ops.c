@@ -64,6 +64,7 @@ enum error_code cache_message_list(void *self, const struct message_filter *filt
 {
 	char field[CACHE_FIELD_MAX];
 	struct cache_found found = { 0 };
+	struct message_filter listed;
 	struct message_list page;
 	struct buffer value;
 	const char *owner;
@@ -83,8 +84,12 @@ enum error_code cache_message_list(void *self, const struct message_filter *filt
 			return ERROR_NONE;
 		}
 	}
-	code = BEHIND(message_list, filter, arena, out);
-	if (code != ERROR_NONE || !*found.stamp)
+	if (!*found.stamp)
+		return BEHIND(message_list, filter, arena, out);
+	listed = *filter;
+	listed.taker = NULL; /* what is to be kept is listed */
+	code = BEHIND(message_list, &listed, arena, out);
+	if (code != ERROR_NONE)
 		return code;
 	buffer_init(&value, CACHE_VALUE_MAX);
 	if (cache_write_page(filter->thread_id, field, filter->owner, out, &value))

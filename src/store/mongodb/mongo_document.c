@@ -17,30 +17,88 @@ void mongo_put_text(bson_t *document, const char *key, const char *text)
 		BSON_APPEND_NULL(document, key);
 }
 
-/* --- taking: each field by its type, else the row is bad --- */
+/* --- taking: one pass over a document, then each field by its type, else the row is bad --- */
 
-struct taker {
-	const bson_t *document;
-	struct store_row row;
+/* type is BSON_TYPE_EOD where there is none. */
+struct value {
+	bson_type_t type;
+	bool is_true;
+	struct slice bytes; /* of a text or a document */
+	int64_t number;     /* of all else */
 };
 
-/* Absent and null are both NULL. */
-static struct slice text_of(struct taker *t, const char *key)
+/* In the order in which they are written here: a document of ours is read with one comparison a
+ * field. Documents of others have any order, and further fields. */
+/* clang-format off */
+#define THREAD_FIELDS(X) \
+	X(_id) X(user_id) X(title) X(created_at) X(updated_at) X(rev) X(archived) X(deleted_at) X(metadata) X(run)
+#define RUN_FIELDS(X) X(id) X(message_id) X(node)
+#define MESSAGE_FIELDS(X) \
+	X(_id) X(thread_id) X(id) X(seq) X(run_id) X(parent_id) X(key) X(question) X(model) X(role) X(content) X(size) \
+	X(status) X(created_at) X(updated_at) X(finish_reason) X(input_tokens) X(output_tokens) X(total_tokens) \
+	X(unasked) X(feedback) X(metadata)
+/* clang-format on */
+
+#define NAME(name)   #name,
+#define MEMBER(name) struct value name;
+#define FIELDS(kind, FIELDS_OF)                                                                    \
+	static const char *const kind##_names[] = { FIELDS_OF(NAME) };                             \
+	union kind##_values {                                                                      \
+		struct {                                                                           \
+			FIELDS_OF(MEMBER)                                                          \
+		};                                                                                 \
+		struct value all[sizeof kind##_names / sizeof *kind##_names];                      \
+	};
+FIELDS(thread, THREAD_FIELDS)
+FIELDS(run, RUN_FIELDS)
+FIELDS(message, MESSAGE_FIELDS)
+
+static struct value value_of(const bson_iter_t *it)
 {
-	struct slice text = { NULL, 0 };
-	bson_iter_t it;
+	struct value value = { .type = bson_iter_type(it), .is_true = true };
+	const uint8_t *data;
 	uint32_t len;
 
-	if (!bson_iter_init_find(&it, t->document, key) || BSON_ITER_HOLDS_NULL(&it))
-		return text;
-	if (!BSON_ITER_HOLDS_UTF8(&it)) {
-		t->row.is_bad = true;
-		return text;
+	switch (value.type) {
+	case BSON_TYPE_UTF8:
+		value.bytes.ptr = bson_iter_utf8(it, &len);
+		value.bytes.len = len;
+		break;
+	case BSON_TYPE_DOCUMENT:
+		bson_iter_document(it, &len, &data);
+		value.bytes = (struct slice){ (const char *)data, len };
+		break;
+	case BSON_TYPE_DATE_TIME: value.number = bson_iter_date_time(it); break;
+	default: value.number = bson_iter_as_int64(it); value.is_true = bson_iter_as_bool(it);
 	}
-	text.ptr = bson_iter_utf8(&it, &len);
-	text.len = len;
-	return text;
+	return value;
 }
+
+/* Of a name that occurs twice the first counts. */
+static void read_values(const bson_t *document, const char *const *names, size_t count,
+			struct value *values)
+{
+	size_t next = 0;
+	bson_iter_t it;
+
+	memset(values, 0, count * sizeof *values);
+	if (!bson_iter_init(&it, document))
+		return;
+	while (bson_iter_next(&it)) {
+		const char *name = bson_iter_key(&it);
+
+		for (size_t i = 0; i < count; i++, next = next + 1 < count ? next + 1 : 0) {
+			if (strcmp(name, names[next]) != 0)
+				continue;
+			if (values[next].type == BSON_TYPE_EOD)
+				values[next] = value_of(&it);
+			break;
+		}
+	}
+}
+#define READ_VALUES(document, kind, values)                                                        \
+	read_values(document, kind##_names, sizeof kind##_names / sizeof *kind##_names,            \
+		    (values)->all)
 
 const char *mongo_text(const bson_t *document, const char *key)
 {
@@ -58,39 +116,45 @@ int64_t mongo_int(const bson_t *document, const char *key)
 	return bson_iter_init_find(&it, document, key) ? bson_iter_as_int64(&it) : 0;
 }
 
-static const char *take_text(struct taker *t, const char *key, bool is_needed)
+static bool is_none(const struct value *value)
 {
-	return store_row_text(&t->row, text_of(t, key), is_needed);
+	return value->type == BSON_TYPE_EOD || value->type == BSON_TYPE_NULL;
 }
 
-static int64_t take_int(struct taker *t, const char *key)
+/* Absent and null are both NULL. */
+static struct slice text_of(struct store_row *row, const struct value *value)
 {
-	bson_iter_t it;
-
-	if (!bson_iter_init_find(&it, t->document, key) ||
-	    (!BSON_ITER_HOLDS_INT(&it) && !BSON_ITER_HOLDS_DOUBLE(&it))) {
-		t->row.is_bad = true;
-		return 0;
-	}
-	return bson_iter_as_int64(&it);
+	row->is_bad = row->is_bad || (!is_none(value) && value->type != BSON_TYPE_UTF8);
+	return value->type == BSON_TYPE_UTF8 ? value->bytes : (struct slice){ NULL, 0 };
 }
 
-static int64_t take_time(struct taker *t, const char *key, bool needed)
+static const char *take_text(struct store_row *row, const struct value *value, bool is_needed)
 {
-	bson_iter_t it;
-
-	if (!bson_iter_init_find(&it, t->document, key) || !BSON_ITER_HOLDS_DATE_TIME(&it)) {
-		t->row.is_bad = t->row.is_bad || needed;
-		return 0;
-	}
-	return bson_iter_date_time(&it);
+	return store_row_text(row, text_of(row, value), is_needed);
 }
 
-static bool take_bool(struct taker *t, const char *key)
+static bool is_int(const struct value *value)
 {
-	bson_iter_t it;
+	return value->type == BSON_TYPE_INT32 || value->type == BSON_TYPE_INT64;
+}
 
-	return bson_iter_init_find(&it, t->document, key) && bson_iter_as_bool(&it);
+static int64_t take_int(struct store_row *row, const struct value *value)
+{
+	bool is_number = is_int(value) || value->type == BSON_TYPE_DOUBLE;
+
+	row->is_bad = row->is_bad || !is_number;
+	return is_number ? value->number : 0;
+}
+
+static int64_t take_time(struct store_row *row, const struct value *value)
+{
+	row->is_bad = row->is_bad || value->type != BSON_TYPE_DATE_TIME;
+	return value->type == BSON_TYPE_DATE_TIME ? value->number : 0;
+}
+
+static bool take_bool(const struct value *value)
+{
+	return value->type != BSON_TYPE_EOD && value->is_true;
 }
 
 /* --- threads --- */
@@ -114,47 +178,48 @@ void mongo_put_thread_fields(bson_t *document, const struct thread *thread)
 	mongo_put_text(document, "metadata", thread->metadata);
 }
 
-static struct run_ref take_run(struct taker *t)
+static struct run_ref take_run(struct store_row *row, const struct value *value)
 {
-	struct taker inner = { .row = { .arena = t->row.arena } };
+	struct store_row inner = { .arena = row->arena };
 	struct run_ref run = { 0 };
-	const uint8_t *data;
-	bson_iter_t it;
+	union run_values values;
 	bson_t document;
-	uint32_t len;
 
-	if (!bson_iter_init_find(&it, t->document, "run") || BSON_ITER_HOLDS_NULL(&it))
+	if (is_none(value))
 		return run;
-	if (BSON_ITER_HOLDS_DOCUMENT(&it)) {
-		bson_iter_document(&it, &len, &data);
-		if (bson_init_static(&document, data, len))
-			inner.document = &document;
+	if (value->type != BSON_TYPE_DOCUMENT ||
+	    !bson_init_static(&document, (const uint8_t *)value->bytes.ptr, value->bytes.len)) {
+		row->is_bad = true;
+		return run;
 	}
-	if (inner.document) {
-		run.id = take_text(&inner, "id", true);
-		run.message_id = take_text(&inner, "message_id", true);
-		run.node = take_text(&inner, "node", true);
-	}
-	t->row.is_bad = t->row.is_bad || !inner.document || inner.row.is_bad;
+	READ_VALUES(&document, run, &values);
+	run.id = take_text(&inner, &values.id, true);
+	run.message_id = take_text(&inner, &values.message_id, true);
+	run.node = take_text(&inner, &values.node, true);
+	row->is_bad = row->is_bad || inner.is_bad;
 	return run;
 }
 
 enum error_code mongo_take_thread(const bson_t *document, struct arena *arena, struct thread *out)
 {
-	struct taker t = { .document = document, .row = { .arena = arena } };
-	const struct thread thread = {
-		.id = take_text(&t, "_id", true),
-		.user_id = take_text(&t, "user_id", true),
-		.title = take_text(&t, "title", true),
-		.created_ms = take_time(&t, "created_at", true),
-		.updated_ms = take_time(&t, "updated_at", true),
-		.rev = take_int(&t, "rev"),
-		.archived = take_bool(&t, "archived"),
-		.run = take_run(&t),
-		.metadata = take_text(&t, "metadata", false),
-	};
-	enum error_code code = store_row_read(&t.row, thread.id, NULL);
+	struct store_row row = { .arena = arena };
+	union thread_values values;
+	struct thread thread;
+	enum error_code code;
 
+	READ_VALUES(document, thread, &values);
+	thread = (struct thread){
+		.id = take_text(&row, &values._id, true),
+		.user_id = take_text(&row, &values.user_id, true),
+		.title = take_text(&row, &values.title, true),
+		.created_ms = take_time(&row, &values.created_at),
+		.updated_ms = take_time(&row, &values.updated_at),
+		.rev = take_int(&row, &values.rev),
+		.archived = take_bool(&values.archived),
+		.run = take_run(&row, &values.run),
+		.metadata = take_text(&row, &values.metadata, false),
+	};
+	code = store_row_read(&row, thread.id, NULL);
 	if (code == ERROR_NONE)
 		*out = thread;
 	return code;
@@ -211,47 +276,67 @@ void mongo_put_message(bson_t *document, const struct message *message)
 	mongo_put_text(document, "metadata", message->metadata);
 }
 
-static int64_t take_count(struct taker *t, const char *key)
+static int64_t take_count(const struct value *value)
 {
-	bson_iter_t it;
+	return is_int(value) ? value->number : -1;
+}
 
-	return bson_iter_init_find(&it, t->document, key) && BSON_ITER_HOLDS_INT(&it)
-		       ? bson_iter_as_int64(&it)
-		       : -1;
+static enum error_code message_of(const union message_values *values, bool content,
+				  struct arena *arena, struct message *out)
+{
+	struct store_row row = { .arena = arena };
+	struct message message = {
+		.id = take_text(&row, &values->id, true),
+		.thread_id = take_text(&row, &values->thread_id, true),
+		.seq = take_int(&row, &values->seq),
+		.role = store_row_role(&row, text_of(&row, &values->role)),
+		.status = store_row_status(&row, text_of(&row, &values->status)),
+		.run_id = take_text(&row, &values->run_id, false),
+		.parent_id = take_text(&row, &values->parent_id, false),
+		.key = take_text(&row, &values->key, false),
+		.question = take_text(&row, &values->question, false),
+		.model = take_text(&row, &values->model, false),
+		.finish_reason = take_text(&row, &values->finish_reason, false),
+		.usage = { take_count(&values->input_tokens), take_count(&values->output_tokens),
+			   take_count(&values->total_tokens) },
+		.unasked = take_bool(&values->unasked),
+		.feedback = take_text(&row, &values->feedback, false),
+		.metadata = take_text(&row, &values->metadata, false),
+		.created_ms = take_time(&row, &values->created_at),
+		.updated_ms = take_time(&row, &values->updated_at),
+		.content = { NULL, (size_t)values->size.number },
+	};
+	enum error_code code;
+
+	if (content)
+		message.content = store_row_content(&row, text_of(&row, &values->content));
+	code = store_row_read(&row, message.thread_id, message.id);
+	if (code == ERROR_NONE)
+		*out = message;
+	return code;
 }
 
 enum error_code mongo_take_message(const bson_t *document, bool content, struct arena *arena,
 				   struct message *out)
 {
-	struct taker t = { .document = document, .row = { .arena = arena } };
-	struct message message = {
-		.id = take_text(&t, "id", true),
-		.thread_id = take_text(&t, "thread_id", true),
-		.seq = take_int(&t, "seq"),
-		.role = store_row_role(&t.row, text_of(&t, "role")),
-		.status = store_row_status(&t.row, text_of(&t, "status")),
-		.run_id = take_text(&t, "run_id", false),
-		.parent_id = take_text(&t, "parent_id", false),
-		.key = take_text(&t, "key", false),
-		.question = take_text(&t, "question", false),
-		.model = take_text(&t, "model", false),
-		.finish_reason = take_text(&t, "finish_reason", false),
-		.usage = { take_count(&t, "input_tokens"), take_count(&t, "output_tokens"),
-			   take_count(&t, "total_tokens") },
-		.unasked = take_bool(&t, "unasked"),
-		.feedback = take_text(&t, "feedback", false),
-		.metadata = take_text(&t, "metadata", false),
-		.created_ms = take_time(&t, "created_at", true),
-		.updated_ms = take_time(&t, "updated_at", true),
-	};
+	union message_values values;
+
+	READ_VALUES(document, message, &values);
+	return message_of(&values, content, arena, out);
+}
+
+enum error_code mongo_list_message(const bson_t *document, bool content, struct message_fill *fill,
+				   bool *is_over)
+{
+	union message_values values;
+	struct message *next;
 	enum error_code code;
 
-	if (content)
-		message.content = store_row_content(&t.row, text_of(&t, "content"));
-	else
-		message.content.len = (size_t)mongo_int(document, "size");
-	code = store_row_read(&t.row, message.thread_id, message.id);
-	if (code == ERROR_NONE)
-		*out = message;
-	return code;
+	READ_VALUES(document, message, &values);
+	next = store_next_message(fill, (size_t)values.size.number);
+	*is_over = next == NULL;
+	if (!next)
+		return store_fits(fill->arena);
+	code = message_of(&values, content, store_message_arena(fill), next);
+	return code == ERROR_NONE ? store_took_message(fill) : code;
 }

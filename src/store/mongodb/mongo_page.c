@@ -5,12 +5,11 @@ static enum error_code take_list(mongoc_cursor_t *cursor, bool content, struct m
 {
 	enum error_code code = ERROR_NONE;
 	const bson_t *document;
-	struct message *next;
+	bool is_over = false;
 
-	while (code == ERROR_NONE && mongoc_cursor_next(cursor, &document) &&
-	       (next = store_next_message(fill, (size_t)mongo_int(document, "size"))))
-		code = mongo_take_message(document, content, fill->arena, next);
-	return code == ERROR_NONE ? store_fits(fill->arena) : code;
+	while (code == ERROR_NONE && !is_over && mongoc_cursor_next(cursor, &document))
+		code = mongo_list_message(document, content, fill, &is_over);
+	return code;
 }
 
 /* The number of a page's border. ERROR_VALIDATION: there is no such message. */
@@ -59,8 +58,8 @@ enum error_code mongo_message_list(void *self, const struct message_filter *filt
 	int64_t after = 0, before = INT64_MAX;
 	struct message_fill fill = { .arena = arena,
 				     .limit = filter->limit,
-				     .bytes_max =
-					     filter->bytes_max ? filter->bytes_max : SIZE_MAX };
+				     .bytes_max = filter->bytes_max ? filter->bytes_max : SIZE_MAX,
+				     .taker = filter->taker };
 	struct mongo_call call;
 	enum error_code code = mongo_begin(self, &call);
 
@@ -76,7 +75,7 @@ enum error_code mongo_message_list(void *self, const struct message_filter *filt
 	mongo_end(&call);
 	if (code != ERROR_NONE)
 		return code;
-	if (!store_goes_on(filter))
+	if (!store_goes_on(filter) && fill.list.items)
 		store_reverse(&fill.list);
 	*out = fill.list;
 	return ERROR_NONE;

@@ -130,8 +130,11 @@ enum error_code mongo_thread_rows(struct mongo_call *call, mongoc_cursor_t *curs
 	struct thread *next;
 
 	while (code == ERROR_NONE && mongoc_cursor_next(cursor, &document) &&
-	       (next = store_next_thread(fill)))
-		code = mongo_take_thread(document, fill->arena, next);
+	       (next = store_next_thread(fill))) {
+		code = mongo_take_thread(document, store_thread_arena(fill), next);
+		if (code == ERROR_NONE)
+			code = store_took_thread(fill);
+	}
 	end = mongo_found_all(call, cursor);
 	return code == ERROR_NONE ? end : code;
 }
@@ -139,7 +142,7 @@ enum error_code mongo_thread_rows(struct mongo_call *call, mongoc_cursor_t *curs
 enum error_code mongo_thread_list(void *self, const struct thread_page *page, struct arena *arena,
 				  struct thread_list *out)
 {
-	struct thread_fill fill = { .arena = arena, .limit = page->limit };
+	struct thread_fill fill = { .arena = arena, .limit = page->limit, .taker = page->taker };
 	struct mongo_call call;
 	mongoc_cursor_t *cursor;
 	bson_t *options;

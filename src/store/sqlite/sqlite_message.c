@@ -41,25 +41,21 @@ enum error_code sqlite_message_take(sqlite3_stmt *row, bool content, struct aren
 	return store_row_read(&read, out->thread_id, out->id);
 }
 
-enum error_code sqlite_message_rows(sqlite3_stmt *query, size_t limit, size_t bytes_max,
-				    bool content, struct arena *arena, struct message_list *out)
+enum error_code sqlite_message_rows(sqlite3_stmt *query, bool content, struct message_fill *fill)
 {
-	struct message_fill fill = { arena, limit, bytes_max, { 0 }, 0 };
 	struct message *next;
 	enum error_code code;
 
 	while ((code = sql_step(query)) == ERROR_NONE &&
-	       (next = store_next_message(&fill,
+	       (next = store_next_message(fill,
 					  (size_t)sqlite3_column_int64(query, COLUMN_SIZE)))) {
-		code = sqlite_message_take(query, content, arena, next);
+		code = sqlite_message_take(query, content, store_message_arena(fill), next);
+		if (code == ERROR_NONE)
+			code = store_took_message(fill);
 		if (code != ERROR_NONE)
 			return code;
 	}
-	if (code == ERROR_NOT_FOUND || code == ERROR_NONE)
-		code = store_fits(arena);
-	if (code == ERROR_NONE)
-		*out = fill.list;
-	return code;
+	return code == ERROR_NOT_FOUND || code == ERROR_NONE ? store_fits(fill->arena) : code;
 }
 
 enum error_code sqlite_message_find(struct sqlite_conn *conn, enum sql_id id,

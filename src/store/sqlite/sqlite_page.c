@@ -23,6 +23,10 @@ static enum error_code list(struct sqlite_conn *conn, const struct message_filte
 {
 	bool goes_on = store_goes_on(filter);
 	int64_t after = 0, before = INT64_MAX;
+	struct message_fill fill = { .arena = arena,
+				     .limit = filter->limit,
+				     .bytes_max = filter->bytes_max ? filter->bytes_max : SIZE_MAX,
+				     .taker = filter->taker };
 	sqlite3_stmt *query = NULL;
 	enum error_code code = sqlite_thread_check(conn, filter->owner, filter->thread_id);
 
@@ -36,13 +40,14 @@ static enum error_code list(struct sqlite_conn *conn, const struct message_filte
 					    sql_int(before), sql_int((int64_t)filter->limit + 1)),
 				 &query);
 	if (code == ERROR_NONE)
-		code = sqlite_message_rows(query, filter->limit,
-					   filter->bytes_max ? filter->bytes_max : SIZE_MAX, true,
-					   arena, out);
+		code = sqlite_message_rows(query, true, &fill);
 	sql_done(query);
-	if (code == ERROR_NONE && !goes_on)
-		store_reverse(out);
-	return code;
+	if (code != ERROR_NONE)
+		return code;
+	if (!goes_on && fill.list.items)
+		store_reverse(&fill.list);
+	*out = fill.list;
+	return ERROR_NONE;
 }
 
 enum error_code sqlite_message_list(void *self, const struct message_filter *filter,
@@ -57,6 +62,7 @@ enum error_code sqlite_message_list(void *self, const struct message_filter *fil
 static enum error_code runs(struct sqlite_conn *conn, const char *owner, const char *thread_id,
 			    size_t limit, struct arena *arena, struct message_list *out)
 {
+	struct message_fill fill = { .arena = arena, .limit = limit, .bytes_max = SIZE_MAX };
 	sqlite3_stmt *query = NULL;
 	enum error_code code = sqlite_thread_check(conn, owner, thread_id);
 
@@ -65,8 +71,10 @@ static enum error_code runs(struct sqlite_conn *conn, const char *owner, const c
 				 SQL_VALUES(sql_text(thread_id), sql_int((int64_t)limit + 1)),
 				 &query);
 	if (code == ERROR_NONE)
-		code = sqlite_message_rows(query, limit, SIZE_MAX, false, arena, out);
+		code = sqlite_message_rows(query, false, &fill);
 	sql_done(query);
+	if (code == ERROR_NONE)
+		*out = fill.list;
 	return code;
 }
 

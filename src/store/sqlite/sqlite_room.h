@@ -181,10 +181,8 @@ enum error_code sqlite_message_replace(struct sqlite_conn *conn, const struct me
 /* The last message of a thread: *seq 0 and "" without one. id has room for ID_MAX + 1. */
 enum error_code sqlite_message_last(struct sqlite_conn *conn, const char *thread_id, int64_t *seq,
 				    char *id);
-/* Rows of a statement, each read up to bytes_max of content all together (the first in any case);
- * `more` when that or the limit cut it. */
-enum error_code sqlite_message_rows(sqlite3_stmt *query, size_t limit, size_t bytes_max,
-				    bool content, struct arena *arena, struct message_list *out);
+/* Rows of a statement, as far as the list takes them. */
+enum error_code sqlite_message_rows(sqlite3_stmt *query, bool content, struct message_fill *fill);
 enum error_code sqlite_claim_rows(sqlite3_stmt *query, struct arena *arena, struct claim_list *out);
 
 #define X(name, ...) enum error_code sqlite_##name(void *self, __VA_ARGS__);

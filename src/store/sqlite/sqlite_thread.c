@@ -92,7 +92,8 @@ enum error_code sqlite_thread_rows(sqlite3_stmt *query, struct thread_fill *fill
 	enum error_code code;
 
 	while ((code = sql_step(query)) == ERROR_NONE && (next = store_next_thread(fill)))
-		if ((code = take(query, fill->arena, next)) != ERROR_NONE)
+		if ((code = take(query, store_thread_arena(fill), next)) != ERROR_NONE ||
+		    (code = store_took_thread(fill)) != ERROR_NONE)
 			return code;
 	return code == ERROR_NOT_FOUND || code == ERROR_NONE ? store_fits(fill->arena) : code;
 }
@@ -124,7 +125,7 @@ static enum error_code start_list(struct sqlite_conn *conn, const struct thread_
 static enum error_code list(struct sqlite_conn *conn, const struct thread_page *page,
 			    struct arena *arena, struct thread_list *out)
 {
-	struct thread_fill fill = { .arena = arena, .limit = page->limit };
+	struct thread_fill fill = { .arena = arena, .limit = page->limit, .taker = page->taker };
 	sqlite3_stmt *query = NULL;
 	enum error_code code = start_list(conn, page, arena, &query);
 

@@ -154,7 +154,9 @@ static enum error_code read_history(const struct opening *o)
 {
 	const struct turn_open *open = o->open;
 	int64_t before = o->out->question.id ? o->out->question.seq : o->out->answer.seq;
-	struct message_list *history = &o->out->history;
+	struct message_fill fill = { .arena = o->arena,
+				     .limit = open->history_max,
+				     .bytes_max = open->history_bytes };
 	sqlite3_stmt *query;
 	enum error_code code = sql_start(o->conn, SQL_HISTORY,
 					 SQL_VALUES(sql_text(open->thread_id), sql_int(before),
@@ -163,12 +165,13 @@ static enum error_code read_history(const struct opening *o)
 					 &query);
 
 	if (code == ERROR_NONE)
-		code = sqlite_message_rows(query, open->history_max, open->history_bytes, true,
-					   o->arena, history);
+		code = sqlite_message_rows(query, true, &fill);
 	sql_done(query);
-	if (code == ERROR_NONE)
-		store_reverse(history);
-	return code;
+	if (code != ERROR_NONE)
+		return code;
+	store_reverse(&fill.list);
+	o->out->history = fill.list;
+	return ERROR_NONE;
 }
 
 /* --- opening --- */
