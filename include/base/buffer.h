@@ -14,7 +14,6 @@
 #include "base/budget.h"
 #include "base/slice.h"
 #include <stdarg.h>
-#include <stdint.h>
 
 struct buffer {
 	char *data;
@@ -54,6 +53,7 @@ char *buffer_reserve(struct buffer *b, size_t n);
 void buffer_commit(struct buffer *b, size_t n);
 
 void buffer_consume(struct buffer *b, size_t n); /* drops the first n bytes */
+void buffer_cut(struct buffer *b, size_t len);   /* to its first len bytes, and not failed */
 void buffer_reset(struct buffer *b);             /* empty and not failed; keeps its memory */
 /* The same, but gives back memory beyond `keep` bytes: for one that serves again and again, after a
  * burst. */

@@ -40,19 +40,30 @@ struct llm_end {
 
 struct llm_events {
 	void (*byte)(void *ctx); /* anything came from upstream (deadlines); before the others */
-	void (*text)(void *ctx, struct slice text); /* never empty */
+	/* Where text is appended next; what is there stays. `text` follows at once. */
+	struct buffer *(*room)(void *ctx);
+	void (*text)(void *ctx, size_t len); /* so much was; 0: nothing came of it */
 	void (*end)(void *ctx,
 		    const struct llm_end
 			    *end); /* exactly once unless cancelled; the call is gone afterwards */
 };
 
+/* What all calls of an engine share. */
+struct llm {
+	struct net_multi *multi;
+	const struct config *config;
+	struct buffer scratch; /* one delta without its escapes */
+};
+
+void llm_init(struct llm *llm, struct net_multi *multi, const struct config *config);
+void llm_done(struct llm *llm); /* a zeroed one is fine */
+
 struct llm_call;
 
 /* run_id names the call in the log and must live as long as it. body is taken over, also on
  * failure, and let go as soon as it has been sent. The engine's thread. */
-struct llm_call *llm_start(struct net_multi *multi, const struct config *config, const char *run_id,
-			   struct buffer *body, const struct llm_events *events, void *ctx,
-			   struct error *err);
+struct llm_call *llm_start(struct llm *llm, const char *run_id, struct buffer *body,
+			   const struct llm_events *events, void *ctx, struct error *err);
 void llm_cancel(struct llm_call *call); /* closes the upstream connection or stream at once; no
 					   further event */
 

@@ -108,12 +108,17 @@ void buffer_consume(struct buffer *b, size_t n)
 	b->len -= n;
 }
 
-void buffer_reset(struct buffer *b)
+void buffer_cut(struct buffer *b, size_t len)
 {
-	b->len = 0;
+	b->len = len;
 	b->failed = false;
 	if (b->data)
-		b->data[0] = '\0';
+		b->data[len] = '\0';
+}
+
+void buffer_reset(struct buffer *b)
+{
+	buffer_cut(b, 0);
 }
 
 void buffer_shrink(struct buffer *b, size_t keep)

@@ -19,7 +19,6 @@
 #include "c1_text.h"
 
 #define HELD_MAX   (2 << 20) /* a delta is at most half of it: its line is capped */
-#define HELD_KEPT  256       /* of it, while nothing is held */
 #define DECIDE_MAX 4096      /* white space before an answer: from here on it is text */
 #define NOTE_OPEN  "<thinkitem><thinkitemtitle>Note</thinkitemtitle><thinkitemcontent>"
 #define NOTE_CLOSE "</thinkitemcontent></thinkitem>"
@@ -274,7 +273,7 @@ bool c1_stream_feed(struct c1_stream *stream, struct slice delta, struct buffer 
 	if (has_held) {
 		buffer_consume(&stream->held, done);
 		if (stream->held.len == 0)
-			buffer_shrink(&stream->held, HELD_KEPT);
+			buffer_shrink(&stream->held, 0);
 		return !out->failed;
 	}
 	return buffer_append(&stream->held, slice_skip(delta, done)) && !out->failed;

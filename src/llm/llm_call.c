@@ -21,9 +21,8 @@
 #include "sse.h"
 #include <stdlib.h>
 
-#define TEXT_MAX      (8 << 20) /* of one delta, escaped as a card's text */
 #define REFUSAL_MAX   4096
-#define KEPT          1024 /* of a buffer between two deltas */
+#define KEPT          8192 /* of the scratch between two deltas */
 #define WORD_MAX      64   /* of an error's name in the log */
 #define BAD_FRAMES    100  /* more of them end the call */
 #define REFUSAL_MS    1000 /* for the rest of an error's body */
@@ -31,26 +30,34 @@
 #define AFTER_DONE_MS                                                                              \
 	250 /* for the end of the body behind [DONE]; in time, the connection is kept */
 
+/* The names of an error that the upstream told of. */
+struct words {
+	char type[WORD_MAX + 1], code[WORD_MAX + 1];
+};
+
+/* There are thousands of them, and nearly all are silent at any time: what only some need lies
+ * outside. */
 struct llm_call {
 	struct net_transfer *transfer; /* NULL once it is over */
 	const struct llm_events *events;
 	void *ctx;
-	const char *run_id;
+	struct llm *llm;
 	enum { AWAIT_HEAD, STREAM, DONE, REFUSAL } state;
-	struct sse sse;
-	struct c1_stream c1;
-	struct buffer scratch; /* a delta without its escapes; the body of a refusal */
-	struct buffer out;     /* a delta as C1 text */
-	int status;
-	int retry_after_s;
-	int bad_frames;
-	char error_type[WORD_MAX + 1], error_code[WORD_MAX + 1];
-	bool any_text;
 	bool inside;    /* an event of the transfer is being handled */
 	bool cancelled; /* meanwhile */
 	bool has_ending;
+	bool any_text;
+	struct sse sse;
+	struct c1_stream c1;
+	const char *run_id;
+	struct buffer refusal; /* its body */
+	struct words *words;   /* NULL: none, or no memory for them */
 	enum llm_ending ending;
-	struct llm_end end;
+	int status;
+	int retry_after_s;
+	int bad_frames;
+	struct usage usage;
+	char finish_reason[sizeof((struct llm_end *)NULL)->finish_reason];
 };
 
 /* The last usage counts: some send one with each delta, the sum so far. */
@@ -62,12 +69,12 @@ static void count_tokens(enum metric_tokens_kind kind, int64_t n)
 
 static void call_free(struct llm_call *call)
 {
-	count_tokens(METRIC_TOKENS_input, call->end.usage.input);
-	count_tokens(METRIC_TOKENS_output, call->end.usage.output);
+	count_tokens(METRIC_TOKENS_input, call->usage.input);
+	count_tokens(METRIC_TOKENS_output, call->usage.output);
 	sse_done(&call->sse);
 	c1_stream_done(&call->c1);
-	buffer_done(&call->scratch);
-	buffer_done(&call->out);
+	buffer_done(&call->refusal);
+	free(call->words);
 	free(call);
 }
 
@@ -86,16 +93,13 @@ static void settle(struct llm_call *call, enum llm_ending ending)
 	call->has_ending = true;
 }
 
-/* What is in `out` goes to the owner. False: it wants no more. */
-static bool give_text(struct llm_call *call)
+/* What was appended is the owner's, unless not all of it could be: then none is. */
+static void give_text(struct llm_call *call, struct buffer *to, size_t before, bool is_whole)
 {
-	if (call->out.len == 0)
-		return true;
-	call->any_text = true;
-	call->events->text(call->ctx, buffer_slice(&call->out));
-	if (!call->cancelled)
-		buffer_shrink(&call->out, KEPT);
-	return !call->cancelled;
+	if (!is_whole)
+		buffer_cut(to, before);
+	call->any_text = call->any_text || to->len > before;
+	call->events->text(call->ctx, to->len - before);
 }
 
 /* A name may go to the log; anything else may be what somebody wrote to the model. */
@@ -109,44 +113,50 @@ static void take_word(char word[WORD_MAX + 1], struct slice text)
 
 static void take_error(struct llm_call *call, const struct delta *delta)
 {
-	take_word(call->error_type, delta->error_type);
-	take_word(call->error_code, delta->error_code);
+	if (!call->words && !(call->words = calloc(1, sizeof *call->words)))
+		return;
+	take_word(call->words->type, delta->error_type);
+	take_word(call->words->code, delta->error_code);
 }
 
 static void log_ending(const struct llm_call *call)
 {
+	static const struct words none;
+	const struct words *words = call->words ? call->words : &none;
+
 	log_warn("upstream error", LOG_T("run", call->run_id),
 		 LOG_T("kind", llm_ending_word(call->ending)), LOG_I("status", call->status),
-		 LOG_T("type", call->error_type), LOG_T("code", call->error_code));
+		 LOG_T("type", words->type), LOG_T("code", words->code));
 }
 
-/* Is it good, with all of its text? */
-static bool end_text(struct llm_call *call)
+/* Closes what is open in the text. */
+static void end_text(struct llm_call *call)
 {
+	struct buffer *to = call->events->room(call->ctx);
+	size_t before = to->len;
 	bool is_good = llm_ending_is_good(call->ending);
+	bool is_whole = c1_stream_end(&call->c1, is_good, to);
 
-	buffer_reset(&call->out);
-	if (c1_stream_end(&call->c1, is_good, &call->out))
-		return is_good;
-	buffer_reset(&call->out);
-	if (is_good) /* but for its end */
+	if (is_good && !is_whole) /* but for its end */
 		call->ending = ENDING_NO_MEMORY;
-	return false;
+	give_text(call, to, before, is_whole);
 }
 
-/* The owner's last event. */
+/* The owner's last events. */
 static void tell_end(struct llm_call *call)
 {
-	bool is_good = end_text(call);
+	struct llm_end end = { .usage = call->usage };
 
-	llm_ending_tell(call->ending, call->retry_after_s, &call->end);
-	if (call->status / 100 == 4) /* refused at the door */
-		call->end.asked = false;
-	if (!is_good)
+	end_text(call);
+	if (!llm_ending_is_good(call->ending))
 		log_ending(call);
-	give_text(call);
-	if (!call->cancelled)
-		call->events->end(call->ctx, &call->end);
+	if (call->cancelled)
+		return;
+	memcpy(end.finish_reason, call->finish_reason, sizeof end.finish_reason);
+	llm_ending_tell(call->ending, call->retry_after_s, &end);
+	if (call->status / 100 == 4) /* refused at the door */
+		end.asked = false;
+	call->events->end(call->ctx, &end);
 }
 
 static void enter(struct llm_call *call)
@@ -169,7 +179,7 @@ static void leave(struct llm_call *call)
 
 static void take_finish_reason(struct llm_call *call, struct slice reason)
 {
-	bool is_fit = reason.len < sizeof call->end.finish_reason;
+	bool is_fit = reason.len < sizeof call->finish_reason;
 
 	for (size_t i = 0; is_fit && i < reason.len; i++)
 		is_fit = reason.ptr[i] > 0x20 && reason.ptr[i] < 0x7F && reason.ptr[i] != '"' &&
@@ -178,8 +188,8 @@ static void take_finish_reason(struct llm_call *call, struct slice reason)
 		reason = SLICE("unknown");
 	if (reason.len == 0)
 		return;
-	memcpy(call->end.finish_reason, reason.ptr, reason.len);
-	call->end.finish_reason[reason.len] = '\0';
+	memcpy(call->finish_reason, reason.ptr, reason.len);
+	call->finish_reason[reason.len] = '\0';
 	net_deadline(call->transfer, AFTER_STOP_MS);
 }
 
@@ -192,7 +202,7 @@ static void take_usage(struct llm_call *call, const struct delta *delta)
 		return;
 	input = input < 0 ? 0 : input;
 	output = output < 0 ? 0 : output;
-	call->end.usage = (struct usage){ input, output, total < 0 ? input + output : total };
+	call->usage = (struct usage){ input, output, total < 0 ? input + output : total };
 }
 
 static void drop_frame(struct llm_call *call)
@@ -202,6 +212,17 @@ static void drop_frame(struct llm_call *call)
 		settle(call, ENDING_PROTOCOL);
 }
 
+/* As C1 text to where the owner keeps it. */
+static bool take_content(struct llm_call *call, struct slice content)
+{
+	struct buffer *to = call->events->room(call->ctx);
+	size_t before = to->len;
+	bool ok = c1_stream_feed(&call->c1, content, to);
+
+	give_text(call, to, before, ok);
+	return ok;
+}
+
 static void take_delta(struct llm_call *call, const struct delta *delta)
 {
 	if (delta->error.ptr) {
@@ -209,12 +230,10 @@ static void take_delta(struct llm_call *call, const struct delta *delta)
 		settle(call, ENDING_ERROR_OBJECT);
 		return;
 	}
-	if (delta->content.len) {
-		if (!c1_stream_feed(&call->c1, delta->content, &call->out))
-			settle(call, ENDING_NO_MEMORY);
-		else if (!give_text(call))
-			return;
-	}
+	if (delta->content.len && !take_content(call, delta->content))
+		settle(call, ENDING_NO_MEMORY);
+	if (call->cancelled)
+		return;
 	if (delta->has_usage)
 		take_usage(call, delta);
 	if (delta->finish_reason.ptr)
@@ -225,15 +244,16 @@ static void take_delta(struct llm_call *call, const struct delta *delta)
 static bool on_frame(void *ctx, struct slice data)
 {
 	struct llm_call *call = ctx;
+	struct buffer *scratch = &call->llm->scratch;
 	struct delta delta;
 
+	buffer_shrink(scratch, KEPT);
 	if (call->state != DONE && slice_is(data, "[DONE]")) {
 		call->state = DONE;
 		net_deadline(call->transfer, AFTER_DONE_MS);
-	} else if (call->state != DONE && delta_read(data, &call->scratch, &delta)) {
+	} else if (call->state != DONE && delta_read(data, scratch, &delta)) {
 		take_delta(call, &delta);
-		buffer_shrink(&call->scratch, KEPT);
-	} else if (call->scratch.failed) {
+	} else if (scratch->failed) {
 		settle(call, ENDING_NO_MEMORY);
 	} else if (data.len || call->state == DONE) {
 		drop_frame(call);
@@ -270,19 +290,19 @@ static void end_refusal(struct llm_call *call)
 {
 	struct delta delta;
 
-	if (delta_read(buffer_slice(&call->scratch), &call->out, &delta))
+	buffer_shrink(&call->llm->scratch, KEPT);
+	if (delta_read(buffer_slice(&call->refusal), &call->llm->scratch, &delta))
 		take_error(call, &delta);
-	buffer_reset(&call->out);
 	settle(call, call->status == 200 ? ENDING_NO_STREAM : llm_ending_of_status(call->status));
 }
 
 static void take_refusal(struct llm_call *call, struct slice bytes)
 {
-	size_t room = REFUSAL_MAX - call->scratch.len;
+	size_t room = REFUSAL_MAX - call->refusal.len;
 
 	if (bytes.len > room)
 		bytes.len = room;
-	buffer_append(&call->scratch, bytes);
+	buffer_append(&call->refusal, bytes);
 	if (bytes.len == room)
 		end_refusal(call);
 }
@@ -315,14 +335,14 @@ static void on_body(void *ctx, struct slice bytes)
 static void on_end(void *ctx, enum net_failure failure)
 {
 	struct llm_call *call = ctx;
-	bool is_said = call->state == DONE || *call->end.finish_reason;
+	bool is_said = call->state == DONE || *call->finish_reason;
 
 	enter(call);
 	call->transfer = NULL;
 	if (call->state == REFUSAL)
 		end_refusal(call);
 	else if (is_said)
-		settle(call, llm_ending_of_reason(call->end.finish_reason));
+		settle(call, llm_ending_of_reason(call->finish_reason));
 	else
 		settle(call, llm_ending_of_failure(failure, call->any_text));
 	leave(call);
@@ -332,28 +352,29 @@ static const struct net_events transfer_events = { on_head, on_body, on_end };
 
 /* --- the door --- */
 
-static struct llm_call *call_new(const char *run_id, const struct llm_events *events, void *ctx)
+static struct llm_call *call_new(struct llm *llm, const char *run_id,
+				 const struct llm_events *events, void *ctx)
 {
 	struct llm_call *call = calloc(1, sizeof *call);
 
 	if (!call)
 		return NULL;
+	call->llm = llm;
 	call->events = events;
 	call->ctx = ctx;
 	call->run_id = run_id;
-	call->end.usage = USAGE_UNKNOWN;
+	call->usage = USAGE_UNKNOWN;
 	call->retry_after_s = -1;
 	sse_init(&call->sse);
 	c1_stream_init(&call->c1);
-	buffer_init(&call->scratch, SSE_LINE_MAX);
-	buffer_init(&call->out, TEXT_MAX);
+	buffer_init(&call->refusal, REFUSAL_MAX);
 	return call;
 }
 
-struct llm_call *llm_start(struct net_multi *multi, const struct config *config, const char *run_id,
-			   struct buffer *body, const struct llm_events *events, void *ctx,
-			   struct error *err)
+struct llm_call *llm_start(struct llm *llm, const char *run_id, struct buffer *body,
+			   const struct llm_events *events, void *ctx, struct error *err)
 {
+	const struct config *config = llm->config;
 	struct llm_head head;
 	struct net_request request = { .url = head.url,
 				       .headers = head.headers,
@@ -363,12 +384,12 @@ struct llm_call *llm_start(struct net_multi *multi, const struct config *config,
 
 	if (!llm_head_write(config, &head, err))
 		goto fail;
-	call = call_new(run_id, events, ctx);
+	call = call_new(llm, run_id, events, ctx);
 	if (!call) {
 		error_set(err, ERROR_OVERLOADED, "There is no memory for the answer; try again.");
 		goto fail;
 	}
-	call->transfer = net_start(multi, &request, body, &transfer_events, call, err);
+	call->transfer = net_start(llm->multi, &request, body, &transfer_events, call, err);
 	if (call->transfer)
 		return call;
 	call_free(call);
@@ -383,4 +404,15 @@ void llm_cancel(struct llm_call *call)
 	close_transfer(call);
 	if (!call->inside)
 		call_free(call);
+}
+
+void llm_init(struct llm *llm, struct net_multi *multi, const struct config *config)
+{
+	*llm = (struct llm){ .multi = multi, .config = config };
+	buffer_init(&llm->scratch, SSE_LINE_MAX);
+}
+
+void llm_done(struct llm *llm)
+{
+	buffer_done(&llm->scratch);
 }

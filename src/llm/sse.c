@@ -6,7 +6,6 @@
 
 #define BOM      "\xEF\xBB\xBF"
 #define BOM_OVER 3
-#define KEPT     1024 /* of a buffer that is empty */
 
 void sse_init(struct sse *sse)
 {
@@ -64,7 +63,7 @@ static enum sse_result end_event(struct sse *sse, sse_event event, void *ctx)
 		return SSE_STOPPED; /* the parser may be gone */
 	sse->has_data = false;
 	sse->fed = (struct slice){ NULL, 0 };
-	buffer_shrink(&sse->data, KEPT);
+	buffer_shrink(&sse->data, 0);
 	return SSE_OK;
 }
 
@@ -97,7 +96,7 @@ static enum sse_result end_line(struct sse *sse, struct slice rest, sse_event ev
 	    (result = take_line(sse, buffer_slice(&sse->line), event, ctx)) != SSE_OK ||
 	    (result = keep_fed(sse)) != SSE_OK)
 		return result;
-	buffer_shrink(&sse->line, KEPT);
+	buffer_shrink(&sse->line, 0);
 	return SSE_OK;
 }
 

@@ -257,6 +257,7 @@ static void on_round(void *ctx)
 	struct engine *engine = ctx;
 
 	atomic_store(&engine->round_ms, loop_now_ms(engine->loop));
+	upstream_round(&engine->upstream);
 	runs_flush(&engine->runs);
 	followers_round(&engine->followers);
 	if (engine->stopping && !engine->runs.all)
@@ -304,7 +305,7 @@ struct engine *engine_open(const struct config *config, struct shm *shm, struct 
 		return NULL;
 	}
 	engine->runs.loop = engine->upstream.loop = engine->files.loop = engine->loop;
-	engine->upstream.multi = engine->multi;
+	llm_init(&engine->upstream.llm, engine->multi, config);
 	followers_init(&engine->followers, engine->loop, config, slot);
 	loop_wake(engine->loop, on_wake, engine);
 	loop_after_round(engine->loop, on_round, engine);
@@ -381,6 +382,8 @@ void engine_free(struct engine *engine)
 	}
 	notices_close(engine->notices);
 	net_multi_free(engine->multi);
+	llm_done(&engine->upstream.llm);
+	runs_done(&engine->runs);
 	followers_done(&engine->followers);
 	loop_free(engine->loop);
 	net_done();

@@ -17,22 +17,16 @@ static const struct error expired = {
 	.detail = "Your token has expired meanwhile. Sign in again, then ask for the rest.",
 };
 
+/* What each piece of text touches comes first. */
 struct follower {
 	struct run_reader reader; /* first */
 	struct followers *all;
 	struct run *run;
-	struct follower *next_gone;
 	struct sink *sink;
-	struct loop_watch watch;
-	struct loop_timer timer; /* a sign of life, the end of patience, or the next round */
-	struct stream_options options;
-	struct buffer headers; /* of the success; dropped once begun */
+	int64_t offset; /* next byte of the answer it is to get */
+	int64_t sent;   /* body bytes, framing included */
+	int64_t last_sent_ms;
 	const struct error *refusal;
-	int64_t refused_ms;
-	int64_t until_ms; /* monotonic: its client counts as signed in; 0: for good */
-	int64_t offset;   /* next byte of the answer it is to get */
-	int64_t sent;     /* body bytes, framing included */
-	int64_t taken_ms, last_sent_ms;
 	bool begun;   /* the head is out: the status is spent */
 	bool blocked; /* the sink keeps a rest */
 	bool hungry;  /* its share of this round is used up */
@@ -41,6 +35,13 @@ struct follower {
 	bool ended;   /* the end is with the sink too */
 	bool gone;    /* to be freed at the end of the round */
 	int status;
+	struct loop_watch watch;
+	struct stream_options options;
+	struct loop_timer timer; /* a sign of life, the end of patience, or the next round */
+	struct follower *next_gone;
+	struct buffer headers; /* of the success; dropped once begun */
+	int64_t refused_ms;
+	int64_t until_ms; /* monotonic: its client counts as signed in; 0: for good */
 };
 
 /* --- leaving --- */
@@ -143,6 +144,14 @@ static bool send_bytes(struct follower *f, struct slice bytes)
 	return went_on(f, f->sink->ops->send(f->sink, bytes));
 }
 
+/* For one that is made anew. */
+static struct buffer *new_frame(struct followers *all)
+{
+	all->framed.run = NULL;
+	buffer_reset(&all->scratch);
+	return &all->scratch;
+}
+
 /* What was framed. Half of it would tell something else. */
 static bool send_scratch(struct follower *f)
 {
@@ -154,8 +163,6 @@ static bool send_scratch(struct follower *f)
 /* The head of a success; an SSE stream then says which run it is. */
 static bool begin(struct follower *f)
 {
-	struct buffer *scratch = &f->all->scratch;
-
 	if (f->begun)
 		return true;
 	f->begun = true;
@@ -163,21 +170,31 @@ static bool begin(struct follower *f)
 	buffer_done(&f->headers);
 	if (f->options.format == STREAM_RAW)
 		return true;
-	buffer_reset(scratch);
-	framing_sse_run(run_record(f->run), scratch);
+	framing_sse_run(run_record(f->run), new_frame(f->all));
 	return send_scratch(f);
+}
+
+/* Framed once for all who stand at the same place. */
+static void frame_piece(const struct follower *f, struct slice piece)
+{
+	struct followers *all = f->all;
+	const struct framed wanted = { f->run, f->offset, f->offset + (int64_t)piece.len };
+	const struct framed *is = &all->framed;
+
+	if (is->run == wanted.run && is->from == wanted.from && is->behind == wanted.behind)
+		return;
+	framing_sse_delta(run_record(f->run), wanted.behind, piece, new_frame(all));
+	all->framed = wanted;
 }
 
 static bool send_piece(struct follower *f, struct slice piece)
 {
-	struct buffer *scratch = &f->all->scratch;
+	bool is_raw = f->options.format == STREAM_RAW;
 
+	if (!is_raw)
+		frame_piece(f, piece);
 	f->offset += (int64_t)piece.len;
-	if (f->options.format == STREAM_RAW)
-		return send_bytes(f, piece);
-	buffer_reset(scratch);
-	framing_sse_delta(run_record(f->run), f->offset, piece, scratch);
-	return send_scratch(f);
+	return is_raw ? send_bytes(f, piece) : send_scratch(f);
 }
 
 /* --- the end --- */
@@ -222,11 +239,11 @@ static void end_with_problem(struct follower *f, const struct error *error)
  * out. */
 static void end_stream(struct follower *f, const struct error *error)
 {
-	struct buffer *scratch = &f->all->scratch;
+	struct buffer *scratch;
 
 	if (!begin(f))
 		return;
-	buffer_reset(scratch);
+	scratch = new_frame(f->all);
 	if (f->options.format == STREAM_SSE)
 		framing_sse_end(run_record(f->run), run_status(f->run), error,
 				f->options.request_id, scratch);
@@ -252,8 +269,6 @@ static void end(struct follower *f)
  * done; a raw body just ends, as it does when an answer fails. */
 static void expire(struct follower *f)
 {
-	struct buffer *scratch = &f->all->scratch;
-
 	f->refusal = &expired;
 	f->refused_ms = loop_now_ms(f->all->loop);
 	f->hungry = false;
@@ -265,8 +280,7 @@ static void expire(struct follower *f)
 		end(f);
 		return;
 	}
-	buffer_reset(scratch);
-	framing_sse_error(&expired, f->options.request_id, scratch);
+	framing_sse_error(&expired, f->options.request_id, new_frame(f->all));
 	f->ending = true;
 	if (send_scratch(f))
 		finish_body(f);
@@ -416,9 +430,9 @@ void follower_join(struct follower *f, struct followers *all, struct run *run, s
 	f->run = run;
 	f->sink = sink;
 	f->refusal = refusal;
-	f->taken_ms = f->last_sent_ms = f->refused_ms = loop_now_ms(all->loop);
+	f->last_sent_ms = f->refused_ms = loop_now_ms(all->loop);
 	if (f->options.until_ms > 0)
-		f->until_ms = later(f->taken_ms + f->options.until_ms - clock_wall_ms(), 1);
+		f->until_ms = later(f->last_sent_ms + f->options.until_ms - clock_wall_ms(), 1);
 	f->watch = (struct loop_watch){ .fd = -1, .ready = on_ready, .owner = f };
 	f->timer = (struct loop_timer){ .fire = on_time, .owner = f };
 	atomic_fetch_add(&all->count, 1);
@@ -454,6 +468,7 @@ void followers_round(struct followers *all)
 	struct follower *f;
 
 	all->budget = CATCH_UP_ALL;
+	all->framed.run = NULL; /* runs are freed between rounds */
 	while ((f = all->gone)) {
 		all->gone = f->next_gone;
 		follower_free(f);

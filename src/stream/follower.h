@@ -23,10 +23,14 @@ struct followers {
 	const struct config *config;
 	struct shm_slot *slot; /* its gauge; NULL: nothing is counted */
 	_Atomic long count;
-	bool is_cut;                /* the worker ends: whoever takes nothing is given up soon */
-	struct follower *gone;      /* their own */
-	int64_t budget;             /* of this round, for catching up */
-	struct buffer scratch;      /* one frame */
+	bool is_cut;                   /* the worker ends: whoever takes nothing is given up soon */
+	struct follower *gone;         /* their own */
+	int64_t budget;                /* of this round, for catching up */
+	struct buffer scratch;         /* one frame, */
+	struct framed {                /* of this piece: those at the same place send it, too */
+		const struct run *run; /* NULL: of something else */
+		int64_t from, behind;
+	} framed;
 	char chunk[SINK_CHUNK_MAX]; /* one read of a spool */
 };
 

@@ -1,6 +1,7 @@
 /* framing: see framing.h. */
 #include "framing.h"
 
+#include "base/digits.h"
 #include "base/json.h"
 #include "http/problem.h"
 
@@ -18,13 +19,28 @@ bool framing_sse_run(const struct spool_record *record, struct buffer *out)
 	return buffer_append(out, SLICE("\n\n")) && !out->failed;
 }
 
+#define PUT(at, literal) ((char *)memcpy(at, literal, sizeof(literal) - 1) + sizeof(literal) - 1)
+#define DELTA_FRAME      64 /* what is neither text nor the run's name */
+
+/* There are as many of these as pieces of text. */
 bool framing_sse_delta(const struct spool_record *record, int64_t offset_behind, struct slice text,
 		       struct buffer *out)
 {
-	buffer_appendf(out, "id: %s.%lld\nevent: delta\ndata: \"", record->run_id,
-		       (long long)offset_behind);
-	json_escape(out, text);
-	return buffer_append(out, SLICE("\"\n\n")) && !out->failed;
+	size_t run_len = strlen(record->run_id);
+	char *begin = buffer_reserve(out, DELTA_FRAME + run_len + JSON_ESCAPED_MAX(text.len));
+	char *at = begin;
+
+	if (!begin)
+		return false;
+	at = PUT(at, "id: ");
+	at = (char *)memcpy(at, record->run_id, run_len) + run_len;
+	*at++ = '.';
+	at = digits_write(at, offset_behind);
+	at = PUT(at, "\nevent: delta\ndata: \"");
+	at = json_escape_at(at, text);
+	at = PUT(at, "\"\n\n");
+	buffer_commit(out, (size_t)(at - begin));
+	return true;
 }
 
 bool framing_sse_error(const struct error *error, const char *request_id, struct buffer *out)

@@ -4,7 +4,7 @@
 #include "base/crashpoint.h"
 #include "base/utf8.h"
 
-#define KEPT_SIZE 2048 /* bytes of memory that are not given back */
+#define SPARE_MAX 4096 /* bytes of one that is lent again */
 
 void fresh_init(struct fresh *fresh)
 {
@@ -17,19 +17,22 @@ void fresh_done(struct fresh *fresh)
 	buffer_done(&fresh->text);
 }
 
-bool fresh_add(struct fresh *fresh, struct slice text)
+void fresh_pool_done(struct fresh_pool *pool)
 {
-	return buffer_append(&fresh->text, text);
+	while (pool->count > 0)
+		buffer_done(&pool->spares[--pool->count]);
 }
 
-size_t fresh_unkept(const struct fresh *fresh)
+struct buffer *fresh_room(struct fresh *fresh, struct fresh_pool *pool)
 {
-	return fresh->at < 0 ? fresh->text.len : 0;
+	if (!fresh->text.data && pool->count > 0)
+		fresh->text = pool->spares[--pool->count];
+	return &fresh->text;
 }
 
 bool fresh_keep(struct fresh *fresh, struct spool *spool, struct error *err)
 {
-	if (fresh_unkept(fresh) == 0)
+	if (fresh->at >= 0 || fresh->text.len == 0)
 		return true;
 	CRASHPOINT("run_before_append");
 	if (!spool_append(spool, buffer_slice(&fresh->text), err)) {
@@ -53,12 +56,16 @@ struct slice fresh_piece(const struct fresh *fresh, int64_t offset, size_t max)
 	return piece;
 }
 
-void fresh_drop(struct fresh *fresh)
+void fresh_drop(struct fresh *fresh, struct fresh_pool *pool)
 {
-	if (fresh->text.size > KEPT_SIZE) {
-		buffer_done(&fresh->text);
-		buffer_init(&fresh->text, FRESH_MAX);
-	}
-	buffer_reset(&fresh->text);
+	struct buffer *text = &fresh->text;
+
 	fresh->at = -1;
+	if (text->data && text->size <= SPARE_MAX && pool->count < FRESH_SPARES) {
+		buffer_reset(text);
+		pool->spares[pool->count++] = *text;
+		buffer_init(text, FRESH_MAX);
+	} else {
+		buffer_shrink(text, 0);
+	}
 }

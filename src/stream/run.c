@@ -6,28 +6,28 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/utf8.h"
-#include "fresh.h"
+#include "fault.h"
 #include "unattended.h"
 #include <stdlib.h>
 
+/* What each piece of text touches comes first. */
 struct run {
 	struct runs *runs;
-	struct run *next, *prev; /* of all */
-	struct run *next_fresh;  /* of those that have something to hand on this round */
+	struct run *next_fresh; /* of those that have something to hand on this round */
 	bool is_fresh;
 	bool is_ours;
+	bool any_text;
 	enum run_state state;
 	struct spool *spool;
+	struct readers readers;
+	struct fresh fresh; /* text of this round */
 	struct source *source;
-	struct run_reader *readers;
-	size_t reader_count;
-	struct fresh fresh;           /* text of this round */
+	struct run *next, *prev;      /* of all */
 	int64_t arrived_ms, ended_ms; /* monotonic */
 	struct loop_timer deadline;   /* while it flows: of the whole; then: for the store */
 	struct unattended alone;      /* while nobody on this worker reads it */
-	bool any_text;
 	enum message_status status;
-	struct error error; /* how it failed; NONE when it did not */
+	struct fault fault; /* how it failed */
 };
 
 static void finish(struct run *run, const struct source_end *how);
@@ -61,7 +61,7 @@ enum message_status run_status(const struct run *run)
 
 const struct error *run_error(const struct run *run)
 {
-	return &run->error;
+	return fault_error(&run->fault);
 }
 
 int64_t run_ended_ms(const struct run *run)
@@ -71,7 +71,7 @@ int64_t run_ended_ms(const struct run *run)
 
 size_t run_readers(const struct run *run)
 {
-	return run->reader_count;
+	return run->readers.count;
 }
 
 bool run_has_in_memory(const struct run *run, int64_t offset)
@@ -115,18 +115,8 @@ static bool keep_fresh(struct run *run)
 		return true;
 	metrics_add(M_SPOOL_ERRORS, 0, 0, 1);
 	log_error("spool write failed", LOG_T("run", run_id(run)));
-	run->error = err;
+	fault_set(&run->fault, &err);
 	return false;
-}
-
-static void tell_readers(struct run *run)
-{
-	struct run_reader *next;
-
-	for (struct run_reader *reader = run->readers; reader; reader = next) {
-		next = reader->next;
-		reader->ops->more(reader);
-	}
 }
 
 /* From outside of its source, which is over with it. */
@@ -136,7 +126,7 @@ static void break_off(struct run *run, enum message_status status)
 					.finish_reason = "",
 					.usage = USAGE_UNKNOWN,
 					.asked = run_record(run)->asked,
-					.error = run->error };
+					.error = *run_error(run) };
 
 	if (run->state >= RUN_SAVING)
 		return;
@@ -153,27 +143,40 @@ static void hand_on(struct run *run)
 		return;
 	}
 	CRASHPOINT("run_appended");
-	tell_readers(run);
+	readers_more(&run->readers);
 	CRASHPOINT("run_sent");
-	fresh_drop(&run->fresh);
+	fresh_drop(&run->fresh, &run->runs->pool);
 }
 
 /* --- its end --- */
+
+/* Breaks it off for a reason of ours. */
+static void fail(struct run *run, enum message_status status, enum error_code code,
+		 const char *detail)
+{
+	struct error err = { .code = ERROR_NONE };
+
+	error_set(&err, code, "%s", detail);
+	fault_set(&run->fault, &err);
+	break_off(run, status);
+}
 
 /* Cut before its first byte, by a death or a stop: nobody shall take that for an empty answer. */
 static void name_empty_end(struct run *run)
 {
 	const struct spool_record *record = run_record(run);
+	struct error err = { .code = ERROR_NONE };
 
-	if (run->error.code != ERROR_NONE || run->status != STATUS_INTERRUPTED ||
+	if (run_error(run)->code != ERROR_NONE || run->status != STATUS_INTERRUPTED ||
 	    record->length > 0)
 		return;
 	if (run->is_ours || !record->asked)
-		error_set(&run->error, ERROR_OVERLOADED,
+		error_set(&err, ERROR_OVERLOADED,
 			  "The answer was interrupted before it began; ask again.");
 	else /* the same ids would only lead back to this run */
-		error_set(&run->error, ERROR_UPSTREAM,
+		error_set(&err, ERROR_UPSTREAM,
 			  "This question was asked before and could not be answered; ask anew.");
+	fault_set(&run->fault, &err);
 }
 
 static void count_end(const struct run *run)
@@ -185,10 +188,11 @@ static void count_end(const struct run *run)
 /* The spool says how it ended, whoever is told of it. */
 static void write_end(struct run *run, const struct source_end *how)
 {
+	const struct error *failed = run_error(run);
 	const struct spool_ending ending = {
 		.status = run->status,
 		.finish_reason = how->finish_reason,
-		.error_word = run->error.code ? error_word(run->error.code) : NULL,
+		.error_word = failed->code ? error_word(failed->code) : NULL,
 		.usage = how->usage,
 		.asked = how->asked,
 		.now_ms = clock_wall_ms(),
@@ -213,7 +217,7 @@ static void finish(struct run *run, const struct source_end *how)
 
 	if (run->state >= RUN_SAVING)
 		return;
-	run->error = how->error;
+	fault_set(&run->fault, &how->error);
 	run->status = how->status;
 	if (run->is_ours && !keep_fresh(run))
 		run->status = STATUS_INTERRUPTED;
@@ -254,50 +258,50 @@ static void on_deadline(struct loop_timer *timer)
 	}
 	metrics_add(M_UPSTREAM_ERRORS, METRIC_UPSTREAM_timeout, 0, 1);
 	log_warn("upstream too slow", LOG_T("run", run_id(run)), LOG_T("deadline", "total"));
-	error_set(&run->error, ERROR_UPSTREAM_TIMEOUT, "The answer took too long and was cut.");
-	break_off(run, STATUS_ERROR);
+	fail(run, STATUS_ERROR, ERROR_UPSTREAM_TIMEOUT, "The answer took too long and was cut.");
 }
 
 /* --- what its source says --- */
 
-/* How much of text still fits under the cap, whole characters only. */
-static struct slice under_cap(const struct run *run, struct slice text)
-{
-	int64_t left = run->runs->config->answer_max - run_record(run)->length -
-		       (int64_t)fresh_unkept(&run->fresh);
-
-	if ((int64_t)text.len <= left)
-		return text;
-	return (struct slice){ text.ptr, left > 0 ? utf8_cut(text, (size_t)left) : 0 };
-}
-
-static void on_text(void *ctx, struct slice text)
+static struct buffer *on_room(void *ctx)
 {
 	struct run *run = ctx;
-	struct slice fits = under_cap(run, text);
 
-	if (run->state >= RUN_SAVING)
-		return;
-	/* An upstream that never pauses for breath: the round has to hand on before it is over. */
-	if (fresh_unkept(&run->fresh) + fits.len > FRESH_MAX / 2) {
-		hand_on(run);
-		if (run->state >= RUN_SAVING)
-			return;
-	}
-	if (!run->any_text) {
-		run->any_text = true;
-		run->state = run_next(run->state, RUN_TEXT);
-		metrics_observe_us(M_FIRST_BYTE_SECONDS, 0,
-				   (loop_now_ms(run->runs->loop) - run->arrived_ms) * 1000);
-	}
-	if (!fresh_add(&run->fresh, fits)) {
-		error_set(&run->error, ERROR_SPOOL, "The answer could not be kept.");
-		break_off(run, STATUS_INTERRUPTED);
-		return;
-	}
-	set_fresh(run);
-	if (fits.len < text.len)
+	return fresh_room(&run->fresh, &run->runs->pool);
+}
+
+/* Of what is beyond the longest answer nothing is kept; whole characters only. */
+static bool is_cut_to_cap(struct run *run)
+{
+	struct buffer *text = &run->fresh.text;
+	int64_t left = run->runs->config->answer_max - run_record(run)->length;
+
+	if ((int64_t)text->len <= left)
+		return false;
+	buffer_cut(text, left > 0 ? utf8_cut(buffer_slice(text), (size_t)left) : 0);
+	return true;
+}
+
+static void note_first_text(struct run *run)
+{
+	run->any_text = true;
+	run->state = run_next(run->state, RUN_TEXT);
+	metrics_observe_us(M_FIRST_BYTE_SECONDS, 0,
+			   (loop_now_ms(run->runs->loop) - run->arrived_ms) * 1000);
+}
+
+static void on_text(void *ctx, size_t len)
+{
+	struct run *run = ctx;
+	bool is_full = is_cut_to_cap(run);
+
+	if (len > 0 && !run->any_text)
+		note_first_text(run);
+	set_fresh(run); /* without any, the memory is given back then */
+	if (is_full)
 		break_off(run, STATUS_LENGTH);
+	else if (run->fresh.text.len > FRESH_FULL) /* an upstream that never pauses for breath */
+		hand_on(run);
 }
 
 static void on_grown(void *ctx)
@@ -317,14 +321,14 @@ static void on_saved(void *ctx)
 
 void run_take(struct run *run, struct source *source)
 {
-	static const struct source_events events = { on_text, on_grown, on_end, on_saved };
+	static const struct source_events events = { on_room, on_text, on_grown, on_end, on_saved };
+	struct error err = { .code = ERROR_NONE };
 
 	if (run->source)
 		run->source->ops->free(run->source);
 	run->source = source;
 	if (!source) {
-		error_set(&run->error, ERROR_OVERLOADED, "No memory for another answer.");
-		break_off(run, STATUS_ERROR);
+		fail(run, STATUS_ERROR, ERROR_OVERLOADED, "No memory for another answer.");
 		if (!run->is_ours) /* nobody else would say so */
 			run_saved(run);
 		return;
@@ -332,7 +336,8 @@ void run_take(struct run *run, struct source *source)
 	source->events = &events;
 	source->ctx = run;
 	/* Before the model is: a death behind it must not let the question be asked again. */
-	if (run->is_ours && !run_record(run)->asked && !spool_mark_asked(run->spool, &run->error)) {
+	if (run->is_ours && !run_record(run)->asked && !spool_mark_asked(run->spool, &err)) {
+		fault_set(&run->fault, &err);
 		break_off(run, STATUS_ERROR);
 		return;
 	}
@@ -345,15 +350,10 @@ void run_join(struct run *run, struct run_reader *reader)
 {
 	struct runs *runs = run->runs;
 
-	reader->next = run->readers;
-	reader->prev = NULL;
-	if (reader->next)
-		reader->next->prev = reader;
-	run->readers = reader;
-	run->reader_count++;
+	readers_add(&run->readers, reader);
 	unattended_end(&run->alone);
 	/* Too late to be counted when the run is being superseded: then it sees how that ends. */
-	if (run->reader_count == 1)
+	if (run->readers.count == 1)
 		board_follow(runs->board, run_id(run), runs->slot, true);
 	if (run->is_ours && run->state < RUN_SAVING)
 		board_set_state(runs->board, run_id(run), BOARD_RUNNING);
@@ -363,13 +363,8 @@ void run_leave(struct run *run, struct run_reader *reader)
 {
 	struct runs *runs = run->runs;
 
-	if (reader->prev)
-		reader->prev->next = reader->next;
-	else
-		run->readers = reader->next;
-	if (reader->next)
-		reader->next->prev = reader->prev;
-	if (--run->reader_count > 0)
+	readers_remove(&run->readers, reader);
+	if (run->readers.count > 0)
 		return;
 	set_fresh(run); /* it may be that nobody needs it any more */
 	board_follow(runs->board, run_id(run), runs->slot, false);
@@ -456,13 +451,14 @@ static void run_free(struct run *run)
 	if (run->next)
 		run->next->prev = run->prev;
 	fresh_done(&run->fresh);
+	fault_done(&run->fault);
 	spool_unref(run->spool);
 	free(run);
 }
 
 static bool is_needed(const struct run *run)
 {
-	return run->readers || (run->is_ours && run->state != RUN_OVER);
+	return run->readers.count > 0 || (run->is_ours && run->state != RUN_OVER);
 }
 
 void runs_flush(struct runs *runs)
@@ -480,18 +476,6 @@ void runs_flush(struct runs *runs)
 	}
 }
 
-static void cut(struct run *run)
-{
-	struct run_reader *next;
-
-	if (run->is_ours)
-		break_off(run, STATUS_INTERRUPTED);
-	for (struct run_reader *reader = run->readers; reader; reader = next) {
-		next = reader->next;
-		reader->ops->cut(reader);
-	}
-}
-
 void runs_cut(struct runs *runs)
 {
 	struct run *next;
@@ -499,6 +483,13 @@ void runs_cut(struct runs *runs)
 	runs->is_cut = true;
 	for (struct run *run = runs->all; run; run = next) {
 		next = run->next;
-		cut(run);
+		if (run->is_ours)
+			break_off(run, STATUS_INTERRUPTED);
+		readers_cut(&run->readers);
 	}
+}
+
+void runs_done(struct runs *runs)
+{
+	fresh_pool_done(&runs->pool);
 }

@@ -11,6 +11,8 @@
 
 #include "base/loop.h"
 #include "config/config.h"
+#include "fresh.h"
+#include "readers.h"
 #include "run_state.h"
 #include "source.h"
 #include "stream/board.h"
@@ -18,16 +20,6 @@
 #include "stream/stream.h"
 
 struct run;
-
-/* Whoever reads it. Embed it; `next` and `prev` are the run's. From inside a call a reader may
- * leave the run. */
-struct run_reader {
-	const struct run_reader_ops {
-		void (*more)(struct run_reader *reader); /* text, an end, or that it is over */
-		void (*cut)(struct run_reader *reader);  /* the worker ends */
-	} * ops;
-	struct run_reader *next, *prev;
-};
 
 /* What all runs of an engine share. */
 struct runs {
@@ -44,9 +36,12 @@ struct runs {
 		void (*ask_stop)(void *ctx, const char *run_id);
 	} calls;
 	void *ctx;
-	struct run *all, *fresh; /* the runs' own */
+	struct run *all, *fresh; /* the runs' own, as is the next line */
+	struct fresh_pool pool;
 	bool is_cut;
 };
+
+void runs_done(struct runs *runs); /* there are none any more */
 
 /* One of ours: its text is kept in this spool, its end is written there. Takes start->spool. NULL:
  * no memory, nothing was taken. */
@@ -67,6 +62,7 @@ const struct error *run_error(const struct run *run); /* how it failed; ERROR_NO
 int64_t run_ended_ms(const struct run *run);          /* monotonic; 0: it has not */
 size_t run_readers(const struct run *run);
 
+/* From inside a call a reader may leave. */
 void run_join(struct run *run, struct run_reader *reader);
 void run_leave(struct run *run, struct run_reader *reader);
 

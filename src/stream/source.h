@@ -4,15 +4,15 @@
  * (source_file.h); what else there may be one day (a second model, a tool's round, another node)
  * looks the same to it.
  *
- *   begin ──► byte, text | grown ──► end ──► saved (of a file)
+ *   begin ──► room, text | grown ──► end ──► saved (of a file)
  *
  * On the loop's thread. Events come from inside `begin` and later, never from inside `free`.
  */
 #ifndef STREAM_SOURCE_H
 #define STREAM_SOURCE_H
 
+#include "base/buffer.h"
 #include "base/error.h"
-#include "base/slice.h"
 #include "model/message.h"
 
 struct source_end {
@@ -24,7 +24,9 @@ struct source_end {
 };
 
 struct source_events {
-	void (*text)(void *ctx, struct slice text);           /* new: to be kept, then shown */
+	/* Where new text is appended, to be kept, then shown; `text` follows at once. */
+	struct buffer *(*room)(void *ctx);
+	void (*text)(void *ctx, size_t len);                  /* so much was */
 	void (*grown)(void *ctx);                             /* there is more in the spool */
 	void (*end)(void *ctx, const struct source_end *end); /* once; no text behind it */
 	void (*saved)(void *ctx); /* whoever writes the file has saved it; behind the end */

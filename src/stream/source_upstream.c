@@ -6,19 +6,18 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
-#include "llm/llm.h"
 #include "llm/llm_health.h"
 #include <stdlib.h>
 
 struct attempt {
 	struct source source; /* first */
-	const struct upstream *upstream;
-	const char *run_id;
-	struct buffer body;
+	struct upstream *upstream;
 	struct llm_call *call; /* NULL before it begins, and once it is over */
-	struct loop_timer silence;
 	int64_t last_byte_ms;
 	bool any_byte, any_text;
+	struct loop_timer silence;
+	const char *run_id;
+	struct buffer body;
 };
 
 static void end(struct attempt *attempt, const struct source_end *how)
@@ -48,13 +47,22 @@ static void on_byte(void *ctx)
 	loop_set_timer(loop, &attempt->silence, attempt->last_byte_ms + patience_ms(attempt));
 }
 
-static void on_text(void *ctx, struct slice text)
+static struct buffer *room(void *ctx)
+{
+	const struct source *source = &((struct attempt *)ctx)->source;
+
+	return source->events->room(source->ctx);
+}
+
+static void on_text(void *ctx, size_t len)
 {
 	struct attempt *attempt = ctx;
 
-	metrics_add(M_CHUNKS, 0, 0, 1);
-	attempt->any_text = true;
-	attempt->source.events->text(attempt->source.ctx, text);
+	if (len > 0) {
+		attempt->upstream->chunks++;
+		attempt->any_text = true;
+	}
+	attempt->source.events->text(attempt->source.ctx, len);
 }
 
 static void on_end(void *ctx, const struct llm_end *said)
@@ -106,16 +114,18 @@ static void on_silence(struct loop_timer *timer)
 
 static void begin(struct source *source)
 {
-	static const struct llm_events events = { .byte = on_byte, .text = on_text, .end = on_end };
+	static const struct llm_events events = {
+		.byte = on_byte, .room = room, .text = on_text, .end = on_end
+	};
 	struct attempt *attempt = (struct attempt *)source;
-	const struct upstream *upstream = attempt->upstream;
+	struct upstream *upstream = attempt->upstream;
 	struct source_end never = { .status = STATUS_ERROR,
 				    .finish_reason = "",
 				    .usage = USAGE_UNKNOWN };
 
 	attempt->last_byte_ms = loop_now_ms(upstream->loop);
-	attempt->call = llm_start(upstream->multi, upstream->config, attempt->run_id,
-				  &attempt->body, &events, attempt, &never.error);
+	attempt->call = llm_start(&upstream->llm, attempt->run_id, &attempt->body, &events, attempt,
+				  &never.error);
 	if (attempt->call)
 		loop_set_timer(upstream->loop, &attempt->silence,
 			       attempt->last_byte_ms + patience_ms(attempt));
@@ -134,8 +144,7 @@ static void free_attempt(struct source *source)
 	free(attempt);
 }
 
-struct source *source_upstream(const struct upstream *upstream, const char *run_id,
-			       struct buffer *body)
+struct source *source_upstream(struct upstream *upstream, const char *run_id, struct buffer *body)
 {
 	static const struct source_ops ops = { begin, free_attempt };
 	struct attempt *attempt = calloc(1, sizeof *attempt);
@@ -151,4 +160,11 @@ struct source *source_upstream(const struct upstream *upstream, const char *run_
 	*body = (struct buffer){ 0 };
 	attempt->silence = (struct loop_timer){ .fire = on_silence, .owner = attempt };
 	return &attempt->source;
+}
+
+void upstream_round(struct upstream *upstream)
+{
+	if (upstream->chunks > 0)
+		metrics_add(M_CHUNKS, 0, 0, upstream->chunks);
+	upstream->chunks = 0;
 }

@@ -6,19 +6,22 @@
 #include "base/loop.h"
 #include "base/shm.h"
 #include "config/config.h"
-#include "net/net.h"
+#include "llm/llm.h"
 #include "source.h"
 
 /* What all attempts share. */
 struct upstream {
 	struct loop *loop;
-	struct net_multi *multi;
 	const struct config *config;
 	struct shm *shm; /* NULL: its health is not noted */
+	struct llm llm;
+	uint64_t chunks; /* that came this round */
 };
 
+/* At the end of each round: counts what came. */
+void upstream_round(struct upstream *upstream);
+
 /* Takes the body, always. run_id names it in the log and must live as long. NULL: no memory. */
-struct source *source_upstream(const struct upstream *upstream, const char *run_id,
-			       struct buffer *body);
+struct source *source_upstream(struct upstream *upstream, const char *run_id, struct buffer *body);
 
 #endif

@@ -1,5 +1,9 @@
-/* A run whose source cannot be had: it ends for its readers all the same. */
+/* A run's text comes to all of its readers as it is kept: once a round, never beyond the longest
+ * answer, framed once for those who stand at the same place. One whose source cannot be had ends
+ * for its readers all the same. */
+#include "../../src/stream/follower.h"
 #include "../../src/stream/run.h"
+#include "stream_sink.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +15,12 @@
 #include <cmocka.h>
 
 static char folder[64];
-static const struct config config;
+static struct config config;
 static struct spool_dir *dir;
 static struct loop *loop;
 static struct spool *owner;
 static struct runs runs;
+static struct followers followers;
 static bool is_over, is_gone;
 static struct error told;
 
@@ -56,6 +61,8 @@ static int set_up(void **state)
 	runs = (struct runs){
 		.loop = loop, .config = &config, .slot = BOARD_NOBODY, .calls = { .gone = on_gone }
 	};
+	config.answer_max = 1 << 20;
+	followers_init(&followers, loop, &config, NULL);
 	owner = spool_create(dir, &record, NULL);
 	return owner ? 0 : -1;
 }
@@ -66,6 +73,8 @@ static int tear_down(void **state)
 
 	(void)state;
 	spool_unref(owner);
+	followers_done(&followers);
+	runs_done(&runs);
 	loop_free(loop);
 	spool_dir_free(dir);
 	snprintf(command, sizeof command, "rm -rf %s", folder);
@@ -91,12 +100,184 @@ static void a_seen_run_without_a_source_is_over_at_once(void **state)
 	assert_true(is_gone);
 }
 
+/* --- one of ours --- */
+
+/* A source that says what the test says. */
+static struct source says;
+
+static void say(const char *text)
+{
+	struct buffer *room = says.events->room(says.ctx);
+
+	assert_true(buffer_append(room, slice_of(text)));
+	says.events->text(says.ctx, strlen(text));
+}
+
+static void say_end(enum message_status status)
+{
+	const struct source_end end = { .status = status, .finish_reason = "", .asked = true };
+
+	says.events->end(says.ctx, &end);
+}
+
+static void nothing(struct source *source)
+{
+	(void)source;
+}
+
+static void on_ended(void *ctx, struct spool *spool)
+{
+	(void)ctx;
+	spool_unref(spool);
+}
+
+static struct run *begin_ours(void)
+{
+	static const struct source_ops ops = { nothing, nothing };
+	struct run_start start = { .spool = spool_ref(owner) };
+	struct run *run;
+
+	runs.calls.ended = on_ended;
+	says = (struct source){ .ops = &ops };
+	run = run_ours(&runs, &start);
+	assert_non_null(run);
+	run_take(run, &says);
+	return run;
+}
+
+static void follow(struct run *run, enum stream_format format, struct client *client)
+{
+	const struct stream_options options = { .format = format };
+
+	client_init(client);
+	follower_join(follower_new(&options, SLICE("")), &followers, run, &client->sink, NULL);
+}
+
+static void round_ends(void)
+{
+	runs_flush(&runs);
+	followers_round(&followers);
+}
+
+static long file_writes(void)
+{
+	char line[128];
+	long writes = -1;
+	FILE *io = fopen("/proc/self/io", "r");
+
+	assert_non_null(io);
+	while (fgets(line, sizeof line, io))
+		if (sscanf(line, "syscw: %ld", &writes) == 1)
+			break;
+	fclose(io);
+	return writes;
+}
+
+static void c2_what_a_round_brought_is_one_write_and_one_piece(void **state)
+{
+	struct client client;
+	struct run *run = begin_ours();
+	long before;
+
+	(void)state;
+	follow(run, STREAM_RAW, &client);
+	before = file_writes();
+	say("Hello, ");
+	say("world");
+	say("!");
+	assert_int_equal(client.sends, 0);
+	round_ends();
+	assert_int_equal(file_writes() - before, 1);
+	assert_int_equal(client.sends, 1);
+	assert_string_equal(client.body.data, "Hello, world!");
+	assert_int_equal(spool_record(owner)->length, 13);
+	say_end(STATUS_COMPLETE);
+	round_ends();
+	run_saved(run);
+	round_ends();
+	assert_true(client.closed && client.ended);
+	assert_string_equal(client.outcome, "complete");
+	client_done(&client);
+}
+
+/* The second takes what was framed for the first; a third, who stands elsewhere, does not. */
+static void readers_of_events_get_the_same_frames(void **state)
+{
+	struct client early, late, other;
+	struct run *run = begin_ours();
+	const char *last;
+
+	(void)state;
+	follow(run, STREAM_SSE, &early);
+	follow(run, STREAM_SSE, &late);
+	say("first ");
+	round_ends();
+	say("second");
+	follow(run, STREAM_SSE, &other); /* of it all only what is kept */
+	round_ends();
+	assert_string_equal(early.body.data, late.body.data);
+	assert_string_equal(early.body.data, other.body.data);
+	last = strstr(early.body.data, "id: run.12\nevent: delta\ndata: \"second\"\n\n");
+	assert_non_null(last);
+	assert_non_null(strstr(early.body.data, "id: run.6\nevent: delta\ndata: \"first \"\n\n"));
+	say_end(STATUS_COMPLETE);
+	run_saved(run);
+	round_ends();
+	client_done(&early);
+	client_done(&late);
+	client_done(&other);
+}
+
+static void an_answer_is_cut_at_the_cap_between_characters(void **state)
+{
+	struct client client;
+	struct run *run;
+
+	(void)state;
+	config.answer_max = 6;
+	run = begin_ours();
+	follow(run, STREAM_RAW, &client);
+	say("abcd");
+	say("\xe2\x82\xac"); /* three bytes, of which two would fit */
+	assert_int_equal(run_status(run), STATUS_LENGTH);
+	round_ends();
+	run_saved(run);
+	round_ends();
+	assert_string_equal(client.body.data, "abcd");
+	assert_string_equal(client.outcome, "length");
+	client_done(&client);
+}
+
+/* What is silent holds no memory for text: the next one's is that of the last. */
+static void a_silent_run_lends_its_memory(void **state)
+{
+	struct run *run = begin_ours();
+
+	(void)state;
+	assert_int_equal(runs.pool.count, 0);
+	say("text");
+	round_ends();
+	assert_int_equal(runs.pool.count, 1);
+	say("more");
+	assert_int_equal(runs.pool.count, 0);
+	round_ends();
+	assert_int_equal(runs.pool.count, 1);
+	run_halt(run);
+	run_saved(run);
+	round_ends();
+}
+
 int main(void)
 {
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_seen_run_without_a_source_is_over_at_once, set_up,
-						tear_down),
+		T(a_seen_run_without_a_source_is_over_at_once),
+		T(c2_what_a_round_brought_is_one_write_and_one_piece),
+		T(readers_of_events_get_the_same_frames),
+		T(an_answer_is_cut_at_the_cap_between_characters),
+		T(a_silent_run_lends_its_memory),
 	};
+#undef T
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

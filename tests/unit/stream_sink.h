@@ -15,6 +15,7 @@ struct client {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct buffer body;
+	int sends;
 	size_t takes; /* bytes; what comes behind them is refused: SINK_BLOCKED for ever */
 	int status;
 	bool ended, closed;
@@ -49,6 +50,7 @@ static enum sink_result client_send(struct sink *sink, struct slice bytes)
 	pthread_mutex_lock(&client->lock);
 	if (client->body.len == 0)
 		client->first_at = client_order();
+	client->sends++;
 	buffer_append(&client->body, bytes);
 	full = client->body.len >= client->takes;
 	pthread_cond_broadcast(&client->changed);
@@ -92,7 +94,7 @@ static void client_init(struct client *client)
 }
 
 /* Until the engine has let go of it. */
-static void client_wait(struct client *client)
+static inline void client_wait(struct client *client)
 {
 	pthread_mutex_lock(&client->lock);
 	while (!client->closed)
