@@ -13,13 +13,13 @@ from typing import Any
 sys.dont_write_bytecode = True
 
 import faults  # noqa: E402
+import hostile  # noqa: E402
 import malformed  # noqa: E402
 import tls  # noqa: E402
-from app import App  # noqa: E402
+from app import ALPN, App  # noqa: E402
 from http1 import Http1  # noqa: E402
 
 PARENT_POLL_S = 0.2
-ALPN = {"both": ["h2", "http/1.1"], "h2": ["h2"], "h1": ["http/1.1"]}
 
 
 class Chosen(asyncio.Protocol):
@@ -31,9 +31,11 @@ class Chosen(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         tls_object = transport.get_extra_info("ssl_object")
         protocol: Any
+        if tls_object is not None and tls_object.session_reused:
+            self.app.stats.count("connections_resumed")
         if tls_object is not None and tls_object.selected_alpn_protocol() == "h2":
             from http2 import Http2  # python3-h2 is needed for TLS only
-            protocol = Http2(self.app.api, self.app.stats, self.streams_max)
+            protocol = Http2(self.app.api, self.app.stats, self.streams_max, self.app.next_opening())
         else:
             protocol = Http1(self.app.api, self.app.stats)
         transport.set_protocol(protocol)
@@ -42,6 +44,9 @@ class Chosen(asyncio.Protocol):
 
 class Uncounted:
     """The control port's connections are nobody's business."""
+
+    def __init__(self) -> None:
+        self.links: set[Any] = set()
 
     def connection(self, version: str) -> int:
         return 0
@@ -74,7 +79,8 @@ async def serve(options: argparse.Namespace, parent: int) -> None:
     secure: dict[str, Any] = {}
     if options.tls or options.tls_self:
         files = options.tls or tls.make(options.tls_self, options.tls_kind)
-        secure = {"ssl": tls.context(*files, options.tls_kind, ALPN[options.alpn]), "ssl_shutdown_timeout": 2.0}
+        app.tls = tls.context(*files, options.tls_kind, ALPN[options.alpn])
+        secure = {"ssl": app.tls, "ssl_shutdown_timeout": 2.0}
     main = await loop.create_server(lambda: Chosen(app, options.h2_streams), "127.0.0.1", options.port, backlog=4096, **secure)
     control = await loop.create_server(lambda: Http1(app.control, Uncounted()), "127.0.0.1", 0, backlog=128)
     announce(options.port_file, f"ready http{'s' if secure else ''}://127.0.0.1:{port_of(main)}/v1/embed",
@@ -106,7 +112,7 @@ def main() -> None:
     parent = os.getppid()
     options = arguments()
     if options.table:
-        sys.stdout.write(f"{faults.table()}\n`malformed=KIND`:\n\n| kind | what comes |\n|---|---|\n{malformed.table()}")
+        sys.stdout.write(f"{faults.table()}\n`malformed=KIND`:\n\n| kind | what comes |\n|---|---|\n{malformed.table()}\n{hostile.table()}")
         return
     warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*TLSv1.*")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

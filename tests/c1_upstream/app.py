@@ -5,6 +5,7 @@ from typing import Any, Callable
 
 import answers
 import faults
+import hostile
 import script
 from http1 import Request
 from player import Steps
@@ -13,6 +14,7 @@ from stats import Gates, Stats
 CHAT = "/v1/embed/chat/completions"
 MODELS = "/v1/embed/models"  # the API's documents name none; other servers of its protocol have one
 WAIT_MAX = 60.0
+ALPN = {"both": ["h2", "http/1.1"], "h2": ["h2"], "h1": ["http/1.1"], "none": []}
 Ended = Callable[[str, int], None]
 
 
@@ -31,6 +33,15 @@ class App:
         self.key, self.pace, self.body_max, self.models = key, pace_ms / 1000, body_max, models
         self.stats, self.gates = Stats(), Gates()
         self.number = 0
+        self.opening, self.openings_left = ("good", 0), 0  # what befalls the next connections
+        self.tls: Any = None
+
+    def next_opening(self) -> tuple[str, int]:
+        """Of an HTTP/2 connection that is being made."""
+        if self.openings_left == 0:
+            return "good", 0
+        self.openings_left -= 1
+        return self.opening
 
     def api(self, request: Request, reply: Any) -> tuple[Steps, Ended]:
         """Everything on the main port."""
@@ -147,6 +158,32 @@ class App:
             body = answers.answer(prompt, plan).encode()
         reply.head(200, [("content-type", "text/plain; charset=utf-8")], length=len(body))
         yield body
+
+    def post_openings(self, reply: Any, fields: dict[str, str], kind: str) -> Steps:
+        """The next `times` connections over HTTP/2 begin like this; without it: all."""
+        name, _, given = kind.partition(":")
+        if name not in hostile.OPENINGS:
+            return json_answer(reply, {"error": "no such opening"}, 400)
+        self.opening = name, int(given) if given else hostile.OPENINGS[name].number
+        self.openings_left = int(fields.get("times", -1))
+        return json_answer(reply, {})
+
+    def post_alpn(self, reply: Any, fields: dict[str, str], versions: str) -> Steps:
+        """What is offered from now on, as `--alpn`."""
+        self.tls.set_alpn_protocols(ALPN[versions])
+        return json_answer(reply, {})
+
+    def post_goaway(self, reply: Any, fields: dict[str, str], _: str) -> Steps:
+        """On every connection: HTTP/2 says so and answers what it has; HTTP/1.1 is closed where nothing is being answered."""
+        for link in list(self.stats.links):
+            link.go_away()
+        return json_answer(reply, {})
+
+    def post_cut(self, reply: Any, fields: dict[str, str], how: str) -> Steps:
+        """Every connection ends: `fin`, `rst`, `cut_no_notify`."""
+        for link in list(self.stats.links):
+            link.cut(how)
+        return json_answer(reply, {})
 
     def get_gate(self, reply: Any, fields: dict[str, str], name: str) -> Steps:
         return json_answer(reply, self.gates.show(name))

@@ -7,6 +7,8 @@ import re
 import urllib.parse
 from typing import Any, Callable, NamedTuple
 
+import hostile
+
 
 class Unknown(ValueError):
     """A directive that is not in the table: answered 400, so that a misspelt test fails loudly."""
@@ -47,6 +49,10 @@ def gate(value: str) -> tuple[str, int]:
     return name, int(place) if place else MIDDLE
 
 
+def frames(value: str) -> hostile.Spec:
+    return hostile.parse(value, MIDDLE)
+
+
 MALFORMED = ("no_colon", "cr_only", "crlf", "bom", "comments", "retry", "fields", "multi_line", "no_space",
              "empty_data", "no_blank_end", "nul", "bad_json", "bad_json_few", "bad_utf8", "surrogate",
              "escapes", "deep", "no_choices", "null_content", "wrong_types")
@@ -69,6 +75,7 @@ FAULTS = [
     Fault("goaway", "[N]", int, MIDDLE, "B10", "HTTP/2: GOAWAY with an error, then closed; HTTP/1.1: as `rst`"),
     Fault("h2_rst", "[N]", int, MIDDLE, "B10", "HTTP/2: RST_STREAM, the connection lives on; HTTP/1.1: as `rst`"),
     Fault("h2_refused", "", flag, True, "B10", "HTTP/2: RST_STREAM REFUSED_STREAM before any answer; HTTP/1.1: as `rst_before`"),
+    Fault("h2", "KIND[:N][,THEN][@PLACE]", frames, None, "B10", "HTTP/2: frames that are wrong, or right and rare; kinds below. THEN: `on`, `quiet`, `gone`, `cut`, `rst`, `no_notify`; PLACE: `head` or bytes of text. HTTP/1.1: as `rst`"),
     Fault("no_end", "", flag, True, "B11", "a clean end without finish_reason and without `[DONE]`"),
     Fault("no_done", "", flag, True, "B11", "finish_reason, but no `[DONE]`"),
     Fault("done_no_finish", "", flag, True, "B12", "`[DONE]`, but no finish_reason"),

@@ -113,11 +113,21 @@ class Http1(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: Any = transport
         self.id = self.stats.connection("1.1")
+        self.stats.links.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.stats.links.discard(self)
         self.stats.connection_closed()
         if self.player:
             self.player.finish("early_closes")
+
+    def go_away(self) -> None:
+        """Closed, unless it is being answered."""
+        if not self.player:
+            self.transport.close()
+
+    def cut(self, how: str) -> None:
+        self.transport.close()
 
     def pause_writing(self) -> None:
         self.paused = True

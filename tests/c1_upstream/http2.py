@@ -10,6 +10,7 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
+import hostile
 from http1 import BODY_MAX, Answer, Request, close_without_notify, reset
 from player import Player
 
@@ -58,6 +59,10 @@ class Http2Reply:
             stream.outbound_flow_control_window -= size
             self.connection.transport.write(struct.pack(">HBBBI", size >> 8, size & 255, 0, 0, self.stream_id) + part)
 
+    def raw(self, frames: bytes) -> None:
+        """Behind h2's back."""
+        self.connection.transport.write(frames)
+
     def window_opened(self) -> None:
         held, self.held = self.held, b""
         if held:
@@ -77,50 +82,69 @@ class Http2Reply:
 
     def cut(self, how: str) -> None:
         self.was_cut = True
-        transport = self.connection.transport
+        if how == "gone":
+            return
         if how in ("h2_rst", "bad_chunk", "refused"):
             code = h2.errors.ErrorCodes.REFUSED_STREAM if how == "refused" else h2.errors.ErrorCodes.INTERNAL_ERROR
             self.h2.reset_stream(self.stream_id, code)
             return self.connection.flush()
-        self.connection.was_cut = True
         if how == "goaway":
             self.h2.close_connection(h2.errors.ErrorCodes.INTERNAL_ERROR, last_stream_id=self.stream_id)
             self.connection.flush()
-            transport.close()
         elif how == "garbage":
-            transport.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            transport.close()
-        elif how == "fin":
-            transport.close()
-        elif how == "cut_no_notify":
-            close_without_notify(transport)
-        else:
-            reset(transport)
+            self.raw(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        self.connection.cut(how)
 
 
 class Http2(asyncio.Protocol):
-    def __init__(self, answer: Answer, stats: Any, streams_max: int) -> None:
-        self.answer, self.stats = answer, stats
+    """A connection. How it begins, `opening` says (hostile.OPENINGS, and its number)."""
+
+    def __init__(self, answer: Answer, stats: Any, streams_max: int, opening: tuple[str, int] = ("good", 0)) -> None:
+        self.answer, self.stats, self.opening = answer, stats, opening
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
         self.h2.local_settings[h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS] = streams_max
         self.heads: dict[int, dict[str, str]] = {}
         self.bodies: dict[int, bytearray] = {}
         self.players: dict[int, Player] = {}
-        self.paused = self.was_cut = False
+        self.paused = self.was_cut = self.deaf = False
+        self.gives_window = True
+        self.streams_taken = streams_max * 1000  # more at once are refused
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: Any = transport
         self.id = self.stats.connection("2")
+        self.stats.links.add(self)
+        name, number = self.opening
+        hostile.OPENINGS[name].open(self, number)
+
+    def begin(self, settings: dict[int, int] = {}) -> None:
+        for code, value in settings.items():
+            self.h2.local_settings[h2.settings.SettingCodes(code)] = value
         self.h2.initiate_connection()
         self.flush()
 
+    def go_away(self) -> None:
+        """What is under way is answered; nothing more is taken."""
+        self.transport.write(hostile.goaway(self.h2.highest_inbound_stream_id))
+
+    def cut(self, how: str) -> None:
+        self.was_cut = True
+        if how == "cut_no_notify":
+            close_without_notify(self.transport)
+        elif how == "rst":
+            reset(self.transport)
+        else:
+            self.transport.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self.stats.links.discard(self)
         self.stats.connection_closed()
         for player in list(self.players.values()):
             player.finish("cut" if self.was_cut else "early_closes")
 
     def flush(self) -> None:
-        self.transport.write(self.h2.data_to_send())
+        if not self.deaf:
+            self.transport.write(self.h2.data_to_send())
 
     def stream(self, stream_id: int) -> Any:
         return self.h2.streams.get(stream_id)
@@ -139,6 +163,8 @@ class Http2(asyncio.Protocol):
                 player.reply.window_opened()
 
     def data_received(self, data: bytes) -> None:
+        if self.deaf:
+            return
         try:
             events = self.h2.receive_data(data)
         except h2.exceptions.ProtocolError:
@@ -154,7 +180,8 @@ class Http2(asyncio.Protocol):
             self.heads[event.stream_id] = dict(event.headers)
             self.bodies[event.stream_id] = bytearray()
         elif isinstance(event, h2.events.DataReceived):
-            self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            if self.gives_window:
+                self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             body = self.bodies.get(event.stream_id)
             if body is not None and len(body) <= BODY_MAX:
                 body += event.data
@@ -163,10 +190,13 @@ class Http2(asyncio.Protocol):
         elif isinstance(event, h2.events.StreamReset):
             self.heads.pop(event.stream_id, None)
             self.bodies.pop(event.stream_id, None)
+            self.stats.count("cancels" if event.error_code == h2.errors.ErrorCodes.CANCEL else "resets")
             if event.stream_id in self.players:
                 self.players[event.stream_id].finish("early_closes")
         elif isinstance(event, h2.events.WindowUpdated):
             self.windows_opened(event.stream_id)
+        elif isinstance(event, h2.events.PingReceived):
+            self.stats.count("pings")
         elif isinstance(event, h2.events.RemoteSettingsChanged):
             self.windows_opened(0)
         elif isinstance(event, h2.events.ConnectionTerminated):
@@ -174,6 +204,9 @@ class Http2(asyncio.Protocol):
 
     def request(self, stream_id: int) -> None:
         headers = self.heads.pop(stream_id)
+        if len(self.players) >= self.streams_taken:
+            self.stats.count("turned_away")
+            return self.h2.reset_stream(stream_id, h2.errors.ErrorCodes.REFUSED_STREAM)
         request = Request(headers.get(":method", ""), headers.get(":path", ""), "HTTP/2",
                           {name: value for name, value in headers.items() if name[0] != ":"},
                           bytes(self.bodies.pop(stream_id)), self.id)

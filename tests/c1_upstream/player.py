@@ -8,6 +8,7 @@ import asyncio
 from typing import Any, Callable, Iterator, Protocol
 
 BURST = 64  # writes before others get their turn
+NEVER = 10.0 ** 7  # seconds
 
 
 class Reply(Protocol):

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import answers
 import faults
+import hostile
 import malformed
-from player import Reply, Steps
+from player import NEVER, Reply, Steps
 
 SSE = "text/event-stream; charset=utf-8"
-NEVER = 10.0 ** 7  # seconds
 WORDS = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error",
          413: "request_too_large", 429: "rate_limit_error"}
 HTML = b"<!doctype html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1><p>proxy-7.internal.example</p>\n"
@@ -77,6 +77,10 @@ def play(chat: Chat, reply: Reply, gates: Any) -> Steps:
         yield plan["head_delay"] / 1000
     if "stall_before" in plan:
         yield NEVER
+    if "h2" in plan and plan["h2"].place is None:
+        yield from hostile.play(plan["h2"], reply)
+        if reply.was_cut:
+            return
     for name, how in (("cut_before", "fin"), ("rst_before", "rst"), ("h2_refused", "refused"), ("garbage", "garbage")):
         if name in plan:
             return reply.cut(how)
@@ -253,6 +257,8 @@ def text(chat: Chat, frames: answers.Frames, reply: Reply, gates: Any) -> Steps:
 def points_of(plan: dict[str, Any], middle: int) -> list[tuple[int, str, str]]:
     points = [(plan[name], name, "") for name in POINTS if name in plan]
     points += [(place, "gate", name) for name, place in plan.get("gate", [])]
+    if "h2" in plan and plan["h2"].place is not None:
+        points.append((plan["h2"].place, "h2", ""))
     return sorted((middle if place == faults.MIDDLE else place, name, argument) for place, name, argument in points)
 
 
@@ -269,6 +275,8 @@ def befall(point: tuple[int, str, str], chat: Chat, frames: answers.Frames, repl
         yield gates.pass_through(argument)
     elif name == "stall_at":
         yield NEVER
+    elif name == "h2":
+        yield from hostile.play(chat.plan["h2"], reply)
     elif name == "error_object":
         words = f"overloaded: shard-3.internal.example {reply.secret if 'echo_key' in chat.plan else chat.prompt}"
         yield frames.event({"error": {"message": words, "type": "server_error", "param": None, "code": "overloaded"}})

@@ -79,6 +79,7 @@ class Stats:
         self.connections_open = 0
         self.streaming = 0
         self.connection_number = 0
+        self.links: set[Any] = set()  # the open connections
         self.reset()
 
     def reset(self) -> None:
@@ -118,7 +119,8 @@ class Stats:
     def show(self) -> dict[str, Any]:
         now = time.monotonic()
         zero = {name: 0 for name in ("requests", *OUTCOMES, "refused", "strays", "connections",
-                                       "connections_h1", "connections_h2", "bytes")}
+                                       "connections_h1", "connections_h2", "connections_resumed",
+                                       "cancels", "resets", "turned_away", "pings", "bytes")}
         return {**zero, **self.counts, "streaming": self.streaming, "connections_open": self.connections_open,
                 "seconds_since": {what: round(now - then, 3) for what, then in self.last.items()},
                 "prompts": self.prompts}

@@ -32,6 +32,9 @@ class Upstream:
         self.process = Process([PYTHON, "tests/c1_upstream", "--port", "0", *args], folder, "upstream",
                                ready="ready ")
         self.base_url = self.process.ready_line.split()[1]
+        self.settings = {"THESYS_BASE_URL": self.base_url}  # of who asks it
+        if "--tls-self" in args:
+            self.settings["THESYS_CA_FILE"] = str(Path(args[args.index("--tls-self") + 1]) / "ca.pem")
         self.control = self.base_url
         line = self.process.child.stdout.readline().decode().split()
         assert line[0] == "control", line
@@ -60,6 +63,11 @@ class Upstream:
         """Returns once each named count is at least so high."""
         return self.ask("GET", "/stats/wait?" + urllib.parse.urlencode({**at_least, "timeout": DEADLINE_S}),
                         DEADLINE_S + 5)
+
+    def close_all(self, how="fin"):
+        """Every connection to it, and returns when their clients have seen it."""
+        self.ask("POST", f"/cut/{how}")
+        assert self.wait_stats(connections_open_most=0)["connections_open"] == 0
 
     def open_gate(self, name):
         return self.ask("POST", f"/gate/{name}/open")
@@ -180,8 +188,9 @@ class Site:
             "THESYS_API_KEY": "sk-th-test-canary-0123456789",
         }
         if upstream:
-            self.settings["THESYS_BASE_URL"] = upstream.base_url
+            self.settings.update(upstream.settings)
         self.settings.update(settings)
+        self.settings = {name: value for name, value in self.settings.items() if value is not None}
         self.listen = f" {listen}" if listen else ""  # more words for nginx's listen
         self.server = server  # more lines in nginx's server
         self.locations = locations  # the file that nginx includes

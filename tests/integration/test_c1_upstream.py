@@ -19,6 +19,7 @@ import house
 TESTS = house.ROOT / "tests"
 sys.path.insert(0, str(TESTS / "c1_upstream"))
 import faults  # noqa: E402
+import hostile  # noqa: E402
 import malformed  # noqa: E402
 
 
@@ -232,11 +233,26 @@ def test_tls_speaks_both_versions_of_http(tmp_path, flag, version):
         assert text_of(big.stdout).encode() == api.answer("fault:chunks=3000;size=1000;pace=0")
 
 
-@pytest.mark.parametrize("kind", ["expired", "wronghost", "selfsigned", "tls10"])
+@pytest.mark.parametrize("kind", ["expired", "wronghost", "selfsigned", "unknownca", "tls10", "tls11"])
 def test_B6_a_certificate_to_refuse_is_refused(tmp_path, kind):
     for api in running(tmp_path, "--tls-self", str(tmp_path), "--tls-kind", kind):
         assert curl("--cacert", tmp_path / "ca.pem", api.base_url + "/chat/completions").returncode in (35, 60)
         assert api.stats()["requests"] == 0
+
+
+def test_B10_frames_by_hand_come_as_asked(tmp_path):
+    """What is allowed changes nothing; all else is no whole answer, whatever curl calls it."""
+    for api in running(tmp_path, "--tls-self", str(tmp_path)):
+        url, ca = api.base_url + "/chat/completions", ("--cacert", tmp_path / "ca.pem")
+        for frames, is_whole in (("goaway", True), ("padding", True), ("unknown", True), ("rst:1", False), ("goaway_error", False),
+                                 ("oversize", False), ("bad_hpack", False), ("data_zero", False)):
+            done = curl("--http2", *ca, url, prompt=f"fault:h2={frames}")
+            assert (text_of(done.stdout).encode() == api.answer(f"fault:h2={frames}")) == is_whole, (frames, done)
+        assert curl("--http2", *ca, url, prompt="fault:h2=half_frame", timeout=0.3).returncode == 28
+        api.ask("POST", "/openings/closed?times=1")
+        assert curl("--http2", *ca, url).returncode != 0 and curl("--http2", *ca, url).returncode == 0
+        api.ask("POST", "/alpn/h1")
+        assert curl(*ca, "-w", "\n%{http_version}", url).stdout.endswith(b"\n1.1")
 
 
 def test_it_ends_with_its_parent(tmp_path):
@@ -258,5 +274,5 @@ def test_sigterm_ends_it_at_once_with_streams_open(tmp_path):
 
 def test_the_readme_tells_of_each_fault():
     readme = (TESTS / "c1_upstream" / "README.md").read_text()
-    assert faults.table() in readme and malformed.table() in readme
+    assert faults.table() in readme and malformed.table() in readme and hostile.table() in readme
     assert set(faults.MALFORMED) == set(malformed.KINDS)

@@ -14,13 +14,12 @@ def tls(scratch):
     folder = scratch / name("tls-")
     folder.mkdir()
     server = Upstream(folder, "--tls-self", str(folder))
-    server.ca = str(folder / "ca.pem")
     yield server
     server.stop()
 
 
 def test_private_ca_http2_and_one_connection_for_many(new_site, tls):
-    site = new_site({"THESYS_CA_FILE": tls.ca}, upstream=tls, workers=1)
+    site = new_site({}, upstream=tls, workers=1)
     assert tls.base_url.startswith("https://")
     before = tls.stats()["connections"]
     answers = in_parallel(20, lambda i: site.chat("fault:chunks=20;size=20;pace=10", name("t")))
@@ -30,13 +29,13 @@ def test_private_ca_http2_and_one_connection_for_many(new_site, tls):
     assert stats["connections"] - before <= 4, stats  # multiplexed; the pool's own look takes one
 
 
-@pytest.mark.parametrize("kind", ["expired", "wronghost", "selfsigned", "tls10"])
+@pytest.mark.parametrize("kind", ["expired", "wronghost", "selfsigned", "unknownca", "tls10", "tls11"])
 def test_B6_certificate_that_is_not_good_is_refused(new_site, scratch, kind):
     folder = scratch / name("bad-")
     folder.mkdir()
     bad = Upstream(folder, "--tls-self", str(folder), "--tls-kind", kind)
     try:
-        site = new_site({"THESYS_CA_FILE": str(folder / "ca.pem")}, upstream=bad, workers=1)
+        site = new_site({}, upstream=bad, workers=1)
         answer = site.post("/api/chat", {"thread_id": "t1", "message": "hello"})
         assert answer.status == 502 and answer.json()["code"] == "upstream_failed", answer
         assert bad.stats()["requests"] == 0
@@ -46,13 +45,13 @@ def test_B6_certificate_that_is_not_good_is_refused(new_site, scratch, kind):
 
 
 def test_B6_without_the_ca_it_is_refused(new_site, tls):
-    site = new_site({}, upstream=tls, workers=1)
+    site = new_site({"THESYS_CA_FILE": None}, upstream=tls, workers=1)
     assert site.post("/api/chat", {"thread_id": "t1", "message": "hello"}).status == 502
 
 
 @pytest.mark.parametrize("fault, early", [("goaway=90", False), ("h2_rst=90", False), ("cut_no_notify=90", False), ("h2_refused", True)])
 def test_B10_http2_and_tls_cuts(new_site, tls, fault, early):
-    site = new_site({"THESYS_CA_FILE": tls.ca}, upstream=tls, workers=1)
+    site = new_site({}, upstream=tls, workers=1)
     thread, answer_id = name("t"), name("a")
     answer = site.chat(f"fault:{fault} {name('p')}", thread, responseId=answer_id)
     message = site.message(thread, answer_id)
@@ -65,7 +64,7 @@ def test_B10_http2_and_tls_cuts(new_site, tls, fault, early):
 
 
 def test_B10_reset_stream_harms_no_other_on_its_connection(new_site, tls):
-    site = new_site({"THESYS_CA_FILE": tls.ca}, upstream=tls, workers=1)
+    site = new_site({}, upstream=tls, workers=1)
     prompts = ["fault:h2_rst=90;chunks=20;size=20;pace=5"] + ["fault:chunks=20;size=20;pace=10"] * 5
     answers = in_parallel(6, lambda i: site.chat(f"{prompts[i]} {i}", name("t")))
     assert [a.body.endswith(b"</content>") for a in answers] == [False] + [True] * 5

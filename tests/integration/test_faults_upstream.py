@@ -1,43 +1,33 @@
 """The C1 API fails in every way there is: a plain status before the first byte, the truth in the message's status behind it, and
 never a word of it that is not ours. Rows B1 to B21."""
-import uuid
 from urllib.parse import quote
 
 import pytest
-from house import in_parallel, wait_for
+from house import Site, Upstream, in_parallel, wait_for
+from questions import KEY, Outcome, name
 
-KEY = "sk-th-test-canary-0123456789"
-
-
-def name(kind):
-    return kind + uuid.uuid4().hex[:12]
+H1, H2 = "HTTP/1.1", "HTTP/2"
 
 
-class Outcome:
-    """One question under a fault, with all that a user would notice."""
+@pytest.fixture(params=[(H1, "mongodb"), (H2, "sqlite")], ids=["h1-mongodb", "h2-sqlite"], scope="module")
+def transport(request):
+    """How the C1 API is spoken with, and the store beside it; each fault is the same over both."""
+    return request.param
 
-    def __init__(self, site, fault, query="", **more):
-        self.thread, self.answer_id = name("t"), name("a")
-        self.prompt = f"fault:{fault} {name('p')}"
-        self.answer = site.chat(self.prompt, self.thread, query, responseId=self.answer_id, **more)
-        self.status, self.body = self.answer.status, self.answer.body
-        messages = {m["id"]: m for m in site.messages(self.thread)}
-        self.message = messages[self.answer_id]
-        assert [m["role"] for m in messages.values()] == ["user", "assistant"]
-        self.stats = site.upstream.ask("GET", "/stats")["prompts"].get(self.prompt, {})
-        assert self.stats.get("requests", 0) <= 1  # one try
-        assert KEY.encode() not in self.body and KEY not in site.log_path.read_text()
 
-    def failed_early(self, status, code):
-        assert (self.status, self.answer.json()["code"]) == (status, code), self.answer
-        assert self.message["status"] == "error" and self.message["content"] == ""
-        return self.answer
+@pytest.fixture(scope="module")
+def model(scratch, transport):
+    folder = scratch / name("faults-")
+    server = Upstream(folder, "--pace-ms", "3", *(["--tls-self", str(folder)] if transport[0] == H2 else []))
+    yield server
+    server.stop()
 
-    def ended(self, status):
-        assert self.status == 200, self.answer
-        assert self.message["status"] == status, (self.message["status"], self.body[-200:])
-        assert self.message["content"].encode() == self.body
-        return self
+
+@pytest.fixture(scope="module")
+def site(scratch, model, transport, server_of):
+    house = Site(scratch, model, {"C1D_STORE": server_of(transport[1]).uri("faults-upstream")})
+    yield house
+    house.stop()
 
 
 def events(site, fault):
@@ -45,10 +35,12 @@ def events(site, fault):
     return outcome, outcome.answer.stream.events()
 
 
-@pytest.fixture
-def hasty(new_site):
-    """Deadlines in tenths of a second."""
-    return new_site({"C1D_CONNECT_MS": "700", "C1D_FIRST_BYTE_MS": "500", "C1D_IDLE_MS": "500", "C1D_TOTAL_MS": "3000"}, workers=1)
+@pytest.fixture(scope="module")
+def hasty(scratch, model):
+    """Deadlines in tenths of a second, the one for a connection apart."""
+    house = Site(scratch, model, {"C1D_FIRST_BYTE_MS": "500", "C1D_IDLE_MS": "500", "C1D_TOTAL_MS": "3000"}, workers=1)
+    yield house
+    house.stop()
 
 
 # --- before the first byte ---
@@ -71,14 +63,16 @@ def test_B3_refusal_is_our_fault_not_the_users(site, status):
     Outcome(site, f"status={status}").failed_early(502, "upstream_config")
 
 
-def test_B4_refused_connection(new_site):
-    site = new_site({"THESYS_BASE_URL": "http://127.0.0.1:9/v1/embed"}, workers=1)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_B4_refused_connection(new_site, scheme):
+    site = new_site({"THESYS_BASE_URL": f"{scheme}://127.0.0.1:9/v1/embed"}, workers=1)
     Outcome(site, "x").failed_early(502, "upstream_failed")
 
 
-def test_B4_B5_unreachable_and_unknown_hosts_hold_nobody_else(new_site, upstream):
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_B4_B5_unreachable_and_unknown_hosts_hold_nobody_else(new_site, scheme):
     """A host that never answers and a name that no server knows: told in time, and the stream beside them goes on."""
-    for url in ("http://192.0.2.1/v1/embed", "http://no.such.host.invalid/v1/embed"):
+    for url in (f"{scheme}://192.0.2.1/v1/embed", f"{scheme}://no.such.host.invalid/v1/embed"):
         site = new_site({"THESYS_BASE_URL": url, "C1D_CONNECT_MS": "800"}, workers=1)
         results = in_parallel(8, lambda i: site.chat("hello", name("t")))
         assert {r.status for r in results} <= {502, 504}, results

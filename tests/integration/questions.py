@@ -1,0 +1,74 @@
+"""One question under a fault of the C1 API, with all that a user would notice of it."""
+import uuid
+
+from house import wait_for
+
+KEY = "sk-th-test-canary-0123456789"
+ENDS = ("completed", "cut", "early_closes")
+
+
+def name(kind):
+    return kind + uuid.uuid4().hex[:12]
+
+
+class Outcome:
+    """Asked, read to its end, and compared with what is stored. It was sent once at most, or as often as `sent` says."""
+
+    def __init__(self, site, fault, query="", sent=(0, 1), **more):
+        self.thread, self.answer_id, self.site = name("t"), name("a"), site
+        self.prompt = f"fault:{fault} {name('p')}" if fault else name("p")
+        self.answer = site.chat(self.prompt, self.thread, query, responseId=self.answer_id, **more)
+        self.status, self.body = self.answer.status, self.answer.body
+        messages = {m["id"]: m for m in site.messages(self.thread)}
+        self.message = messages[self.answer_id]
+        assert [m["role"] for m in messages.values()] == ["user", "assistant"]
+        assert self.stats().get("requests", 0) in sent, self.stats()
+        assert KEY.encode() not in self.body and KEY not in site.log_path.read_text()
+
+    def stats(self):
+        return self.site.upstream.stats()["prompts"].get(self.prompt, {})
+
+    def failed_early(self, status, code):
+        assert (self.status, self.answer.json()["code"]) == (status, code), self.answer
+        assert self.message["status"] == "error" and self.message["content"] == ""
+        return self.answer
+
+    def ended(self, *statuses):
+        assert self.status == 200, self.answer
+        assert self.message["status"] in statuses, (self.message["status"], self.body[-200:])
+        assert self.message["content"].encode() == self.body
+        return self
+
+    def whole(self):
+        self.ended("complete")
+        assert self.body == self.site.upstream.whole_answer(self.prompt)
+        return self
+
+
+class Bystander:
+    """An answer that stands still at a gate while something befalls others."""
+
+    def __init__(self, site):
+        self.site, self.thread, self.answer_id, self.gate = site, name("t"), name("a"), name("g")
+        self.prompt = f"fault:gate={self.gate}@40 {name('p')}"
+        self.stream = site.stream({"thread_id": self.thread, "message": self.prompt, "responseId": self.answer_id})
+        self.stream.read_until(b"<content")
+
+    def goes_on(self):
+        """Lets it, and returns how its message ended."""
+        self.site.upstream.open_gate(self.gate)
+        self.stream.read_all()
+        self.stream.close()
+        message = self.site.wait_status(self.thread, self.answer_id, "complete", "interrupted", "error", "stopped")
+        assert message["content"].encode() == self.stream.body
+        return message["status"]
+
+
+def upstream_is_quiet(upstream):
+    """Nothing is being answered: what was cancelled has been seen to be."""
+    return wait_for(lambda: upstream.stats()["streaming"] == 0, "no answer is under way at the C1 API")
+
+
+def descriptors(pid):
+    import os
+    return len(os.listdir(f"/proc/{pid}/fd"))
