@@ -30,7 +30,7 @@ PYTHON  ?= /usr/bin/python3
 T       ?=
 S       ?= 30
 
-PACKAGES = libcurl libcjson libmongoc-1.0 sqlite3 libpq libcrypto hiredis libseccomp
+PACKAGES = libcurl libnghttp2 libcjson libmongoc-1.0 sqlite3 libpq libssl libcrypto hiredis libseccomp
 WARN     = -std=c17 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wwrite-strings \
            -Wpointer-arith -Wformat=2 -Werror
 # $(call known,FLAG): the flag, where the compiler knows it; CET is x86's, and clang 14 zeroes only when asked twice.

@@ -1,13 +1,16 @@
 /*
- * net: HTTP to others, over libcurl. Certificates are always verified, redirects are never
+ * net: HTTP to others, over libcurl; a long stream over TLS by HTTP/2 of our own (RFC 9113, nghttp2
+ * and OpenSSL) where the server speaks it. Certificates are always verified, redirects are never
  * followed, proxies of the environment are ignored, plain http speaks HTTP/1.1 only (h2c is broken
  * in Debian 12's curl, curl #10634), and no content encoding is asked for unless the request wants
  * it. Error texts for clients name no host.
  *
- * A request is sent at most once: when a kept connection turns out to be dead behind it, the
- * transfer fails (NET_CUT) and the caller decides. The connect deadline covers everything before
- * the request is sent: the name server, TCP, TLS, and the wait for another transfer's connection
- * that is to be shared. What befalls one transfer (no descriptor, no memory) ends that one alone.
+ * A request is processed at most once: when a kept connection turns out to be dead behind it, the
+ * transfer fails (NET_CUT) and the caller decides. Only when a server says by HTTP/2 that it has
+ * processed nothing of it (REFUSED_STREAM, or a GOAWAY that names an earlier stream as its last) it
+ * is sent anew, three times in all. The connect deadline covers everything before the request is
+ * sent: the name server, TCP, TLS, and the wait for a connection that has room for it. What befalls
+ * one transfer (no descriptor, no memory) ends that one alone.
  *
  * One net_multi carries all transfers of one engine, on its loop, on its thread.
  */
@@ -27,8 +30,10 @@ void net_wake(void);
 /* What it takes to ask this address: its port, the resolver's files, certificates (ca_file NULL:
  * the system's). url NULL: an address that another library calls. */
 void net_reach(const char *url, const char *ca_file, struct reach *reach);
-/* Of the library behind this, as built against or as running: for `c1d version`. */
+/* Of the libraries behind this, curl and nghttp2, as built against or as running: for `c1d
+ * version`. */
 const char *net_version(bool running);
+const char *net_h2_version(bool running);
 
 /* Blocking: does the host of this address answer, with TLS when it is https? Nothing is sent. Any
  * thread. */
@@ -45,6 +50,7 @@ struct net_request {
 	int64_t connect_ms;
 	bool may_gzip; /* net_start: the answer's body may come compressed; what is handed on is not
 			*/
+	bool is_stream; /* net_start: the answer comes piece by piece for a long time */
 };
 
 /* Blocking, any thread: one request (a POST with that body, a GET without) and the status of its
@@ -99,7 +105,8 @@ struct net_events {
 struct net_multi *net_multi_open(struct loop *loop, size_t connections_max, struct error *err);
 void net_multi_free(struct net_multi *multi); /* cancels what runs, without `end` */
 
-/* POSTs the body, which is taken over, also on failure, and let go as soon as it has been sent. */
+/* POSTs the body, which is taken over, also on failure, and let go as soon as it has been sent;
+ * over HTTP/2 two seconds later, since it may be refused until then. */
 struct net_transfer *net_start(struct net_multi *multi, const struct net_request *request,
 			       struct buffer *body, const struct net_events *events, void *ctx,
 			       struct error *err);

@@ -26,6 +26,7 @@ int command_version(int argc, char **argv)
 	printf("c1d " C1D_VERSION "\n");
 	line("libfcgi", TEXT(FCGI_VERSION), "the same, as far as it tells");
 	line("libcurl", net_version(false), net_version(true));
+	line("nghttp2", net_h2_version(false), net_h2_version(true));
 	line("cJSON", json_version(false), json_version(true));
 	for (const struct store_library *library = store_libraries; library->name; library++)
 		line(library->name, library->built, library->running());

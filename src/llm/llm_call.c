@@ -379,7 +379,8 @@ struct llm_call *llm_start(struct llm *llm, const char *run_id, struct buffer *b
 	struct net_request request = { .url = head.url,
 				       .headers = head.headers,
 				       .ca_file = config->ca_file,
-				       .connect_ms = config->connect_ms };
+				       .connect_ms = config->connect_ms,
+				       .is_stream = true };
 	struct llm_call *call = NULL;
 
 	if (!llm_head_write(config, &head, err))

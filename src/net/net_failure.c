@@ -27,7 +27,7 @@ static const struct {
 	{ CURLE_ABORTED_BY_CALLBACK, NET_CUT }, /* we refused to send a second time */
 };
 
-static enum net_failure unconnected(const struct net_transfer *transfer)
+static enum net_failure unconnected(const struct net_curl_transfer *transfer)
 {
 	curl_off_t resolved_us = 0;
 
@@ -35,12 +35,12 @@ static enum net_failure unconnected(const struct net_transfer *transfer)
 	return transfer->resolving && resolved_us == 0 ? NET_DNS : NET_CONNECT;
 }
 
-enum net_failure net_failure_no_memory(const struct net_transfer *transfer)
+enum net_failure net_failure_no_memory(const struct net_curl_transfer *transfer)
 {
 	return transfer->was_sent ? NET_NO_MEMORY : NET_UNSENT;
 }
 
-enum net_failure net_failure_of(const struct net_transfer *transfer, CURLcode code)
+enum net_failure net_failure_of(const struct net_curl_transfer *transfer, CURLcode code)
 {
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		return transfer->was_sent ? NET_TIMEOUT : unconnected(transfer);
@@ -52,7 +52,7 @@ enum net_failure net_failure_of(const struct net_transfer *transfer, CURLcode co
 	return NET_PROTOCOL;
 }
 
-enum net_failure net_failure_given_up(const struct net_transfer *transfer)
+enum net_failure net_failure_given_up(const struct net_curl_transfer *transfer)
 {
 	return transfer->was_sent ? NET_CUT : unconnected(transfer);
 }

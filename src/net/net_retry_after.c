@@ -26,11 +26,19 @@ static int read_value(const char *value)
 	return at < 0 ? -1 : clamped_wait((int64_t)at - clock_wall_ms() / 1000);
 }
 
+void net_retry_after_value(struct slice value, int *seconds)
+{
+	char text[64];
+	size_t len = value.len < sizeof text ? value.len : sizeof text - 1;
+
+	memcpy(text, value.ptr, len);
+	text[len] = '\0';
+	*seconds = read_value(text);
+}
+
 void net_retry_after(struct slice line, int *seconds)
 {
 	static const char name[] = "retry-after:";
-	char value[64];
-	size_t len;
 
 	if (line.len <= sizeof name - 1 || strncasecmp(line.ptr, name, sizeof name - 1) != 0)
 		return;
@@ -39,8 +47,5 @@ void net_retry_after(struct slice line, int *seconds)
 		line = slice_skip(line, 1);
 	while (line.len && strchr(" \t\r\n", line.ptr[line.len - 1]))
 		line.len--;
-	len = line.len < sizeof value ? line.len : sizeof value - 1;
-	memcpy(value, line.ptr, len);
-	value[len] = '\0';
-	*seconds = read_value(value);
+	net_retry_after_value(line, seconds);
 }

@@ -1,5 +1,5 @@
-/* net_transfer: see net_transfer.h. */
-#include "net_transfer.h"
+/* net_curl_transfer: see net_curl_transfer.h. */
+#include "net_curl_transfer.h"
 
 #include "net_retry_after.h"
 
@@ -20,7 +20,7 @@ static int64_t sooner(int64_t a_ms, int64_t b_ms)
 }
 
 /* After any of the deadlines has changed. */
-static void set_timer(struct net_transfer *transfer)
+static void set_timer(struct net_curl_transfer *transfer)
 {
 	int64_t due_ms = sooner(sooner(transfer->connect_by_ms, transfer->detach_at_ms),
 				transfer->end_by_ms);
@@ -31,7 +31,7 @@ static void set_timer(struct net_transfer *transfer)
 		loop_clear_timer(transfer->loop, &transfer->timer);
 }
 
-void net_deadline(struct net_transfer *transfer, int64_t ms)
+void net_curl_transfer_deadline(struct net_curl_transfer *transfer, int64_t ms)
 {
 	transfer->end_by_ms = loop_now_ms(transfer->loop) + ms;
 	if (!transfer->cancelled)
@@ -39,13 +39,13 @@ void net_deadline(struct net_transfer *transfer, int64_t ms)
 }
 
 /* It has a connection of its own, or is about to. */
-static void stops_waiting(struct net_transfer *transfer)
+static void stops_waiting(struct net_curl_transfer *transfer)
 {
 	transfer->detach_at_ms = 0;
 	set_timer(transfer);
 }
 
-void net_transfer_detach(struct net_transfer *transfer)
+void net_curl_transfer_detach(struct net_curl_transfer *transfer)
 {
 	int64_t left_ms = transfer->connect_by_ms - loop_now_ms(transfer->loop);
 
@@ -57,7 +57,7 @@ void net_transfer_detach(struct net_transfer *transfer)
 
 /* --- the head --- */
 
-static void head_is_whole(struct net_transfer *transfer, long status)
+static void head_is_whole(struct net_curl_transfer *transfer, long status)
 {
 	struct net_response response = { .status = (int)status,
 					 .retry_after_s = transfer->retry_after_s };
@@ -72,7 +72,7 @@ static void head_is_whole(struct net_transfer *transfer, long status)
 /* A line of the head; of trailers, too. Less than n makes curl give the transfer up. */
 static size_t on_header(char *line, size_t size, size_t n, void *userdata)
 {
-	struct net_transfer *transfer = userdata;
+	struct net_curl_transfer *transfer = userdata;
 	bool is_end = n <= 2 && (*line == '\r' || *line == '\n');
 	long status = 0;
 
@@ -97,7 +97,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *userdata)
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *userdata)
 {
-	struct net_transfer *transfer = userdata;
+	struct net_curl_transfer *transfer = userdata;
 
 	n *= size;
 	if (transfer->cancelled || !transfer->has_head)
@@ -111,7 +111,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *userdata)
  * the first byte; the other side may have begun to work on it (and to bill) by then. */
 static int on_send(void *userdata, char *to, char *from, int to_port, int from_port)
 {
-	struct net_transfer *transfer = userdata;
+	struct net_curl_transfer *transfer = userdata;
 
 	(void)to, (void)from, (void)to_port, (void)from_port;
 	if (transfer->was_sent || transfer->cancelled)
@@ -127,7 +127,7 @@ static int on_send(void *userdata, char *to, char *from, int to_port, int from_p
 static int on_progress(void *userdata, curl_off_t to_come, curl_off_t come, curl_off_t to_send,
 		       curl_off_t sent)
 {
-	struct net_transfer *transfer = userdata;
+	struct net_curl_transfer *transfer = userdata;
 
 	(void)to_come, (void)come, (void)to_send;
 	if (!transfer->was_sent || sent < (curl_off_t)transfer->body.len)
@@ -141,7 +141,7 @@ static int on_progress(void *userdata, curl_off_t to_come, curl_off_t come, curl
 
 static int on_resolve(void *resolver, void *reserved, void *userdata)
 {
-	struct net_transfer *transfer = userdata;
+	struct net_curl_transfer *transfer = userdata;
 
 	(void)resolver, (void)reserved;
 	transfer->resolving = true;
@@ -151,7 +151,7 @@ static int on_resolve(void *resolver, void *reserved, void *userdata)
 
 static int on_socket(void *userdata, curl_socket_t fd, curlsocktype purpose)
 {
-	struct net_transfer *transfer = userdata;
+	struct net_curl_transfer *transfer = userdata;
 	int unacked_ms = UNACKED_MS;
 
 	(void)purpose;
@@ -165,7 +165,7 @@ static int on_socket(void *userdata, curl_socket_t fd, curlsocktype purpose)
 /* curl_easy_setopt checks types by itself; all its results are one answer here. */
 #define SET(option, value) (ok = ok && curl_easy_setopt(easy, (option), (value)) == CURLE_OK)
 
-static bool set_fixed_options(CURL *easy, struct net_transfer *transfer)
+static bool set_fixed_options(CURL *easy, struct net_curl_transfer *transfer)
 {
 	bool ok = true;
 
@@ -199,9 +199,9 @@ static bool set_fixed_options(CURL *easy, struct net_transfer *transfer)
 	return ok;
 }
 
-struct net_transfer *net_transfer_new(struct loop *loop)
+struct net_curl_transfer *net_curl_transfer_new(struct loop *loop)
 {
-	struct net_transfer *transfer = calloc(1, sizeof *transfer);
+	struct net_curl_transfer *transfer = calloc(1, sizeof *transfer);
 
 	if (!transfer)
 		return NULL;
@@ -209,20 +209,20 @@ struct net_transfer *net_transfer_new(struct loop *loop)
 	transfer->easy = curl_easy_init();
 	if (transfer->easy && set_fixed_options(transfer->easy, transfer))
 		return transfer;
-	net_transfer_free(transfer);
+	net_curl_transfer_free(transfer);
 	return NULL;
 }
 
-void net_transfer_free(struct net_transfer *transfer)
+void net_curl_transfer_free(struct net_curl_transfer *transfer)
 {
 	if (!transfer)
 		return;
-	net_transfer_reset(transfer);
+	net_curl_transfer_reset(transfer);
 	curl_easy_cleanup(transfer->easy);
 	free(transfer);
 }
 
-void net_transfer_reset(struct net_transfer *transfer)
+void net_curl_transfer_reset(struct net_curl_transfer *transfer)
 {
 	loop_clear_timer(transfer->loop, &transfer->timer);
 	curl_slist_free_all(transfer->headers);
@@ -230,7 +230,7 @@ void net_transfer_reset(struct net_transfer *transfer)
 	buffer_done(&transfer->body);
 }
 
-static bool add_header(struct net_transfer *transfer, const char *header)
+static bool add_header(struct net_curl_transfer *transfer, const char *header)
 {
 	struct curl_slist *longer = curl_slist_append(transfer->headers, header);
 
@@ -240,11 +240,11 @@ static bool add_header(struct net_transfer *transfer, const char *header)
 }
 
 /* Everything that differs from request to request, as options. */
-static bool set_request(struct net_transfer *transfer, const struct net_request *request)
+static bool set_request(struct net_curl_transfer *transfer, const struct net_request *request)
 {
 	CURL *easy = transfer->easy;
 	char *ca_file = NULL; /* the system's */
-	bool is_tls = strncasecmp(request->url, "https:", 6) == 0;
+	bool may_share = strncasecmp(request->url, "https:", 6) == 0 && !request->is_stream;
 	bool ok = add_header(transfer, "Expect:"); /* no extra round trip for a large body */
 
 	for (const char *const *header = request->headers; ok && *header; header++)
@@ -255,7 +255,7 @@ static bool set_request(struct net_transfer *transfer, const struct net_request 
 	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)transfer->body.len);
 	SET(CURLOPT_NOPROGRESS, 0L); /* until the body is sent */
 	SET(CURLOPT_HTTP_VERSION,
-	    is_tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+	    may_share ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_ms);
 	SET(CURLOPT_FRESH_CONNECT, 0L);
 	SET(CURLOPT_ACCEPT_ENCODING, request->may_gzip ? "gzip" : NULL);
@@ -264,8 +264,8 @@ static bool set_request(struct net_transfer *transfer, const struct net_request 
 	return ok;
 }
 
-bool net_transfer_prepare(struct net_transfer *transfer, const struct net_request *request,
-			  struct buffer *body)
+bool net_curl_transfer_prepare(struct net_curl_transfer *transfer,
+			       const struct net_request *request, struct buffer *body)
 {
 	int64_t now_ms = loop_now_ms(transfer->loop);
 

@@ -1,16 +1,16 @@
 /*
- * net_transfer: one transfer: what curl is told of it, its deadlines, and its head and body as curl
- * brings them. It knows nothing of the others: net_multi is above it.
+ * net_curl_transfer: one transfer: what curl is told of it, its deadlines, and its head and body as
+ * curl brings them. It knows nothing of the others: net_curl is above it.
  */
-#ifndef NET_NET_TRANSFER_H
-#define NET_NET_TRANSFER_H
+#ifndef NET_NET_CURL_TRANSFER_H
+#define NET_NET_CURL_TRANSFER_H
 
 #include "net/net.h"
 #include <curl/curl.h>
 
-struct net_transfer {
-	struct net_multi *multi;           /* its owner's, as is the next line */
-	struct net_transfer *next, **link; /* in one of the multi's lists */
+struct net_curl_transfer {
+	struct net_curl *all;                   /* its owner's, as is the next line */
+	struct net_curl_transfer *next, **link; /* in one of the owner's lists */
 	struct loop *loop;
 	struct loop_timer timer; /* the next of the deadlines below; `fire` is the owner's */
 	CURL *easy;
@@ -30,14 +30,16 @@ struct net_transfer {
 };
 
 /* With the options that all have. NULL: no memory. */
-struct net_transfer *net_transfer_new(struct loop *loop);
-void net_transfer_free(struct net_transfer *transfer); /* NULL is fine */
+struct net_curl_transfer *net_curl_transfer_new(struct loop *loop);
+void net_curl_transfer_free(struct net_curl_transfer *transfer); /* NULL is fine */
 /* Everything that differs from request to request; takes the body over, always. */
-bool net_transfer_prepare(struct net_transfer *transfer, const struct net_request *request,
-			  struct buffer *body);
+bool net_curl_transfer_prepare(struct net_curl_transfer *transfer,
+			       const struct net_request *request, struct buffer *body);
 /* It is to wait for no other's connection any more, when it is given to curl again. */
-void net_transfer_detach(struct net_transfer *transfer);
+void net_curl_transfer_detach(struct net_curl_transfer *transfer);
+/* Unless it is over by then, its timer fires in `ms` from now. A later call moves it. */
+void net_curl_transfer_deadline(struct net_curl_transfer *transfer, int64_t ms);
 /* Over, out of curl: its deadlines, headers and body go, the rest may serve again. */
-void net_transfer_reset(struct net_transfer *transfer);
+void net_curl_transfer_reset(struct net_curl_transfer *transfer);
 
 #endif

@@ -1,0 +1,203 @@
+/* h2_connection: see h2_connection.h. */
+#include "h2_connection.h"
+
+#include "h2_session.h"
+#include "h2_wire.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define TICK_MS     2000
+#define STALE_MS    5000  /* silent for so long it is asked before it gets a stream */
+#define SILENT_MS   10000 /* or when it has streams that wait */
+#define ANSWER_MS   5000  /* for the answer to that; a second when nobody else waits */
+#define SOON_MS     300   /* an answer that takes longer is not waited for with a new stream */
+#define IDLE_MS     60000 /* without streams: it is not needed */
+#define QUESTION_MS 2000  /* what was sent is kept for a refusal; these come within a round trip */
+
+/* --- what time brings --- */
+
+static void keep_no_question(struct h2_connection *connection, int64_t now_ms)
+{
+	for (struct h2_stream *stream = connection->streams; stream; stream = stream->next) {
+		struct net_question *question = stream->question;
+
+		if (!question || !question->sent_ms ||
+		    (now_ms - question->sent_ms < QUESTION_MS && !stream->has_head))
+			continue;
+		net_question_free(question);
+		stream->question = NULL;
+	}
+}
+
+static void say_goodbye(struct h2_connection *connection)
+{
+	nghttp2_session_terminate_session(connection->session, NGHTTP2_NO_ERROR);
+	h2_is_over(connection, NET_CUT); /* which nobody hears: it has no streams */
+}
+
+static void look(struct h2_connection *connection, int64_t now_ms)
+{
+	int64_t answer_ms = connection->stream_count ? ANSWER_MS : ANSWER_MS / 5;
+
+	keep_no_question(connection, now_ms);
+	if (connection->asked_ms && now_ms - connection->asked_ms >= answer_ms)
+		h2_is_over(connection, NET_CUT);
+	else if (connection->stream_count == 0 &&
+		 (connection->state == H2_DRAINS || now_ms - connection->idle_ms >= IDLE_MS))
+		say_goodbye(connection);
+	else if (connection->stream_count && now_ms - connection->heard_ms >= SILENT_MS)
+		h2_session_ping(connection);
+}
+
+static void on_due(struct loop_timer *timer)
+{
+	struct h2_connection *connection = timer->owner;
+	int64_t now_ms = loop_now_ms(connection->shared->loop);
+
+	if (connection->state == H2_OVER)
+		return;
+	if (connection->was_open)
+		look(connection, now_ms);
+	else if (now_ms >= connection->open_by_ms)
+		h2_is_over(connection, NET_CONNECT);
+	loop_set_timer(connection->shared->loop, timer, now_ms + TICK_MS);
+}
+
+uint32_t h2_connection_room(struct h2_connection *connection)
+{
+	int64_t now_ms = loop_now_ms(connection->shared->loop);
+	uint32_t max;
+
+	if (connection->state != H2_OPEN)
+		return 0;
+	if (!nghttp2_session_check_request_allowed(connection->session)) {
+		connection->state = H2_DRAINS; /* it has no more numbers for streams */
+		return 0;
+	}
+	max = h2_session_max(connection);
+	if (connection->stream_count >= max)
+		return 0;
+	if (now_ms - connection->heard_ms >= STALE_MS)
+		h2_session_ping(connection);
+	return connection->asked_ms ? 0 : max - connection->stream_count;
+}
+
+bool h2_connection_comes(const struct h2_connection *connection)
+{
+	int64_t now_ms = loop_now_ms(connection->shared->loop);
+
+	return connection->state == H2_DIALS || connection->state == H2_SHAKES_HANDS ||
+	       (connection->state == H2_OPEN && connection->asked_ms &&
+		now_ms - connection->asked_ms < SOON_MS);
+}
+
+/* --- its end --- */
+
+static void end_streams(struct h2_connection *connection)
+{
+	while (connection->streams) {
+		struct h2_stream *stream = connection->streams;
+		bool is_unsent = !stream->is_sent && h2_stream_may_again(stream);
+
+		h2_let_go(stream);
+		if (is_unsent)
+			connection->calls->refused(connection->ctx, stream);
+		else
+			h2_stream_end(stream, connection->failure);
+	}
+}
+
+void h2_connection_free(struct h2_connection *connection)
+{
+	struct h2_connection **touched = &connection->shared->touched;
+
+	while (connection->is_touched && *touched != connection)
+		touched = &(*touched)->next_touched;
+	if (connection->is_touched)
+		*touched = connection->next_touched;
+	loop_clear_timer(connection->shared->loop, &connection->timer);
+	h2_dial_stop(connection->dial);
+	h2_wire_close(connection);
+	free(connection);
+}
+
+static void flush(struct h2_connection *connection)
+{
+	h2_wire_flush(connection);
+	if (connection->state != H2_OVER) {
+		connection->calls->ready(connection->ctx);
+		return;
+	}
+	end_streams(connection);
+	connection->calls->over(connection->ctx, connection);
+	h2_connection_free(connection);
+}
+
+void h2_shared_flush(struct h2_shared *shared)
+{
+	struct h2_connection *connection;
+
+	while ((connection = shared->touched)) {
+		shared->touched = connection->next_touched;
+		connection->is_touched = false;
+		flush(connection);
+	}
+}
+
+/* --- its beginning --- */
+
+static void on_dialled(void *ctx, int fd, int error)
+{
+	struct h2_connection *connection = ctx;
+	bool is_ours = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+
+	connection->dial = NULL;
+	if (fd < 0)
+		h2_is_over(connection, is_ours ? NET_UNSENT : NET_CONNECT);
+	else
+		h2_wire_open(connection, fd);
+}
+
+struct h2_connection *h2_connection_open(struct h2_shared *shared,
+					 const struct h2_addresses *addresses, struct h2_tls *tls,
+					 const char *host, SSL_SESSION **resume, int64_t connect_ms,
+					 const struct h2_connection_calls *calls, void *ctx)
+{
+	struct h2_connection *connection = calloc(1, sizeof *connection);
+	int64_t now_ms = loop_now_ms(shared->loop);
+
+	if (!connection)
+		return NULL;
+	connection->shared = shared;
+	connection->watch.fd = -1;
+	connection->timer = (struct loop_timer){ .fire = on_due, .owner = connection };
+	connection->tls = tls;
+	connection->host = host;
+	connection->resume = resume;
+	connection->calls = calls;
+	connection->ctx = ctx;
+	connection->heard_ms = now_ms;
+	connection->dial = h2_dial_start(shared->loop, addresses, on_dialled, connection);
+	if (!connection->dial) {
+		free(connection);
+		return NULL;
+	}
+	connection->open_by_ms = now_ms + connect_ms;
+	loop_set_timer(shared->loop, &connection->timer,
+		       now_ms + (connect_ms < TICK_MS ? connect_ms : TICK_MS));
+	return connection;
+}
+
+bool h2_shared_open(struct h2_shared *shared, struct loop *loop)
+{
+	shared->loop = loop;
+	return h2_session_init(shared);
+}
+
+void h2_shared_close(struct h2_shared *shared)
+{
+	loop_clear_timer(shared->loop, &shared->round);
+	nghttp2_session_callbacks_del(shared->callbacks);
+	nghttp2_option_del(shared->option);
+}

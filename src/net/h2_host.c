@@ -1,0 +1,391 @@
+/* h2_host: see h2_host.h. */
+#include "h2_host.h"
+
+#include "base/log.h"
+#include "h2_session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FRESH_MS    60000  /* addresses older than this are looked up again */
+#define HTTP1_MS    600000 /* a server that spoke HTTP/1.1 only is asked again after this */
+#define PAUSE_MS    1000   /* between connections that are refused, while there are others */
+#define LOOK_MS     400    /* for what was hoped for */
+#define MANY        50     /* so many streams on one connection are to have two */
+#define SPARE_SHARE 4      /* this part of a connection's streams is to be free */
+
+/* --- streams that wait --- */
+
+static void is_due(struct h2_host *host)
+{
+	struct loop *loop = host->shared->loop;
+
+	host->is_due = true;
+	loop_set_timer(loop, &host->shared->round, loop_now_ms(loop));
+}
+
+static void take_waiting(struct h2_stream *stream)
+{
+	struct h2_host *host = stream->host;
+
+	if (host->last == &stream->next)
+		host->last = stream->link;
+	h2_stream_take_out(stream);
+	host->waiting--;
+}
+
+static void put_waiting(struct h2_host *host, struct h2_stream *stream)
+{
+	h2_stream_put(host->last, stream);
+	host->last = &stream->next;
+	host->waiting++;
+	is_due(host);
+}
+
+/* Those that wait now: whoever is told may ask anew, and waits then. */
+static void end_waiting(struct h2_host *host, enum net_failure failure)
+{
+	for (size_t n = host->waiting; n > 0 && host->first; n--) {
+		struct h2_stream *stream = host->first;
+
+		take_waiting(stream);
+		h2_stream_end(stream, failure);
+	}
+}
+
+static void send_elsewhere(struct h2_host *host)
+{
+	while (host->first) {
+		struct h2_stream *stream = host->first;
+
+		take_waiting(stream);
+		h2_stream_elsewhere(stream);
+	}
+}
+
+static void on_stream_due(struct loop_timer *timer)
+{
+	struct h2_stream *stream = timer->owner;
+	struct h2_host *host = stream->host;
+	bool is_over = stream->end_by_ms && loop_now_ms(host->shared->loop) >= stream->end_by_ms;
+	enum net_failure failure = is_over               ? NET_TIMEOUT
+				   : host->is_looking_up ? NET_DNS
+							 : NET_CONNECT;
+
+	if (stream->connection)
+		h2_session_drop(stream);
+	else
+		take_waiting(stream);
+	h2_stream_end(stream, failure);
+}
+
+void h2_host_add(struct h2_host *host, struct h2_stream *stream)
+{
+	stream->host = host;
+	stream->timer.fire = on_stream_due;
+	stream->timer.owner = stream;
+	loop_set_timer(host->shared->loop, &stream->timer, stream->connect_by_ms);
+	put_waiting(host, stream);
+}
+
+void h2_host_cancel(struct h2_stream *stream)
+{
+	if (stream->connection)
+		h2_session_drop(stream);
+	else
+		take_waiting(stream);
+	h2_stream_free(stream);
+}
+
+/* --- what connections tell --- */
+
+static void on_connection_ready(void *ctx)
+{
+	struct h2_host *host = ctx;
+
+	if (host->waiting)
+		is_due(host);
+}
+
+static void on_refused(void *ctx, struct h2_stream *stream)
+{
+	h2_stream_again(stream);
+	put_waiting(ctx, stream);
+}
+
+static void take_out(struct h2_host *host, struct h2_connection *connection)
+{
+	struct h2_connection **link = &host->connections;
+
+	while (*link != connection)
+		link = &(*link)->next;
+	*link = connection->next;
+	host->connection_count--;
+}
+
+/* It never was open. Those that wait hear of it unless there is another. */
+static void did_not_open(struct h2_host *host, enum net_failure failure)
+{
+	int64_t now_ms = loop_now_ms(host->shared->loop);
+
+	if (failure == NET_OK) {
+		host->http1_until_ms = now_ms + HTTP1_MS;
+		return;
+	}
+	if (failure == NET_CONNECT)
+		host->looked_up_ms = 0;
+	SSL_SESSION_free(host->session);
+	host->session = NULL;
+	host->refused_until_ms = now_ms + PAUSE_MS;
+	if (!host->connections)
+		end_waiting(host, failure);
+}
+
+static void on_over(void *ctx, struct h2_connection *connection)
+{
+	struct h2_host *host = ctx;
+
+	take_out(host, connection);
+	if (!connection->was_open)
+		did_not_open(host, connection->failure);
+	if (host->waiting)
+		is_due(host);
+}
+
+static const struct h2_connection_calls calls = { on_connection_ready, on_refused, on_over };
+
+/* --- connections --- */
+
+/* The one with most room; *room: of all together. */
+static struct h2_connection *roomiest(struct h2_host *host, uint32_t *room)
+{
+	struct h2_connection *best = NULL;
+	uint32_t best_room = 0;
+
+	*room = 0;
+	for (struct h2_connection *c = host->connections; c; c = c->next) {
+		uint32_t its_room = h2_connection_room(c);
+
+		*room += its_room;
+		if (its_room > best_room) {
+			best_room = its_room;
+			best = c;
+		}
+	}
+	return best;
+}
+
+static size_t coming(const struct h2_host *host)
+{
+	size_t n = 0;
+
+	for (const struct h2_connection *c = host->connections; c; c = c->next)
+		n += h2_connection_comes(c);
+	return n;
+}
+
+/* What one connection takes: as the newest open one says. */
+static uint32_t usual_max(const struct h2_host *host)
+{
+	const struct h2_connection *c = host->connections;
+
+	while (c && c->state != H2_OPEN)
+		c = c->next;
+	return c ? h2_session_max(c) : H2_STREAMS_MAX;
+}
+
+static size_t streams_on(const struct h2_host *host)
+{
+	size_t n = 0;
+
+	for (const struct h2_connection *c = host->connections; c; c = c->next)
+		n += c->stream_count;
+	return n;
+}
+
+/* room: what is free on those that are open. */
+static bool wants_another(const struct h2_host *host, uint32_t room)
+{
+	size_t comes = coming(host), max = usual_max(host);
+
+	if (host->connection_count >= host->connections_max)
+		return false;
+	if (host->waiting)
+		return comes * (max ? max : 1) < host->waiting;
+	return comes == 0 && (room < max / SPARE_SHARE ||
+			      (host->connection_count == 1 && streams_on(host) >= MANY));
+}
+
+static bool has_tls(struct h2_host *host)
+{
+	if (!host->tls)
+		host->tls = h2_tls_open(host->ca_file);
+	if (!host->tls)
+		log_warn("no TLS with the upstream",
+			 LOG_T("error", "the certificates to trust cannot be read"));
+	return host->tls != NULL;
+}
+
+static enum net_failure open_one(struct h2_host *host)
+{
+	int64_t connect_ms = host->first ? host->first->question->request.connect_ms : LOOK_MS * 10;
+	struct h2_connection *connection;
+
+	if (!has_tls(host))
+		return NET_TLS;
+	connection = h2_connection_open(host->shared, &host->addresses, host->tls, host->name,
+					&host->session, connect_ms, &calls, host);
+	if (!connection)
+		return NET_UNSENT;
+	connection->next = host->connections;
+	host->connections = connection;
+	host->connection_count++;
+	return NET_OK;
+}
+
+/* --- its name --- */
+
+static void on_found(void *ctx, const struct h2_addresses *addresses, bool no_memory)
+{
+	struct h2_host *host = ctx;
+
+	host->is_looking_up = false;
+	if (addresses->count) {
+		host->addresses = *addresses;
+		host->looked_up_ms = loop_now_ms(host->shared->loop);
+	} else if (host->addresses.count) {
+		/* What was good a while ago may be so still. */
+		host->looked_up_ms = loop_now_ms(host->shared->loop);
+	} else if (!host->connections) {
+		end_waiting(host, no_memory ? NET_UNSENT : NET_DNS);
+	}
+	if (host->waiting)
+		is_due(host);
+}
+
+/* False: not yet, or not at all. */
+static bool has_addresses(struct h2_host *host)
+{
+	int64_t now_ms = loop_now_ms(host->shared->loop);
+
+	if (host->looked_up_ms && now_ms - host->looked_up_ms < FRESH_MS)
+		return true;
+	if (host->is_looking_up)
+		return false;
+	if (h2_names_numeric(host->name, host->port, &host->addresses)) {
+		host->looked_up_ms = now_ms;
+		return true;
+	}
+	host->is_looking_up = h2_names_ask(host->names, host->name, host->port, on_found, host);
+	if (!host->is_looking_up && !host->connections)
+		end_waiting(host, NET_UNSENT);
+	return false;
+}
+
+/* --- once a round --- */
+
+static void open_more(struct h2_host *host)
+{
+	int64_t now_ms = loop_now_ms(host->shared->loop);
+	enum net_failure failure = NET_OK;
+	uint32_t room;
+
+	roomiest(host, &room);
+	while (failure == NET_OK && wants_another(host, room) &&
+	       (!host->connections || now_ms >= host->refused_until_ms) && has_addresses(host))
+		failure = open_one(host);
+	if (failure != NET_OK && !host->connections)
+		end_waiting(host, failure);
+}
+
+void h2_host_serve(struct h2_host *host)
+{
+	struct h2_connection *connection;
+	uint32_t room;
+
+	host->is_due = false;
+	if (h2_host_is_http1(host)) {
+		send_elsewhere(host);
+		return;
+	}
+	while (host->first && (connection = roomiest(host, &room))) {
+		struct h2_stream *stream = host->first;
+
+		take_waiting(stream);
+		if (!h2_session_begin(connection, stream))
+			h2_stream_end(stream, NET_UNSENT);
+	}
+	open_more(host);
+	if (host->waiting)
+		loop_set_timer(host->shared->loop, &host->timer,
+			       loop_now_ms(host->shared->loop) + LOOK_MS);
+}
+
+static void on_look(struct loop_timer *timer)
+{
+	struct h2_host *host = timer->owner;
+
+	if (host->waiting)
+		is_due(host);
+}
+
+bool h2_host_is_http1(const struct h2_host *host)
+{
+	return host->http1_until_ms > loop_now_ms(host->shared->loop);
+}
+
+/* --- life --- */
+
+static bool is_same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool h2_host_is(const struct h2_host *host, const struct net_question *question)
+{
+	return is_same(host->name, question->host) && is_same(host->port, question->port) &&
+	       is_same(host->ca_file, question->request.ca_file);
+}
+
+struct h2_host *h2_host_new(struct h2_shared *shared, struct h2_names *names,
+			    const struct net_question *question, size_t connections_max)
+{
+	struct h2_host *host = calloc(1, sizeof *host);
+	const char *ca_file = question->request.ca_file;
+
+	if (!host)
+		return NULL;
+	host->shared = shared;
+	host->names = names;
+	host->connections_max = connections_max;
+	host->last = &host->first;
+	host->timer = (struct loop_timer){ .fire = on_look, .owner = host };
+	host->name = strdup(question->host);
+	host->port = strdup(question->port);
+	host->ca_file = ca_file ? strdup(ca_file) : NULL;
+	if (host->name && host->port && (host->ca_file || !ca_file))
+		return host;
+	h2_host_free(host);
+	return NULL;
+}
+
+void h2_host_free(struct h2_host *host)
+{
+	while (host->first)
+		h2_host_cancel(host->first);
+	while (host->connections) {
+		struct h2_connection *connection = host->connections;
+
+		while (connection->streams)
+			h2_host_cancel(connection->streams);
+		host->connections = connection->next;
+		h2_connection_free(connection);
+	}
+	loop_clear_timer(host->shared->loop, &host->timer);
+	SSL_SESSION_free(host->session);
+	h2_tls_free(host->tls);
+	free(host->name);
+	free(host->port);
+	free(host->ca_file);
+	free(host);
+}
