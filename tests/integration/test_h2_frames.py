@@ -3,7 +3,7 @@ the truth, others on the same connection go on where the protocol lets them, not
 what was surely not taken is asked again. Row B10."""
 import pytest
 from house import Site, Upstream, in_parallel, wait_for
-from questions import Bystander, Outcome, descriptors, name, upstream_is_quiet
+from questions import Bystander, Outcome, name, sockets, upstream_is_quiet
 
 UNDERWAY_S = 120  # longer than any answer here takes: who waits for it has not understood what was sent
 
@@ -111,7 +111,7 @@ def test_B10_connection_that_breaks_takes_none_but_its_own(site):
 
 # --- what is left ---
 def test_B10_nothing_is_left_of_all_that(site, hostile):
-    """Streams that are reset, two hundred at a time, and descriptors and memory are what they were after the first of them."""
+    """Streams that are reset, two hundred at a time, and sockets are what they were after the first of them."""
     def resets():
         jobs = in_parallel(20, lambda i: [Outcome(site, f"h2=rst:{code}").message["status"] for code in (0, 1, 2, 3, 5, 8, 9, 10, 11, 13)])
         assert {status for statuses in jobs for status in statuses} == {"interrupted"}
@@ -119,6 +119,6 @@ def test_B10_nothing_is_left_of_all_that(site, hostile):
         upstream_is_quiet(hostile)
 
     resets()
-    before = descriptors(site.pid)
+    before = sockets(site.pid)
     resets()
-    assert wait_for(lambda: descriptors(site.pid) <= before + 3, "descriptors are given back")
+    assert wait_for(lambda: sockets(site.pid) <= before + 3, "sockets are closed")
