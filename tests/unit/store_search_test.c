@@ -78,6 +78,40 @@ static size_t found(const char *user, const char *q)
 	return list.count;
 }
 
+static bool sweep(void)
+{
+	bool more;
+
+	assert_true(store_sweep(store, 1 << 20, 1 << 20, 200, &more, NULL));
+	return more;
+}
+
+/* Until all that was said is in the index. */
+static void sweep_all(void)
+{
+	int steps = 0;
+
+	while (sweep())
+		assert_true(++steps < 10000);
+}
+
+static int64_t pending(void)
+{
+	sqlite3_stmt *query = NULL;
+	sqlite3 *db = NULL;
+	int64_t count;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(db, "SELECT count(*) FROM search_pending", -1, &query, NULL),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_step(query), SQLITE_ROW);
+	count = sqlite3_column_int64(query, 0);
+	sqlite3_finalize(query);
+	sqlite3_close(db);
+	return count;
+}
+
 /* The index holds together, and holds nothing once all is gone. */
 static void check_index(sqlite3_int64 trigrams)
 {
@@ -134,7 +168,22 @@ static void parts_of_words_are_found_in_any_script(void **state)
 		if (found(id, cases[i].q) != cases[i].count)
 			fail_msg("'%s' in '%s'", cases[i].q, cases[i].said);
 	}
+	sweep_all();
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		if (found(arena_printf(&arena, "t%zu", i), cases[i].q) != cases[i].count)
+			fail_msg("'%s' in '%s', by the index", cases[i].q, cases[i].said);
 	assert_int_equal(found("t0", "T"), 1);
+}
+
+static void check_zebras(void)
+{
+	assert_int_equal(found("ada", "zebra"), 1);
+	assert_int_equal(found("bob", "zebra"), 1);
+	assert_int_equal(found(NULL, "Zebra"), 2);
+	assert_int_equal(found("bob", "common"), 0);
+	assert_int_equal(found("ada", "ze"), 1);
+	assert_int_equal(found("bob", "ze"), 2);
+	assert_int_equal(found("bob", "z "), 0);
 }
 
 static void what_many_say_is_found_where_it_is_said(void **state)
@@ -146,13 +195,42 @@ static void what_many_say_is_found_where_it_is_said(void **state)
 	say("many", 1, MANY, "the common zebra");
 	say("one", 1, 1, "a zebra of bob's");
 	say("none", 1, 3, "a horse, zeb and bra");
-	assert_int_equal(found("ada", "zebra"), 1);
-	assert_int_equal(found("bob", "zebra"), 1);
-	assert_int_equal(found(NULL, "Zebra"), 2);
-	assert_int_equal(found("bob", "common"), 0);
-	assert_int_equal(found("ada", "ze"), 1);
-	assert_int_equal(found("bob", "ze"), 2);
-	assert_int_equal(found("bob", "z "), 0);
+	check_zebras();
+	while (pending() > MANY / 2) /* a part of them is in */
+		assert_true(sweep());
+	check_zebras();
+	sweep_all();
+	assert_int_equal(pending(), 0);
+	check_zebras();
+}
+
+/* What is in goes when it is changed or removed, and what is not in was never taken out. */
+static void what_changes_comes_in_anew(void **state)
+{
+	const char *ids[] = { "m1", "m2", "m4" };
+
+	(void)state;
+	make_thread("t", "ada");
+	say("t", 1, 2, "apples");
+	sweep_all();
+	assert_int_equal(pending(), 0);
+	say("t", 3, 2, "pears");
+	say("t", 1, 1, "plums");
+	assert_int_equal(pending(), 3);
+	say("t", 1, 1, "grapes"); /* while it is pending */
+	say("t", 3, 1, "");
+	assert_int_equal(pending(), 2);
+	assert_int_equal(found("ada", "apples"), 1);
+	assert_int_equal(found("ada", "plums"), 0);
+	assert_int_equal(found("ada", "grapes"), 1);
+	sweep_all();
+	assert_int_equal(found("ada", "pears"), 1);
+	assert_int_equal(found("ada", "grapes"), 1);
+	say("t", 2, 1, "cherries");
+	assert_int_equal(found("ada", "apples"), 0);
+	assert_true(store_messages_drop(store, "t", ids, 3, NULL));
+	assert_int_equal(pending(), 0);
+	check_index(0);
 }
 
 static void of_a_long_text_the_first_part_is_indexed(void **state)
@@ -168,6 +246,9 @@ static void of_a_long_text_the_first_part_is_indexed(void **state)
 	say("t", 1, 1, text);
 	assert_int_equal(found("ada", "beginning"), 1);
 	assert_int_equal(found("ada", "end"), 0);
+	sweep_all();
+	assert_int_equal(found("ada", "beginning"), 1);
+	assert_int_equal(found("ada", "end"), 0);
 	say("t", 1, 1, "");
 	check_index(0);
 }
@@ -176,11 +257,11 @@ static void of_a_long_text_the_first_part_is_indexed(void **state)
 
 static void forget_index(void)
 {
-	static const char sql[] =
-		"DROP TRIGGER search_thread; DROP TRIGGER search_added;"
-		"DROP TRIGGER search_removed; DROP TRIGGER search_changed;"
-		"DROP TABLE search_words; DROP TABLE search; DROP TABLE search_threads;"
-		"DROP TABLE search_fill; PRAGMA user_version = 2";
+	static const char sql[] = "DROP TRIGGER search_added; DROP TRIGGER search_said;"
+				  "DROP TRIGGER search_removed; DROP TRIGGER search_changed;"
+				  "DROP TABLE search_pending; DROP TABLE search_words; DROP TABLE "
+				  "search; DROP TABLE search_threads;"
+				  "DROP TABLE search_fill; PRAGMA user_version = 2";
 	sqlite3 *db = NULL;
 
 	store_free(store);
@@ -189,14 +270,6 @@ static void forget_index(void)
 	sqlite3_close(db);
 	store = store_open(&config, NULL, NULL);
 	assert_non_null(store);
-}
-
-static bool sweep(void)
-{
-	bool more;
-
-	assert_true(store_sweep(store, 1 << 20, 1 << 20, 200, &more, NULL));
-	return more;
 }
 
 static void an_older_files_messages_come_in_whatever_happens_meanwhile(void **state)
@@ -313,6 +386,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(parts_of_words_are_found_in_any_script),
 		TEST(what_many_say_is_found_where_it_is_said),
+		TEST(what_changes_comes_in_anew),
 		TEST(of_a_long_text_the_first_part_is_indexed),
 		TEST(an_older_files_messages_come_in_whatever_happens_meanwhile),
 		TEST(a_backup_is_whole_or_not_there_and_replaces_nothing),

@@ -340,3 +340,27 @@ enum error_code mongo_list_message(const bson_t *document, bool content, struct 
 	code = message_of(&values, content, store_message_arena(fill), next);
 	return code == ERROR_NONE ? store_took_message(fill) : code;
 }
+
+enum error_code mongo_take_brief(const bson_t *document, const char *thread_id, struct arena *arena,
+				 struct message *out)
+{
+	struct store_row row = { .arena = arena };
+	union message_values values;
+	struct message message;
+	enum error_code code;
+
+	READ_VALUES(document, message, &values);
+	message = (struct message){
+		.id = take_text(&row, &values.id, true),
+		.thread_id = thread_id,
+		.seq = take_int(&row, &values.seq),
+		.role = store_row_role(&row, text_of(&row, &values.role)),
+		.status = store_row_status(&row, text_of(&row, &values.status)),
+		.usage = USAGE_UNKNOWN,
+		.content = store_row_content(&row, text_of(&row, &values.content)),
+	};
+	code = store_row_read(&row, message.thread_id, message.id);
+	if (code == ERROR_NONE)
+		*out = message;
+	return code;
+}

@@ -129,6 +129,9 @@ enum error_code mongo_take_message(const bson_t *document, bool content, struct 
 /* The next row of a list. *is_over: it does not fit any more. */
 enum error_code mongo_list_message(const bson_t *document, bool content, struct message_fill *fill,
 				   bool *is_over);
+/* What a prompt needs of it: id, seq, role, status, content. */
+enum error_code mongo_take_brief(const bson_t *document, const char *thread_id, struct arena *arena,
+				 struct message *out);
 /* `<thread_id>/<id>`: clients choose message ids, so they are unique within a thread only. */
 void mongo_message_key(const char *thread_id, const char *id, char out[MONGO_KEY_SIZE]);
 void mongo_put_text(bson_t *document, const char *key, const char *text_or_null);

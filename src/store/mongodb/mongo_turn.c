@@ -125,7 +125,7 @@ static enum error_code take_history(struct opening *o, mongoc_cursor_t *cursor)
 		next = store_next_message(&fill, (size_t)mongo_int(document, "size"));
 		if (!next)
 			break;
-		code = mongo_take_message(document, true, o->arena, next);
+		code = mongo_take_brief(document, o->open->thread_id, o->arena, next);
 	}
 	o->out->history = fill.list;
 	return code == ERROR_NONE ? store_fits(o->arena) : code;
@@ -134,9 +134,11 @@ static enum error_code take_history(struct opening *o, mongoc_cursor_t *cursor)
 static enum error_code read_history(struct opening *o)
 {
 	const struct turn_open *open = o->open;
-	bson_t *options = BCON_NEW("sort", "{", "seq", BCON_INT32(-1), "}", "batchSize",
-				   BCON_INT64(HISTORY_BATCH), "maxTimeMS",
-				   BCON_INT64(o->call->mongo->limit_ms));
+	bson_t *options = BCON_NEW(
+		"sort", "{", "seq", BCON_INT32(-1), "}", "batchSize", BCON_INT64(HISTORY_BATCH),
+		"maxTimeMS", BCON_INT64(o->call->mongo->limit_ms), "projection", "{", "_id",
+		BCON_INT32(0), "id", BCON_INT32(1), "seq", BCON_INT32(1), "role", BCON_INT32(1),
+		"status", BCON_INT32(1), "size", BCON_INT32(1), "content", BCON_INT32(1), "}");
 	mongoc_cursor_t *cursor =
 		mongo_find(o->call, MESSAGES,
 			   BCON_NEW("thread_id", BCON_UTF8(open->thread_id), "size", "{", "$lte",

@@ -134,6 +134,15 @@ void sqlite_file_close(struct sqlite_conn *conn)
 	free(conn);
 }
 
+/* Where the log has no commit that is on the disk, a loss of power takes it back, whole ones only.
+ */
+bool sqlite_file_sync(struct sqlite_conn *conn, bool is_on)
+{
+	const char *sql = is_on ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL";
+
+	return sqlite3_exec(conn->db, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
 enum error_code sqlite_file_touch(struct sqlite_conn *conn)
 {
 	char sql[48];

@@ -6,11 +6,13 @@
 #include "base/id.h"
 #include <stdio.h>
 
+#define EMPTY_MAX 32 /* messages: others wait for their turn to write */
+
 enum error_code sqlite_node_beat(void *self, const char *node, int64_t *now_ms)
 {
 	int64_t now = clock_wall_ms();
 	struct sqlite_call call;
-	enum error_code code = sqlite_begin(self, true, &call);
+	enum error_code code = sqlite_begin_lazy(self, &call);
 
 	if (code == ERROR_NONE)
 		code = sqlite_end(&call, sql_run(call.conn, SQL_NODE_BEAT,
@@ -56,7 +58,7 @@ static enum error_code sweep(struct sqlite_conn *conn, int64_t silent_ms, int64_
 	const struct sql_value rows = sql_int((int64_t)limit);
 	int marks = 0, nodes = 0;
 	bool unindexed = false;
-	size_t left = limit;
+	size_t left = limit < EMPTY_MAX ? limit : EMPTY_MAX;
 	enum error_code code = empty_marked(conn, &left);
 
 	if (code == ERROR_NONE)
@@ -76,7 +78,7 @@ enum error_code sqlite_sweep(void *self, int64_t silent_ms, int64_t deleted_ms, 
 {
 	struct sqlite_call call;
 	bool is_more = false;
-	enum error_code code = sqlite_begin(self, true, &call);
+	enum error_code code = sqlite_begin_lazy(self, &call);
 
 	if (code == ERROR_NONE)
 		code = sqlite_end(&call, sweep(call.conn, silent_ms, deleted_ms, limit, &is_more));

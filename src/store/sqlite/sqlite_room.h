@@ -3,6 +3,7 @@
  *
  *   sqlite.c         the table of its functions, the URI, ping
  *   sqlite_pool.c    connections, and a call's transaction on one of them
+ *   sqlite_queue.c   who writes next, and who shares a transaction
  *   sqlite_file.c    one connection: the file, its settings, its time limit
  *   sqlite_schema.c  tables and indexes, and the way from each version to the next
  *   sqlite_sql.h     all statements
@@ -30,6 +31,7 @@
 /* --- sqlite_file.c --- */
 struct sqlite_conn {
 	sqlite3 *db;
+	bool is_broken;                    /* it saw a broken file */
 	int64_t until_ms;                  /* monotonic: what still runs then is ended */
 	sqlite3_stmt *prepared[SQL_COUNT]; /* NULL until first used */
 };
@@ -39,6 +41,8 @@ struct sqlite_conn {
 struct sqlite_conn *sqlite_file_open(const char *path, int64_t limit_ms, bool as_found,
 				     enum error_code *code, struct error *err);
 void sqlite_file_close(struct sqlite_conn *conn);
+/* Whether its commits wait for the disk. false: that could not be changed. */
+bool sqlite_file_sync(struct sqlite_conn *conn, bool is_on);
 /* Writes what stands there already, synced: can it be written? */
 enum error_code sqlite_file_touch(struct sqlite_conn *conn);
 
@@ -51,11 +55,14 @@ extern const int sqlite_schema_version;
 
 /* --- sqlite_pool.c --- */
 struct sqlite_pool;
+struct sqlite_group;
 
 struct sqlite_call {
 	struct sqlite_pool *pool;
 	struct sqlite_conn *conn;
-	bool is_write;
+	struct sqlite_group *group; /* that shares its transaction; NULL: it has its own */
+	int64_t until_ms;           /* monotonic */
+	bool is_write, is_lazy;
 };
 
 struct sqlite_pool *sqlite_pool_open(const char *path, const struct store_options *options,
@@ -66,6 +73,9 @@ const char *sqlite_pool_path(const struct sqlite_pool *pool);
  * undoes; it gives the code of the call as a whole. */
 enum error_code sqlite_begin(struct sqlite_pool *pool, bool is_write, struct sqlite_call *out);
 enum error_code sqlite_end(struct sqlite_call *call, enum error_code code);
+/* The same for what is done again should a loss of power undo it: its commit does not wait for the
+ * disk (the next one that does covers it), and nobody shares it. */
+enum error_code sqlite_begin_lazy(struct sqlite_pool *pool, struct sqlite_call *out);
 /* What comes now may take long: an administrator waits for it, and no client. */
 void sqlite_may_last(struct sqlite_call *call);
 #define SQLITE_LONG_MS (10LL * 60 * 1000)
@@ -154,7 +164,7 @@ enum sqlite_search {
 /* *match: what the index is asked for. */
 enum error_code sqlite_search_plan(struct sqlite_conn *conn, const char *q, struct arena *arena,
 				   const char **match, enum sqlite_search *how);
-/* Takes some messages of an older file into the index; *more: some are left. */
+/* Takes some of the messages into the index that are not in it yet; *more: some are left. */
 enum error_code sqlite_search_fill(struct sqlite_conn *conn, bool *more);
 
 /* --- what functions share, within a call --- */

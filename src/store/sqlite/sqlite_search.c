@@ -1,11 +1,13 @@
 /*
- * sqlite_search: what somebody searches for, as the index of trigrams is asked; and the way of an
- * older file's messages into it. The index tells where a text may be: all its trigrams are there.
- * Whether it is, the message itself tells, by the same fold(text) as titles.
+ * sqlite_search: what somebody searches for, as the index of trigrams is asked; and the way of
+ * messages into it, of new ones and of an older file's. The index tells where a text may be: all
+ * its trigrams are there. Whether it is, the message itself tells, by the same fold(text) as
+ * titles.
  */
 #include "sqlite_room.h"
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/utf8.h"
 #include <stdio.h>
@@ -14,7 +16,8 @@
 #define ENDINGS_MAX   200  /* trigrams that begin with the same two letters */
 #define RARE_MAX      2000 /* messages that are looked at one by one */
 #define MATCH_MAX     8192
-#define FILL_MESSAGES 200 /* taken into the index by a step of the sweep */
+#define FILL_MESSAGES 32 /* taken into the index by a step of the sweep, ... */
+#define FILL_MS       3  /* ... for so long, since others wait for their turn to write */
 #define FILL_THREADS  500
 
 /* --- what is asked of the index --- */
@@ -68,6 +71,8 @@ static enum error_code put_endings(struct sqlite_conn *conn, struct buffer *matc
 		put_phrase(match, sql_column(query, 0));
 	}
 	sql_done(query);
+	if (*found == 0) /* a phrase without a trigram: the index finds none */
+		put_phrase(match, slice_of(q));
 	return code == ERROR_NOT_FOUND ? ERROR_NONE : code;
 }
 
@@ -122,7 +127,7 @@ enum error_code sqlite_search_plan(struct sqlite_conn *conn, const char *q, stru
 	return code == ERROR_NONE ? store_fits(arena) : code;
 }
 
-/* --- an older file's messages --- */
+/* --- taking in: an older file's messages, then those that came since --- */
 
 struct filling {
 	char id[ID_MAX + 1]; /* of a thread */
@@ -158,6 +163,18 @@ static enum error_code next_thread(struct sqlite_conn *conn, const char *after, 
 	return code;
 }
 
+/* A thread's messages behind from_seq up to to_seq. */
+static enum error_code put_in(struct sqlite_conn *conn, const char *thread_id, int64_t from_seq,
+			      int64_t to_seq)
+{
+	const struct sql_value id = sql_text(thread_id), from = sql_int(from_seq);
+	const struct sql_value to = sql_int(to_seq);
+	enum error_code code = sql_run(conn, SQL_FILL_TAKE_IN, SQL_VALUES(id, from, to), NULL);
+
+	return code == ERROR_NONE ? sql_run(conn, SQL_FILL_DONE, SQL_VALUES(id, from, to), NULL)
+				  : code;
+}
+
 /* Up to *left messages of the thread. */
 static enum error_code take_in(struct sqlite_conn *conn, struct filling *thread, size_t *left)
 {
@@ -179,35 +196,73 @@ static enum error_code take_in(struct sqlite_conn *conn, struct filling *thread,
 		code = sql_run(conn, SQL_FILL_MARK,
 			       SQL_VALUES(id, thread->is_whole ? sql_text(NULL) : sql_int(to_seq)),
 			       NULL);
-	return code == ERROR_NONE && count > 0
-		       ? sql_run(conn, SQL_FILL_TAKE_IN, SQL_VALUES(id, from, sql_int(to_seq)),
-				 NULL)
+	return code == ERROR_NONE && count > 0 ? put_in(conn, thread->id, thread->from_seq, to_seq)
+					       : code;
+}
+
+static enum error_code fill(struct sqlite_conn *conn, struct filling *thread, bool *more)
+{
+	size_t left = FILL_MESSAGES;
+	enum error_code code = ERROR_NONE;
+
+	for (int i = 0; code == ERROR_NONE && left > 0 && i < FILL_THREADS; i++) {
+		char after[ID_MAX + 1];
+
+		memcpy(after, thread->id, sizeof after);
+		code = next_thread(conn, after, thread);
+		if (code == ERROR_NONE && !thread->is_whole)
+			code = take_in(conn, thread, &left);
+		if (code == ERROR_NONE && !thread->is_whole) /* it is the next one again */
+			memcpy(thread->id, after, sizeof after);
+	}
+	*more = true; /* behind the last thread those that came since */
+	if (code == ERROR_NOT_FOUND)
+		return sql_run(conn, SQL_FILL_END, NULL, 0, NULL);
+	return code == ERROR_NONE
+		       ? sql_run(conn, SQL_FILL_GO_ON, SQL_VALUES(sql_text(thread->id)), NULL)
 		       : code;
+}
+
+/* ERROR_NOT_FOUND: none is pending. */
+static enum error_code take_in_pending(struct sqlite_conn *conn)
+{
+	char id[ID_MAX + 1] = "";
+	int64_t seq = 0;
+	sqlite3_stmt *query;
+	enum error_code code = sql_start(conn, SQL_PENDING_FIRST, NULL, 0, &query);
+
+	if (code == ERROR_NONE && (code = sql_step(query)) == ERROR_NONE) {
+		snprintf(id, sizeof id, "%s", (const char *)sqlite3_column_text(query, 0));
+		seq = sqlite3_column_int64(query, 1);
+	}
+	sql_done(query);
+	if (code == ERROR_NONE)
+		code = sql_run(conn, SQL_PENDING_THREAD, SQL_VALUES(sql_text(id)), NULL);
+	return code == ERROR_NONE ? put_in(conn, id, seq - 1, seq) : code;
+}
+
+static enum error_code take_in_some(struct sqlite_conn *conn, bool *more)
+{
+	int64_t until_ms = clock_mono_ms() + FILL_MS;
+	enum error_code code = ERROR_NONE;
+
+	*more = true;
+	for (int i = 0; code == ERROR_NONE && i < FILL_MESSAGES && clock_mono_ms() < until_ms; i++)
+		code = take_in_pending(conn);
+	if (code == ERROR_NOT_FOUND) {
+		*more = false;
+		code = ERROR_NONE;
+	}
+	return code;
 }
 
 enum error_code sqlite_search_fill(struct sqlite_conn *conn, bool *more)
 {
 	struct filling thread;
-	size_t left = FILL_MESSAGES;
 	enum error_code code = where(conn, thread.id);
 
 	*more = false;
 	if (code == ERROR_NOT_FOUND)
-		return ERROR_NONE;
-	for (int i = 0; code == ERROR_NONE && left > 0 && i < FILL_THREADS; i++) {
-		char after[ID_MAX + 1];
-
-		memcpy(after, thread.id, sizeof after);
-		code = next_thread(conn, after, &thread);
-		if (code == ERROR_NONE && !thread.is_whole)
-			code = take_in(conn, &thread, &left);
-		if (code == ERROR_NONE && !thread.is_whole) /* it is the next one again */
-			memcpy(thread.id, after, sizeof after);
-	}
-	if (code == ERROR_NOT_FOUND)
-		return sql_run(conn, SQL_FILL_END, NULL, 0, NULL);
-	*more = true;
-	return code == ERROR_NONE
-		       ? sql_run(conn, SQL_FILL_GO_ON, SQL_VALUES(sql_text(thread.id)), NULL)
-		       : code;
+		return take_in_some(conn, more);
+	return code == ERROR_NONE ? fill(conn, &thread, more) : code;
 }

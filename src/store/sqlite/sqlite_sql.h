@@ -28,9 +28,14 @@
 
 /*
  * ?7, ?8: how it is searched for (sqlite_search.c). A rare one: those that the index finds, looked
- * at. A common one: thread by thread, those that the index finds there; a short one: all there.
+ * at. A common one: thread by thread, those that the index finds there; a short one: all there. And
+ * those that are not in the index yet.
  */
 #define SQL_SAYS_IT "instr(fold(m.content), fold(?3)) > 0"
+#define SQL_PENDING                                                                                \
+	" FROM search_pending p CROSS JOIN messages m ON m.thread_id = p.thread_id"                \
+	" AND m.seq = p.seq"                                                                       \
+	" WHERE instr(fold(substr(m.content, 1, " SQL_INDEXED ")), fold(?3)) > 0 AND p.thread_id"
 #define SQL_FOUND                                                                                  \
 	" AND (?2 < 0 OR archived = ?2) AND (instr(fold(title), fold(?3)) > 0 OR CASE ?8"          \
 	" WHEN 1 THEN threads.id IN (SELECT st.thread_id FROM search"                              \
@@ -39,11 +44,14 @@
 	"4294967295"                                                                               \
 	" WHERE search MATCH ?7 AND (?1 IS NULL OR EXISTS"                                         \
 	" (SELECT 1 FROM threads o WHERE o.id = st.thread_id AND o.user_id = ?1))"                 \
-	" AND " SQL_SAYS_IT ")"                                                                    \
+	" AND " SQL_SAYS_IT " UNION ALL SELECT p.thread_id" SQL_PENDING                            \
+	" > '' AND (?1 IS NULL OR EXISTS"                                                          \
+	" (SELECT 1 FROM threads o WHERE o.id = p.thread_id AND o.user_id = ?1)))"                 \
 	" WHEN 2 THEN EXISTS (SELECT 1 FROM search_threads st CROSS JOIN search"                   \
 	" ON search.rowid BETWEEN st.no << 32 AND st.no << 32 | 4294967295"                        \
 	" CROSS JOIN messages m ON m.thread_id = threads.id AND m.seq = search.rowid & 4294967295" \
 	" WHERE st.thread_id = threads.id AND search MATCH ?7 AND " SQL_SAYS_IT ")"                \
+	" OR EXISTS (SELECT 1" SQL_PENDING " = threads.id)"                                        \
 	" WHEN 3 THEN EXISTS"                                                                      \
 	" (SELECT 1 FROM messages m WHERE m.thread_id = threads.id AND " SQL_SAYS_IT ") END)"      \
 	" AND (updated_ms, threads.id) < (?4, ?5) ORDER BY updated_ms DESC, threads.id DESC "      \
@@ -53,6 +61,9 @@
 #define SQL_STATEMENTS(X) \
 	X(BEGIN_WRITE, "BEGIN IMMEDIATE") \
 	X(BEGIN_READ, "BEGIN") \
+	X(SAVEPOINT, "SAVEPOINT mine") \
+	X(SAVEPOINT_UNDO, "ROLLBACK TO mine") \
+	X(SAVEPOINT_KEEP, "RELEASE mine") \
 	X(COMMIT, "COMMIT") \
 	\
 	X(THREAD_INSERT, "INSERT INTO threads (id, user_id, title, created_ms, updated_ms, rev, archived, run_id," \
@@ -98,7 +109,7 @@
 	  " ORDER BY seq LIMIT 1") \
 	X(MESSAGES_BACK, SQL_MESSAGE " WHERE thread_id = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4") \
 	X(MESSAGES_ON, SQL_MESSAGE " WHERE thread_id = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq LIMIT ?4") \
-	X(HISTORY, SQL_MESSAGE " WHERE thread_id = ?1 AND seq < ?2 AND size <= ?3" \
+	X(HISTORY, "SELECT id, seq, role, status, size, content FROM messages WHERE thread_id = ?1 AND seq < ?2 AND size <= ?3" \
 	  " AND status <> 'streaming' ORDER BY seq DESC LIMIT ?4") \
 	X(RUNS_OF, "SELECT " SQL_MESSAGE_COLUMNS " FROM messages WHERE thread_id = ?1 AND run_id IS NOT NULL" \
 	  " AND role = 'assistant' ORDER BY seq DESC LIMIT ?2") \
@@ -153,8 +164,11 @@
 	  " substr(m.content, 1, " SQL_INDEXED ") || char(10, 10) FROM search_threads st CROSS JOIN messages m" \
 	  " ON m.thread_id = st.thread_id AND m.seq > ?2 AND m.seq <= ?3 WHERE st.thread_id = ?1 AND m.content <> ''" \
 	  " AND m.seq BETWEEN 0 AND 4294967295") \
+	X(FILL_DONE, "DELETE FROM search_pending WHERE thread_id = ?1 AND seq > ?2 AND seq <= ?3") \
 	X(FILL_GO_ON, "UPDATE search_fill SET after_id = ?1 WHERE one = 1") \
-	X(FILL_END, "DELETE FROM search_fill WHERE one = 1")
+	X(FILL_END, "DELETE FROM search_fill WHERE one = 1") \
+	X(PENDING_FIRST, "SELECT thread_id, seq FROM search_pending WHERE thread_id > '' ORDER BY thread_id, seq LIMIT 1") \
+	X(PENDING_THREAD, "INSERT OR IGNORE INTO search_threads (thread_id) VALUES (?1)")
 /* clang-format on */
 
 enum sql_id {

@@ -150,13 +150,44 @@ static enum error_code take_over(const struct opening *o)
 		       : code;
 }
 
+/* Columns of SQL_HISTORY. */
+static enum error_code take_brief(sqlite3_stmt *row, const struct opening *o, struct message *out)
+{
+	struct store_row read = { .arena = o->arena };
+
+	*out = (struct message){
+		.thread_id = o->open->thread_id,
+		.id = store_row_text(&read, sql_column(row, 0), true),
+		.seq = sqlite3_column_int64(row, 1),
+		.role = store_row_role(&read, sql_column(row, 2)),
+		.status = store_row_status(&read, sql_column(row, 3)),
+		.content = store_row_content(&read, sql_column(row, 5)),
+		.usage = USAGE_UNKNOWN,
+	};
+	return store_row_read(&read, out->thread_id, out->id);
+}
+
+static enum error_code take_history(sqlite3_stmt *query, const struct opening *o)
+{
+	struct message_fill fill = { .arena = o->arena,
+				     .limit = o->open->history_max,
+				     .bytes_max = o->open->history_bytes };
+	struct message *next;
+	enum error_code code;
+
+	while ((code = sql_step(query)) == ERROR_NONE &&
+	       (next = store_next_message(&fill, (size_t)sqlite3_column_int64(query, 4))))
+		if ((code = take_brief(query, o, next)) != ERROR_NONE)
+			return code;
+	store_reverse(&fill.list);
+	o->out->history = fill.list;
+	return code == ERROR_NOT_FOUND || code == ERROR_NONE ? store_fits(o->arena) : code;
+}
+
 static enum error_code read_history(const struct opening *o)
 {
 	const struct turn_open *open = o->open;
 	int64_t before = o->out->question.id ? o->out->question.seq : o->out->answer.seq;
-	struct message_fill fill = { .arena = o->arena,
-				     .limit = open->history_max,
-				     .bytes_max = open->history_bytes };
 	sqlite3_stmt *query;
 	enum error_code code = sql_start(o->conn, SQL_HISTORY,
 					 SQL_VALUES(sql_text(open->thread_id), sql_int(before),
@@ -165,13 +196,9 @@ static enum error_code read_history(const struct opening *o)
 					 &query);
 
 	if (code == ERROR_NONE)
-		code = sqlite_message_rows(query, true, &fill);
+		code = take_history(query, o);
 	sql_done(query);
-	if (code != ERROR_NONE)
-		return code;
-	store_reverse(&fill.list);
-	o->out->history = fill.list;
-	return ERROR_NONE;
+	return code;
 }
 
 /* --- opening --- */
