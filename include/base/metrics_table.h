@@ -54,6 +54,12 @@
 	X(M_UPSTREAM_DROPPED, "c1d_upstream_ignored_frames_total", COUNTER,                        \
 	  "Frames of the C1 API that were skipped: not JSON, or behind the end.", NULL, NULL, 1,   \
 	  NULL, NULL, 1)                                                                           \
+	X(M_HTTP2, "c1d_upstream_http2_total", COUNTER,                                            \
+	  "HTTP/2 with the C1 API: connections opened, resumed (opened by an earlier one's "       \
+	  "session), failed before they were open, lost with answers on them, draining (the "      \
+	  "server is leaving), http1 (it speaks nothing newer); again: a question sent anew, "     \
+	  "which the server said it had not processed.",                                           \
+	  "event", metric_http2_kinds, METRIC_HTTP2_KINDS, NULL, NULL, 1)                          \
 	X(M_STORE_ERRORS, "c1d_store_errors_total", COUNTER,                                       \
 	  "Failed calls of the store, by kind.", "kind", metric_store_kinds, METRIC_STORE_KINDS,   \
 	  NULL, NULL, 1)                                                                           \
@@ -112,6 +118,8 @@
 
 #define METRIC_UPSTREAM_KIND_LIST(X)                                                               \
 	X(connect) X(dns) X(tls) X(status) X(timeout) X(cut) X(protocol)
+#define METRIC_HTTP2_KIND_LIST(X)                                                                  \
+	X(opened) X(resumed) X(failed) X(lost) X(draining) X(http1) X(again)
 #define METRIC_TOKENS_KIND_LIST(X)    X(input) X(output)
 #define METRIC_FIRESTORE_KIND_LIST(X) X(aborted) X(busy) X(down) X(unknown) X(token)
 #define METRIC_STORE_KIND_LIST(X)     X(down) X(timeout) X(failed) X(full) X(busy)
@@ -190,6 +198,13 @@ enum metric_upstream_kind {
 	METRIC_UPSTREAM_KIND_LIST(X)
 #undef X
 		METRIC_UPSTREAM_KINDS
+};
+
+enum metric_http2_kind {
+#define X(name) METRIC_HTTP2_##name,
+	METRIC_HTTP2_KIND_LIST(X)
+#undef X
+		METRIC_HTTP2_KINDS
 };
 
 enum metric_tokens_kind {

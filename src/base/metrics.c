@@ -58,6 +58,11 @@ static const char *const metric_store_kinds[] = {
 	METRIC_STORE_KIND_LIST(X)
 #undef X
 };
+static const char *const metric_http2_kinds[] = {
+#define X(n) #n,
+	METRIC_HTTP2_KIND_LIST(X)
+#undef X
+};
 static const char *const metric_firestore_kinds[] = {
 #define X(n) #n,
 	METRIC_FIRESTORE_KIND_LIST(X)

@@ -1,11 +1,14 @@
 /* h2_connection: see h2_connection.h. */
 #include "h2_connection.h"
 
+#include "base/log.h"
+#include "base/metrics.h"
 #include "h2_session.h"
 #include "h2_wire.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TICK_MS     2000
 #define STALE_MS    5000  /* silent for so long it is asked before it gets a stream */
@@ -94,8 +97,18 @@ bool h2_connection_comes(const struct h2_connection *connection)
 
 /* --- its end --- */
 
+static void tell_loss(const struct h2_connection *connection)
+{
+	if (connection->stream_count == 0)
+		return;
+	metrics_add(M_HTTP2, METRIC_HTTP2_lost, 0, 1);
+	log_warn("upstream connection lost", LOG_T("error", net_failure_word(connection->failure)),
+		 LOG_I("streams", connection->stream_count));
+}
+
 static void end_streams(struct h2_connection *connection)
 {
+	tell_loss(connection);
 	while (connection->streams) {
 		struct h2_stream *stream = connection->streams;
 		bool is_unsent = !stream->is_sent && h2_stream_may_again(stream);
@@ -153,6 +166,8 @@ static void on_dialled(void *ctx, int fd, int error)
 	bool is_ours = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
 
 	connection->dial = NULL;
+	if (fd < 0)
+		log_warn("no connection to the upstream", LOG_T("error", strerror(error)));
 	if (fd < 0)
 		h2_is_over(connection, is_ours ? NET_UNSENT : NET_CONNECT);
 	else

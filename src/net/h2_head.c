@@ -20,11 +20,11 @@ static int read_status(struct slice value)
 	return status;
 }
 
-bool h2_head_field(struct h2_head *head, struct slice name, struct slice value)
+void h2_head_field(struct h2_head *head, struct slice name, struct slice value)
 {
 	head->size += name.len + value.len + FIELD_SIZE;
 	if (head->size > H2_HEAD_MAX)
-		return false;
+		return;
 	if (slice_is(name, ":status") && value.len == 3) {
 		head->status = read_status(value);
 	} else if (slice_is(name, "content-type") && value.len <= H2_TYPE_MAX) {
@@ -33,7 +33,6 @@ bool h2_head_field(struct h2_head *head, struct slice name, struct slice value)
 	} else if (slice_is(name, "retry-after")) {
 		net_retry_after_value(value, &head->retry_after_s);
 	}
-	return true;
 }
 
 struct net_response h2_head_response(const struct h2_head *head)

@@ -6,8 +6,9 @@
 
 #include "net/net.h"
 
-#define H2_HEAD_MAX 32768 /* of its names and values, 32 more for each */
-#define H2_TYPE_MAX 128
+#define H2_HEAD_MAX  32768     /* of its names and values, 32 more for each */
+#define H2_HEAD_BOMB (1 << 20) /* so much is sent to do harm */
+#define H2_TYPE_MAX  128
 
 struct h2_head {
 	int status, retry_after_s;
@@ -16,8 +17,8 @@ struct h2_head {
 };
 
 void h2_head_begin(struct h2_head *head);
-/* False: it is over its size. */
-bool h2_head_field(struct h2_head *head, struct slice name, struct slice value);
+/* What is beyond H2_HEAD_MAX is only counted: `size` tells. */
+void h2_head_field(struct h2_head *head, struct slice name, struct slice value);
 /* Points into the head. */
 struct net_response h2_head_response(const struct h2_head *head);
 

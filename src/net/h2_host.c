@@ -2,6 +2,7 @@
 #include "h2_host.h"
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "h2_session.h"
 
 #include <stdlib.h>
@@ -109,6 +110,7 @@ static void on_connection_ready(void *ctx)
 
 static void on_refused(void *ctx, struct h2_stream *stream)
 {
+	metrics_add(M_HTTP2, METRIC_HTTP2_again, 0, 1);
 	h2_stream_again(stream);
 	put_waiting(ctx, stream);
 }
@@ -128,6 +130,7 @@ static void did_not_open(struct h2_host *host, enum net_failure failure)
 {
 	int64_t now_ms = loop_now_ms(host->shared->loop);
 
+	metrics_add(M_HTTP2, failure == NET_OK ? METRIC_HTTP2_http1 : METRIC_HTTP2_failed, 0, 1);
 	if (failure == NET_OK) {
 		host->http1_until_ms = now_ms + HTTP1_MS;
 		return;
@@ -208,10 +211,10 @@ static bool wants_another(const struct h2_host *host, uint32_t room)
 {
 	size_t comes = coming(host), max = usual_max(host);
 
-	if (host->connection_count >= host->connections_max)
-		return false;
+	if (host->connection_count >= host->connections_max || max == 0)
+		return false; /* 0: it allows none for now, and would on another not either */
 	if (host->waiting)
-		return comes * (max ? max : 1) < host->waiting;
+		return comes * max < host->waiting;
 	return comes == 0 && (room < max / SPARE_SHARE ||
 			      (host->connection_count == 1 && streams_on(host) >= MANY));
 }

@@ -1,11 +1,12 @@
 /* h2_session: see h2_session.h. */
 #include "h2_session.h"
 
+#include "base/metrics.h"
 #include <stdio.h>
 
 #define STREAM_WINDOW     (256 << 10)
 #define CONNECTION_WINDOW (8 << 20)
-#define INTERIM_MAX       32    /* heads of 1xx before the real one */
+#define INTERIM_MAX       100   /* heads of 1xx before the real one */
 #define FLOOD_MAX         10000 /* frames that bring nothing, in a second */
 #define FIELDS_MAX        (NET_HEADERS_MAX + 5)
 
@@ -49,6 +50,13 @@ void h2_session_drop(struct h2_stream *stream)
 
 /* --- what comes --- */
 
+/* What a callback gives back to end the connection. */
+static int no_more(nghttp2_session *session)
+{
+	nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
+	return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 /* PING, SETTINGS, frames of nothing: each costs us and brings nothing. What brings something is
  * taken off again by on_data. */
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *ctx)
@@ -61,10 +69,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head
 		connection->flood_ms = now_ms;
 		connection->flood = 0;
 	}
-	if (++connection->flood <= FLOOD_MAX)
-		return 0;
-	nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
-	return NGHTTP2_ERR_CALLBACK_FAILURE;
+	return ++connection->flood > FLOOD_MAX ? no_more(session) : 0;
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
@@ -82,11 +87,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 {
 	struct h2_connection *connection = ctx;
 
-	(void)session, (void)frame, (void)flags;
-	return h2_head_field(&connection->head, (struct slice){ (const char *)name, name_len },
-			     (struct slice){ (const char *)value, value_len })
-		       ? 0
-		       : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* resets the stream */
+	(void)frame, (void)flags;
+	h2_head_field(&connection->head, (struct slice){ (const char *)name, name_len },
+		      (struct slice){ (const char *)value, value_len });
+	return connection->head.size > H2_HEAD_BOMB ? no_more(session) : 0;
 }
 
 /* A block of fields is whole: heads of 1xx, the head, trailers. False: the stream is gone. */
@@ -94,14 +98,13 @@ static bool take_head(struct h2_connection *connection, struct h2_stream *stream
 {
 	struct net_response response = h2_head_response(&connection->head);
 
-	if (stream->has_head)
-		return true;
-	if (response.status < 200) {
-		if (++stream->interim <= INTERIM_MAX)
-			return true;
+	stream->interim += !stream->has_head && response.status < 200;
+	if (connection->head.size > H2_HEAD_MAX || stream->interim > INTERIM_MAX) {
 		end_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM, NET_PROTOCOL);
 		return false;
 	}
+	if (stream->has_head || response.status < 200)
+		return true;
 	stream->has_head = true;
 	stream->events->net.head(stream->ctx, &response);
 	return stream_of(connection->session, id) != NULL;
@@ -135,8 +138,10 @@ static void take_end(struct h2_stream *stream)
 
 static void take_goaway(struct h2_connection *connection)
 {
-	if (connection->state == H2_OPEN)
-		connection->state = H2_DRAINS;
+	if (connection->state != H2_OPEN)
+		return;
+	connection->state = H2_DRAINS;
+	metrics_add(M_HTTP2, METRIC_HTTP2_draining, 0, 1);
 }
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)

@@ -56,7 +56,7 @@ struct h2_connection {
 	uint32_t stream_count;
 	enum { H2_DIALS, H2_SHAKES_HANDS, H2_OPEN, H2_DRAINS, H2_OVER } state;
 	enum net_failure failure; /* why it is OVER, and what its streams are told */
-	bool is_touched, was_open, resumed;
+	bool is_touched, was_open;
 	int64_t open_by_ms; /* loop time, as are the next four */
 	int64_t heard_ms;
 	int64_t asked_ms; /* a PING is out since then; 0: none */

@@ -106,6 +106,7 @@ static bool set_up(SSL_CTX *context, const char *ca_file)
 	static const unsigned char protocols[] = "\2h2\10http/1.1";
 
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION); /* RFC 9113, 9.2.1 */
 	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
 					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 					  SSL_MODE_RELEASE_BUFFERS);

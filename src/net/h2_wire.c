@@ -2,6 +2,7 @@
 #include "h2_wire.h"
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "h2_session.h"
 
 #include <errno.h>
@@ -24,12 +25,15 @@ static bool watch(struct h2_connection *connection, bool for_room)
 
 static void is_open(struct h2_connection *connection)
 {
-	connection->resumed = SSL_session_reused(connection->ssl);
 	if (!h2_tls_is_h2(connection->ssl)) {
 		h2_is_over(connection, NET_OK);
 	} else if (!h2_session_open(connection)) {
 		h2_is_over(connection, NET_UNSENT);
 	} else {
+		metrics_add(M_HTTP2,
+			    SSL_session_reused(connection->ssl) ? METRIC_HTTP2_resumed
+								: METRIC_HTTP2_opened,
+			    0, 1);
 		connection->state = H2_OPEN;
 		connection->was_open = true;
 		connection->idle_ms = loop_now_ms(connection->shared->loop);
