@@ -147,10 +147,10 @@ class Stream:
 
 
 NGINX_CONF = """\
-daemon off; worker_processes 1; worker_rlimit_nofile 20000;
+daemon off; worker_processes {nginx_workers}; worker_rlimit_nofile 20000;
 error_log {folder}/nginx.log info; pid {folder}/nginx.pid;
 {user}
-events {{ worker_connections 8192; }}
+events {{ worker_connections 12000; }}
 http {{
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
@@ -170,7 +170,7 @@ class Site:
     """nginx with the shipped files, c1d behind it, and a client."""
 
     def __init__(self, scratch, upstream, settings, program=None, workers=2, nginx=True, start=True,
-                 listen="", server="", locations=ROOT / "nginx/c1d.conf"):
+                 listen="", server="", locations=ROOT / "nginx/c1d.conf", nginx_workers=1):
         self.folder = Path(tempfile.mkdtemp(prefix="site-", dir=scratch))
         self.folder.chmod(0o755)
         self.upstream = upstream
@@ -194,6 +194,7 @@ class Site:
         self.listen = f" {listen}" if listen else ""  # more words for nginx's listen
         self.server = server  # more lines in nginx's server
         self.locations = locations  # the file that nginx includes
+        self.nginx_workers = nginx_workers
         self.c1d = self.nginx = None
         if nginx:
             self.start_nginx()
@@ -219,7 +220,7 @@ class Site:
         user = "user root;" if os.geteuid() == 0 else ""
         conf = self.folder / "nginx.conf"
         conf.write_text(NGINX_CONF.format(folder=self.folder, port=self.port, locations=self.locations, user=user,
-                                          listen=self.listen, server=self.server))
+                                          listen=self.listen, server=self.server, nginx_workers=self.nginx_workers))
         self.nginx = Process([NGINX, "-p", str(self.folder), "-e", "stderr", "-c", str(conf)], self.folder,
                              "nginx-stderr")
         wait_for(self.nginx_listens, "nginx listens")

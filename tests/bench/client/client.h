@@ -44,6 +44,8 @@ struct client {
 	long chunks;   /* all deltas that came */
 };
 
+/* The header of a token that $BENCH_TOKEN has, with its line end; "" without one. */
+const char *client_authorization(void);
 /* -1: no connection */
 int client_connect(const struct client *client);
 void client_watch(const struct client *client, struct peer *peer);

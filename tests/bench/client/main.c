@@ -14,6 +14,8 @@
  *
  *   load first PORT CONNECTIONS SECONDS METHOD PATH BODY COUNT
  *       the same, but what is measured is the time to the first byte of each answer's body
+ *
+ * What is in $BENCH_TOKEN goes along with each request as a bearer token.
  */
 #include "client.h"
 
@@ -38,6 +40,16 @@ int64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+const char *client_authorization(void)
+{
+	static char line[8192];
+	const char *token = getenv("BENCH_TOKEN");
+
+	if (token && !*line)
+		snprintf(line, sizeof line, "Authorization: Bearer %s\r\n", token);
+	return line;
 }
 
 int client_connect(const struct client *client)

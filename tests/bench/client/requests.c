@@ -119,9 +119,9 @@ static void make_request(const char *method, const char *path, const char *body)
 	for (const char *at = body; (at = strstr(at, "{n}")); at += 3)
 		len += 4;
 	snprintf(request, sizeof request,
-		 "%s %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
-		 "%zu\r\n\r\n%s",
-		 method, path, len, body);
+		 "%s %s HTTP/1.1\r\nHost: x\r\n%sContent-Type: application/json\r\n"
+		 "Content-Length: %zu\r\n\r\n%s",
+		 method, path, client_authorization(), len, body);
 	find_places();
 }
 

@@ -37,7 +37,7 @@ static void leave(struct peer *peer)
 
 static void start(struct peer *peer)
 {
-	char body[512], text[1024];
+	char body[512], text[10000];
 	int len;
 
 	*peer = (struct peer){ .sent_ns = now_ns() };
@@ -47,9 +47,9 @@ static void start(struct peer *peer)
 		(int)(peer - client->peers), (long long)peer->sent_ns, *shape ? "bench:" : "",
 		shape);
 	len = snprintf(text, sizeof text,
-		       "POST /api/chat HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+		       "POST /api/chat HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s"
 		       "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		       len, body);
+		       client_authorization(), len, body);
 	peer->fd = client_connect(client);
 	if (peer->fd < 0 || send(peer->fd, text, (size_t)len, MSG_NOSIGNAL) != len) {
 		client->failed++;

@@ -1,0 +1,39 @@
+"""The table of what is measured: a row is a measurement, a column a target."""
+from functools import partial
+
+import measures
+
+ALL = ("nginx", "rust", "go", "node", "fastapi", "c1d")
+FAST = ("nginx", "rust", "go", "c1d")
+SLOW = ("node", "fastapi", "c1d")
+BOTH = ("plain", "tls")
+ANY = ("plain",)  # the upstream does not matter
+RATES = (1000, 2000, 5000, 7500, 10000, 12500, 15000, 17500, 20000, 25000, 30000, 35000, 40000, 45000, 50000, 60000)
+
+
+class Row:
+    """part: what --parts names; rounds: how often at most; workers: of c1d and nginx, which then may use every core."""
+
+    def __init__(self, part, name, columns, transports, measure, rounds=99, workers=1, takes_starter=False):
+        self.part, self.name, self.columns, self.transports, self.measure = part, name, columns, transports, measure
+        self.rounds, self.workers, self.takes_starter = rounds, workers, takes_starter
+
+
+def flow(part, count, rate, columns, ramp_s=2, seconds=4, **more):
+    return Row(part, f"{count} streams, {rate}/s", columns, BOTH, partial(measures.streams, count=count, rate=rate, seconds=seconds, ramp_s=ramp_s),
+               **more)
+
+
+ROWS = [
+    flow("chunks", 1000, 20000, FAST),
+    flow("chunks", 100, 5000, FAST),
+    flow("slow", 100, 1000, SLOW),
+    flow("one", 1, 20, ALL, ramp_s=0, seconds=3),
+    *(Row("first", f"first byte, {count} streams", ("rust", "go", "c1d"), BOTH,
+          partial(measures.first_byte, count=count, each_s=each_s, seconds=seconds))
+      for count, each_s, seconds in ((100, 2, 6), (1000, 5, 5))),
+    *(Row("crud", name, ("rust", "go", "node", "fastapi", "c1d"), ANY, partial(measures.request, name=name, seconds=2)) for name in measures.REQUESTS),
+    flow("many", 5000, 10000, ("rust", "go", "c1d"), ramp_s=5, rounds=3),
+    flow("ten", 10000, 10000, ("c1d",), ramp_s=10, seconds=8, rounds=3, workers=2),
+    Row("clean", "highest clean rate", ALL, BOTH, partial(measures.clean_rate, rates=RATES, count=1000, seconds=2), rounds=1, takes_starter=True),
+]
