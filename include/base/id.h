@@ -14,6 +14,8 @@
 #define ID_UUID_SIZE 37 /* 36 characters and the NUL */
 
 bool id_valid(struct slice id);
+/* A copy; of what is longer, and so no id, the beginning. */
+void id_copy(char out[ID_MAX + 1], const char *id);
 void id_uuid7(char out[ID_UUID_SIZE]);
 
 /* A stable id made of parts (each counted with its length, so no two lists of parts collide): 32

@@ -7,7 +7,6 @@
 #include "api_room.h"
 
 #include "base/id.h"
-#include <stdio.h>
 
 #define PIECE      65536       /* what a piece has at least, unless it is the last */
 #define LONG       4096        /* of a content that is kept as it is */
@@ -95,7 +94,7 @@ bool page_take(void *self, const struct message *message)
 	struct row *row = &page->items[page->count];
 	struct c1_form form = { 0 };
 
-	snprintf(page->last_id, sizeof page->last_id, "%s", message->id);
+	id_copy(page->last_id, message->id);
 	if (!is_shown(page, message))
 		return true;
 	if (page->count == page->limit)

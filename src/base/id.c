@@ -24,6 +24,14 @@ bool id_valid(struct slice id)
 	return true;
 }
 
+void id_copy(char out[ID_MAX + 1], const char *id)
+{
+	size_t len = strnlen(id, ID_MAX);
+
+	memcpy(out, id, len);
+	out[len] = '\0';
+}
+
 void id_uuid7(char out[ID_UUID_SIZE])
 {
 	static _Thread_local int64_t last_ms;

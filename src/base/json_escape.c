@@ -17,7 +17,7 @@ static const char letters[256] = {
 #undef U
 };
 
-static char *put_byte(char *at, unsigned char c)
+static inline char *put_byte(char *at, unsigned char c)
 {
 	static const char digits[] = "0123456789abcdef";
 

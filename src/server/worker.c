@@ -23,8 +23,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define ARENAS         2            /* of malloc: one a thread would keep what each once needed */
-#define LARGE          (256 * 1024) /* a block that goes back to the system when it is freed */
+#define ARENAS         2         /* of malloc: one a thread would keep what each once needed */
+#define LARGE          (1 << 20) /* a block that goes back to the system when it is freed */
+#define KEPT           (2 << 20) /* free at the end of an arena: a usual page, and the store's reply */
 #define BEAT_MS        1000
 #define ENGINE_HUNG_MS 5000
 #define REQUEST_HUNG_MS                                                                            \
@@ -310,8 +311,9 @@ int worker_main(const struct worker_place *place)
 	config_forget_environment();
 	signal(SIGPIPE, SIG_IGN);
 	mallopt(M_ARENA_MAX, ARENAS);
-	mallopt(M_MMAP_THRESHOLD,
-		LARGE); /* fixed: it would grow, and a burst's memory would stay */
+	/* Fixed: they would grow, and a burst's memory would stay. */
+	mallopt(M_MMAP_THRESHOLD, LARGE);
+	mallopt(M_TRIM_THRESHOLD, KEPT);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	prctl(PR_SET_NAME, "c1d-worker");
 	offer_to_the_oom_killer();

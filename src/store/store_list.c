@@ -2,7 +2,6 @@
  * and where a list of threads goes on. */
 #include "store_ops.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum error_code store_fits(const struct arena *arena)
@@ -98,7 +97,7 @@ enum error_code store_took_thread(struct thread_fill *fill)
 	if (!taker)
 		return ERROR_NONE;
 	fill->last_ms = fill->passing.updated_ms;
-	snprintf(fill->last_id, sizeof fill->last_id, "%s", fill->passing.id);
+	id_copy(fill->last_id, fill->passing.id);
 	return taker->take(taker->self, &fill->passing) ? ERROR_NONE : ERROR_OVERLOADED;
 }
 

@@ -398,6 +398,104 @@ static void runs_are_listed_newest_first_without_their_text(void **state)
 	assert_string_equal(list.items[2].run_id, one.run.id);
 }
 
+/* --- takers: told what a list would hold --- */
+
+#define TOLD_MAX 16
+
+struct told {
+	char ids[TOLD_MAX][ID_MAX + 1];
+	size_t count, room;
+};
+
+static bool tell_thread(void *self, const struct thread *thread)
+{
+	struct told *told = self;
+
+	if (told->count == told->room)
+		return false;
+	id_copy(told->ids[told->count++], thread->id);
+	return true;
+}
+
+/* With what lies in the reply besides the id. */
+static bool tell_message(void *self, const struct message *message)
+{
+	struct told *told = self;
+
+	if (told->count == told->room)
+		return false;
+	assert_true(slice_is(message->content, message_of(message->thread_id, "x").content.ptr));
+	assert_int_equal(message->content.ptr[message->content.len], '\0');
+	id_copy(told->ids[told->count++], message->id);
+	return true;
+}
+
+static void a_taker_is_told_the_threads_of_a_list(void **state)
+{
+	const char *user = fresh("user");
+	struct told told = { .room = TOLD_MAX };
+	const struct thread_taker taker = { tell_thread, &told };
+	struct thread_filter filter = of_user(user);
+	struct thread_list listed, list;
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		titled(user, "told", 100 + i);
+	filter.limit = 3;
+	listed = list_threads(&filter);
+	filter.taker = &taker;
+	list = list_threads(&filter);
+	assert_int_equal(told.count, 3);
+	assert_null(list.items);
+	for (size_t i = 0; i < 3; i++)
+		assert_string_equal(told.ids[i], listed.items[i].id);
+	assert_string_equal(list.next, listed.next);
+	told = (struct told){ .room = 2 };
+	FAILS(ERROR_OVERLOADED, store_thread_list(store, &filter, &arena, &list, &error));
+	assert_int_equal(told.count, 2);
+}
+
+static void assert_told(struct message_filter filter, bool is_turned)
+{
+	struct message_list listed = list_messages(&filter), list;
+	struct told told = { .room = TOLD_MAX };
+	const struct message_taker taker = { tell_message, &told };
+
+	filter.taker = &taker;
+	list = list_messages(&filter);
+	assert_null(list.items);
+	assert_int_equal(list.count, listed.count);
+	assert_int_equal(list.more, listed.more);
+	assert_int_equal(told.count, listed.count);
+	for (size_t i = 0; i < listed.count; i++)
+		assert_string_equal(told.ids[is_turned ? listed.count - 1 - i : i],
+				    listed.items[i].id);
+}
+
+/* Twice: what a store keeps of it for the next one is told the same. */
+static void a_taker_is_told_the_messages_of_a_list(void **state)
+{
+	struct message_filter filter = { .thread_id = nine_messages(), .limit = 4 };
+	struct told told = { .room = 3 };
+	const struct message_taker taker = { tell_message, &told };
+	struct message_list list;
+
+	(void)state;
+	assert_told(filter, true);
+	assert_told(filter, true);
+	filter.before = "m3";
+	assert_told(filter, true);
+	filter.before = NULL;
+	filter.after = "m2";
+	assert_told(filter, false);
+	filter.after = NULL;
+	filter.from_start = true;
+	assert_told(filter, false);
+	filter.taker = &taker;
+	FAILS(ERROR_OVERLOADED, store_message_list(store, &filter, &arena, &list, &error));
+	assert_int_equal(told.count, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -420,6 +518,8 @@ int main(void)
 		TEST(r10_a_page_ends_where_its_bytes_do),
 		TEST(a_thread_without_messages_has_an_empty_list),
 		TEST(runs_are_listed_newest_first_without_their_text),
+		TEST(a_taker_is_told_the_threads_of_a_list),
+		TEST(a_taker_is_told_the_messages_of_a_list),
 	};
 
 	return cmocka_run_group_tests_name("store: lists", tests, open_store, close_store);

@@ -52,8 +52,10 @@ static void mongo_free(void *self)
 
 	if (!mongo)
 		return;
+	mongo_forget_clients(mongo);
 	if (mongo->pool)
 		mongoc_client_pool_destroy(mongo->pool);
+	pthread_mutex_destroy(&mongo->lock);
 	free(mongo->database);
 	free(mongo);
 }
@@ -75,6 +77,7 @@ static struct mongo *make(mongoc_uri_t *uri, const struct store_options *options
 
 	if (!mongo)
 		return NULL;
+	pthread_mutex_init(&mongo->lock, NULL);
 	mongo->limit_ms = options->limit_ms;
 	mongo->clients =
 		(size_t)mongoc_uri_get_option_as_int32(uri, MONGOC_URI_MAXPOOLSIZE, MONGO_CLIENTS);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include <stdlib.h>
 
 #define CODE_DUPLICATE     11000
 #define CODE_TIME_LIMIT    50
@@ -16,25 +17,77 @@ const char *const mongo_collections[COLLECTIONS] = {
 	[META] = "meta",
 };
 
+/* --- clients: kept between operations, with their collections --- */
+
+static void forget(struct mongo *mongo, struct mongo_client *held)
+{
+	for (int i = 0; i < COLLECTIONS; i++)
+		mongoc_collection_destroy(held->in[i]);
+	mongoc_client_pool_push(mongo->pool, held->client);
+	free(held);
+}
+
+void mongo_forget_clients(struct mongo *mongo)
+{
+	for (struct mongo_client *next; mongo->idle; mongo->idle = next) {
+		next = mongo->idle->next;
+		forget(mongo, mongo->idle);
+	}
+}
+
+/* store_gate.c lets in no more callers than there are clients, but the driver would end the process
+ * over a NULL. */
+static struct mongo_client *make(struct mongo *mongo)
+{
+	struct mongo_client *held = calloc(1, sizeof *held);
+
+	if (held && !(held->client = mongoc_client_pool_pop(mongo->pool))) {
+		free(held);
+		held = NULL;
+	}
+	for (int i = 0; held && i < COLLECTIONS; i++)
+		held->in[i] = mongoc_client_get_collection(held->client, mongo->database,
+							   mongo_collections[i]);
+	return held;
+}
+
+static struct mongo_client *take_idle(struct mongo *mongo)
+{
+	struct mongo_client *held;
+
+	pthread_mutex_lock(&mongo->lock);
+	if ((held = mongo->idle))
+		mongo->idle = held->next;
+	pthread_mutex_unlock(&mongo->lock);
+	return held;
+}
+
 enum error_code mongo_begin(struct mongo *mongo, struct mongo_call *call)
 {
+	struct mongo_client *held = take_idle(mongo);
+
 	*call = (struct mongo_call){ .mongo = mongo, .began_ms = clock_mono_ms() };
-	/* store_gate.c lets in no more callers than there are clients, but the driver would end the
-	 * process over a NULL. */
-	call->client = mongoc_client_pool_pop(mongo->pool);
-	if (!call->client)
+	if (!held && !(held = make(mongo)))
 		return ERROR_OVERLOADED;
-	for (int i = 0; i < COLLECTIONS; i++)
-		call->in[i] = mongoc_client_get_collection(call->client, mongo->database,
-							   mongo_collections[i]);
+	call->held = held;
+	call->client = held->client;
+	call->in = held->in;
 	return ERROR_NONE;
 }
 
+/* One that met an error goes back to the driver, which closes lines to servers that have gone. */
 void mongo_end(struct mongo_call *call)
 {
-	for (int i = 0; i < COLLECTIONS; i++)
-		mongoc_collection_destroy(call->in[i]);
-	mongoc_client_pool_push(call->mongo->pool, call->client);
+	struct mongo *mongo = call->mongo;
+
+	if (call->error.domain) {
+		forget(mongo, call->held);
+		return;
+	}
+	pthread_mutex_lock(&mongo->lock);
+	call->held->next = mongo->idle;
+	mongo->idle = call->held;
+	pthread_mutex_unlock(&mongo->lock);
 }
 
 bool mongo_is_late(const struct mongo_call *call)

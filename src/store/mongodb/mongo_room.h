@@ -21,27 +21,38 @@
 
 #include "../store_ops.h"
 #include <mongoc/mongoc.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #define MONGO_KEY_SIZE (MESSAGE_KEY_MAX + 1)
 #define MONGO_DATABASE "c1d" /* unless the URI names one */
 #define MONGO_CLIENTS  100   /* of a pool, unless the URI says maxPoolSize: the driver's default */
 
+enum mongo_collection { THREADS, MESSAGES, NODES, META, COLLECTIONS };
+
+/* A client out of the driver's pool, and what is made of it for each operation. */
+struct mongo_client {
+	mongoc_client_t *client;
+	mongoc_collection_t *in[COLLECTIONS];
+	struct mongo_client *next;
+};
+
 struct mongo {
 	mongoc_client_pool_t *pool;
+	pthread_mutex_t lock;
+	struct mongo_client *idle; /* the last one used is the next */
 	char *database;
 	int64_t limit_ms;
 	size_t clients;
 	atomic_bool has_schema;
 };
 
-enum mongo_collection { THREADS, MESSAGES, NODES, META, COLLECTIONS };
-
 /* A client for the time of one operation. */
 struct mongo_call {
 	struct mongo *mongo;
-	mongoc_client_t *client;
-	mongoc_collection_t *in[COLLECTIONS];
+	struct mongo_client *held;
+	mongoc_client_t *client;        /* held's */
+	mongoc_collection_t *const *in; /* held's */
 	bson_error_t error;
 	int64_t began_ms;
 };
@@ -52,6 +63,7 @@ extern const char *const mongo_collections[COLLECTIONS];
 /* ERROR_OVERLOADED: no client is free. */
 enum error_code mongo_begin(struct mongo *mongo, struct mongo_call *call);
 void mongo_end(struct mongo_call *call);
+void mongo_forget_clients(struct mongo *mongo); /* all of them, which are idle */
 /* Is the time of this operation up? */
 bool mongo_is_late(const struct mongo_call *call);
 /* call->error as one of ours; the driver's words go to the log. */
