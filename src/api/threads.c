@@ -1,6 +1,7 @@
 /* threads: the routes of conversations. */
 #include "api_room.h"
 
+#include "base/digits.h"
 #include "http/etag.h"
 
 #define VERSIONS_MAX 16   /* of a header */
@@ -95,7 +96,10 @@ bool threads_list(struct call *call, struct error *err)
 
 static void put_version(struct call *call, const struct thread *thread)
 {
-	response_headerf(call->response, "ETag", "\"%lld\"", (long long)thread->rev);
+	char tag[DIGITS_SIZE + 2] = "\"", *end = digits_write(tag + 1, thread->rev);
+
+	*end++ = '"';
+	response_header(call->response, "ETag", (struct slice){ tag, (size_t)(end - tag) });
 }
 
 static bool answer_thread(struct call *call, int status, const struct thread *thread,

@@ -83,6 +83,25 @@ def test_r26_question_is_sent_once_when_its_first_try_left_no_answer(new_site, s
     assert [(m["id"], m["status"]) for m in site.messages("t1")] == [("q1", "complete"), ("a1", "complete")]
 
 
+def test_c12_damaged_row_in_the_middle_of_a_page_leaves_no_half_answer(new_site, scratch):
+    """Rows become JSON while the store tells them; what was written by then is no part of the problem that is told."""
+    path = scratch / f"damaged-{uuid.uuid4().hex}.db"
+    site = new_site({"C1D_STORE": f"sqlite:{path}"}, workers=1)
+    thread = make(site)["id"]
+    for i in range(9):
+        add(site, thread, "user", f"m{i}")
+    with sqlite3.connect(path, timeout=30) as db:
+        db.execute("UPDATE messages SET role = 'owner' WHERE thread_id = ? AND seq = 5", (thread,))
+        db.execute("INSERT INTO threads (id, user_id, title, created_ms, updated_ms, rev, archived) "
+                   "SELECT 'damaged', user_id, CAST(x'ff41' AS TEXT), 1, 1, 1, 0 FROM threads WHERE id = ?", (thread,))
+    db.close()
+    for target in (f"/api/threads/{thread}/messages", "/api/threads"):
+        answer = site.get(target)
+        assert answer.status == 500 and answer.headers["Content-Type"] == "application/problem+json", answer
+        assert set(answer.json()) == {"type", "title", "status", "detail", "code", "request_id"}, answer
+    assert [m["content"] for m in site.messages(thread, "?limit=4")] == ["m5", "m6", "m7", "m8"]
+
+
 def test_r10_thread_of_many_huge_messages_takes_questions(new_site):
     site = new_site(workers=1)
     thread, text = make(site)["id"], prompt()
