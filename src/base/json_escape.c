@@ -36,21 +36,32 @@ static inline char *put_byte(char *at, unsigned char c)
 	return at;
 }
 
-/* As much of *text as there is room for before `limit`; the rest stays in it. A whole block is
- * copied, wherever in it the escape is: what is behind is written over. */
+/* A whole block and what its escapes take. What stands between two of them is copied a block at
+ * once, and what is too much of it written over: so another block has to be behind this one. */
+static char *put_block(char *at, const char *block)
+{
+	uint64_t marks = json_marks(block);
+	size_t done = 0;
+
+	for (; marks; marks &= marks - 1) {
+		size_t mark = JSON_MARK_AT(marks);
+
+		memcpy(at, block + done, JSON_BLOCK);
+		at = put_byte(at + (mark - done), (unsigned char)block[mark]);
+		done = mark + 1;
+	}
+	memcpy(at, block + done, JSON_BLOCK);
+	return at + (JSON_BLOCK - done);
+}
+
+/* As much of *text as there is room for before `limit`; the rest stays in it. */
 static char *put_some(char *at, const char *limit, struct slice *text)
 {
 	const char *p = text->ptr, *end = p + text->len;
 
-	while (end - p >= JSON_BLOCK && limit - at >= JSON_BLOCK + ESCAPE_MAX) {
-		size_t plain = json_plain(p);
-
-		memcpy(at, p, JSON_BLOCK);
-		at += plain;
-		p += plain;
-		if (plain < JSON_BLOCK)
-			at = put_byte(at, (unsigned char)*p++);
-	}
+	for (; end - p >= 2 * JSON_BLOCK && limit - at >= (ESCAPE_MAX + 1) * JSON_BLOCK;
+	     p += JSON_BLOCK)
+		at = put_block(at, p);
 	while (p < end && limit - at >= ESCAPE_MAX)
 		at = put_byte(at, (unsigned char)*p++);
 	*text = (struct slice){ p, (size_t)(end - p) };
@@ -67,7 +78,7 @@ bool json_escape(struct buffer *out, struct slice text)
 	char byte[ESCAPE_MAX], *at;
 
 	while (text.len > 0 && !out->failed) {
-		size_t room = text.len + JSON_BLOCK + ESCAPE_MAX;
+		size_t room = text.len + (ESCAPE_MAX + 1) * JSON_BLOCK;
 
 		if (room > out->max - out->len)
 			room = out->max - out->len;
