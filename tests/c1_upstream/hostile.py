@@ -33,7 +33,7 @@ def setting(name: int, value: int) -> bytes:
 
 
 def goaway(last: int, code: int = 0, words: bytes = b"") -> bytes:
-    return frame(GOAWAY, payload=u32(last, code) + words)
+    return frame(GOAWAY, payload=u32(max(last, 0), code) + words)
 
 
 def number(value: int, bits: int, first: int = 0) -> bytes:
@@ -70,8 +70,9 @@ def head(stream: int, block: bytes = HEAD, flags: int = 0) -> bytes:
     return b"".join(out)
 
 
-def table_bomb(stream: int, n: int) -> bytes:
-    """One field of 4,000 bytes, kept in the table, and n times its index: a byte each."""
+def table_bomb(stream: int, n: int, reply: Any) -> bytes:
+    """One field of 4,000 bytes, kept in the table (in the library's, too), and n times its index: a byte each."""
+    reply.h2.encoder.header_table.add(b"x-bomb", b"b" * 4000)
     return head(stream, HEAD + field(b"x-bomb", b"b" * 4000, 0x40) + b"\xbe" * n)
 
 
@@ -129,7 +130,7 @@ KINDS = {
     "beyond_window": Kind("text", "on", "DATA beyond what the client's windows allow, at once", lambda s, n, reply: beyond_windows(reply)),
     "headers_big": Kind("head", "quiet", "a head of N KiB", lambda s, n, _: head(s, HEAD + field(b"x-big", b"b" * 1000) * n), 1024),
     "continuations": Kind("head", "quiet", "N CONTINUATIONs without an end", lambda s, n, _: without_end(s, n), 10000),
-    "hpack_bomb": Kind("head", "quiet", "a head that unfolds to N times 4,000 bytes", lambda s, n, _: table_bomb(s, n), 16000),
+    "hpack_bomb": Kind("head", "quiet", "a head that unfolds to N times 4,000 bytes", table_bomb, 16000),
     "bad_hpack": Kind("head", "quiet", "a head with an index that stands for nothing", lambda s, n, _: head(s, HEAD + b"\xff\xff\x03")),
     "no_status": Kind("head", "quiet", "a head without :status", lambda s, n, _: head(s, fields(content_type=b"text/event-stream"))),
     "bad_status": Kind("head", "quiet", "a :status that is no number", lambda s, n, _: head(s, fields(__status=b"2OO"))),
@@ -204,14 +205,14 @@ class Opening(NamedTuple):
     number: int = 0
 
 
-def strict(connection: Any, n: int) -> None:
+def few_streams(connection: Any, n: int) -> None:
     connection.streams_taken = n
-    connection.begin()
+    connection.begin({STREAMS: n})
 
 
 def windowless(connection: Any, n: int) -> None:
-    connection.gives_window = False
-    connection.begin({WINDOW: n})
+    connection.gives_window, connection.window_given = False, n
+    connection.begin({WINDOW: 0})
 
 
 def says(connection: Any, raw: bytes, then: str = "") -> None:
@@ -234,10 +235,10 @@ def begun_and_deaf(connection: Any, n: int) -> None:
 
 OPENINGS = {
     "good": Opening("as it should be", lambda c, n: c.begin()),
-    "streams": Opening("SETTINGS_MAX_CONCURRENT_STREAMS of N", lambda c, n: c.begin({STREAMS: n}), 1),
-    "streams_strict": Opening("nothing is said of it, but streams over N at once are refused", strict, 1),
+    "streams": Opening("SETTINGS_MAX_CONCURRENT_STREAMS of N; more are refused, those ahead of the SETTINGS, too", few_streams, 1),
     "window": Opening("SETTINGS_INITIAL_WINDOW_SIZE of N", lambda c, n: c.begin({WINDOW: n}), 100),
-    "window_never": Opening("the same, and no window is ever given", windowless),
+    "window_late": Opening("SETTINGS_INITIAL_WINDOW_SIZE of 0; each question is given N behind its head", windowless, 60000),
+    "window_never": Opening("the same, and nothing is given", windowless),
     "goaway_first": Opening("GOAWAY before SETTINGS, then closed", lambda c, n: says(c, goaway(0), "cut")),
     "goaway_at_once": Opening("GOAWAY behind SETTINGS: no stream is taken", at_once_gone),
     "silent": Opening("not a byte", lambda c, n: says(c, b"")),

@@ -102,12 +102,12 @@ class Http2(asyncio.Protocol):
     def __init__(self, answer: Answer, stats: Any, streams_max: int, opening: tuple[str, int] = ("good", 0)) -> None:
         self.answer, self.stats, self.opening = answer, stats, opening
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
-        self.h2.local_settings[h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS] = streams_max
+        self.streams_max = streams_max
         self.heads: dict[int, dict[str, str]] = {}
         self.bodies: dict[int, bytearray] = {}
         self.players: dict[int, Player] = {}
         self.paused = self.was_cut = self.deaf = False
-        self.gives_window = True
+        self.gives_window, self.window_given = True, 0
         self.streams_taken = streams_max * 1000  # more at once are refused
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -118,9 +118,10 @@ class Http2(asyncio.Protocol):
         hostile.OPENINGS[name].open(self, number)
 
     def begin(self, settings: dict[int, int] = {}) -> None:
-        for code, value in settings.items():
-            self.h2.local_settings[h2.settings.SettingCodes(code)] = value
+        """h2 tells of what is in force, first; of what is to be, in SETTINGS of their own."""
         self.h2.initiate_connection()
+        self.h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: self.streams_max,
+                                 **{h2.settings.SettingCodes(code): value for code, value in settings.items()}})
         self.flush()
 
     def go_away(self) -> None:
@@ -179,6 +180,8 @@ class Http2(asyncio.Protocol):
         if isinstance(event, h2.events.RequestReceived):
             self.heads[event.stream_id] = dict(event.headers)
             self.bodies[event.stream_id] = bytearray()
+            if self.window_given:
+                self.h2.increment_flow_control_window(self.window_given, event.stream_id)
         elif isinstance(event, h2.events.DataReceived):
             if self.gives_window:
                 self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)

@@ -188,8 +188,8 @@ def test_B14_split_anywhere_the_bytes_are_the_same(site, size):
     assert text in outcome.body.decode()
 
 
-def test_B15_line_that_is_too_long_and_answer_without_end(new_site):
-    site = new_site({"C1D_ANSWER_MAX": "300k"}, workers=1)
+def test_B15_line_that_is_too_long_and_answer_without_end(new_site, model):
+    site = new_site({"C1D_ANSWER_MAX": "300k"}, upstream=model, workers=1)
     pid = site.worker_pids()[0]
     assert Outcome(site, f"huge_line={3 << 20}").message["status"] in ("error", "interrupted")
     outcome = Outcome(site, "endless;size=5000;pace=0")

@@ -35,7 +35,8 @@ def answered(site):
 
 # --- one stream alone ---
 STREAM = ["rst:0", "rst:1", "rst:2", "rst:3", "rst:5", "rst:7", "rst:8", "rst:11", "rst:12", "rst:13", "rst:57005", "two_heads"]
-STREAM_HEAD = ["rst:1@head", "rst:2@head", "rst:8@head", "rst:57005@head", "no_status", "bad_status", "upper_case", "connection_field", "end_in_1xx"]
+STREAM_HEAD = ["rst:1@head", "rst:2@head", "rst:8@head", "rst:57005@head", "no_status", "bad_status", "upper_case", "connection_field", "end_in_1xx",
+               "many_1xx:5000"]
 
 
 @pytest.mark.parametrize("frames", STREAM)
@@ -55,7 +56,7 @@ def test_B10_stream_that_breaks_before_its_head_breaks_alone(site, frames):
 
 
 # --- what is right and rare ---
-RIGHT = ["goaway", "goaway:2", "goaway_twice", "goaway_words", "settings_window:70000", "many_1xx", "unknown", "padding", "padding:0",
+RIGHT = ["goaway", "goaway:2", "goaway_twice", "goaway_words", "settings_window:70000", "many_1xx:20", "unknown", "padding", "padding:0",
          "ping_flood:20", "settings_flood:20", "priority_flood:20", "empty_flood:20", "window_flood:20"]
 
 
@@ -109,6 +110,33 @@ def test_B10_connection_that_breaks_takes_none_but_its_own(site):
     answered(site)
 
 
+# --- what was not taken ---
+NOT_TAKEN = ["rst:7@head", "goaway:-2,quiet@head", "goaway:-2,cut@head", "goaway:-2,rst@head", "goaway_shrink", "goaway_grow"]
+
+
+@pytest.mark.parametrize("frames", NOT_TAKEN)
+def test_B10_question_that_was_not_taken_is_asked_again(site, frames):
+    Outcome(site, f"h2={frames};times=1", sent=(2,)).whole()
+    answered(site)
+
+
+def test_B10_question_that_is_never_taken_has_an_end(site):
+    Outcome(site, "h2=rst:7@head", sent=range(2, 6)).failed_early(502, "upstream_failed")
+    answered(site)
+
+
+def test_B10_twenty_at_a_server_that_sends_everybody_away(site):
+    """Each takes the connection of the others with it when it comes first: all are answered, or told that they were not."""
+    outcomes = in_parallel(20, lambda i: Outcome(site, "h2=goaway:-2,quiet@head;times=1", sent=range(1, 6)))
+    assert {outcome.message["status"] for outcome in outcomes} <= {"complete", "error"}
+    for outcome in outcomes:
+        if outcome.message["status"] == "complete":
+            outcome.whole()
+        else:
+            outcome.failed_early(502, "upstream_failed")
+    answered(site)
+
+
 # --- what is left ---
 def test_B10_nothing_is_left_of_all_that(site, hostile):
     """Streams that are reset, two hundred at a time, and sockets are what they were after the first of them."""
@@ -122,3 +150,29 @@ def test_B10_nothing_is_left_of_all_that(site, hostile):
     before = sockets(site.pid)
     resets()
     assert wait_for(lambda: sockets(site.pid) <= before + 3, "sockets are closed")
+
+
+# --- silence ---
+def test_B8_server_that_is_gone_without_a_word_is_missed(site):
+    """Long before an answer's silence is too long: it does not answer a PING. Nobody else waits for it."""
+    Outcome(site, "h2=deaf").ended("interrupted")
+    answered(site)
+
+
+@pytest.fixture(scope="module")
+def hasty(scratch, hostile):
+    house = Site(scratch, hostile, {"C1D_FIRST_BYTE_MS": "700", "C1D_IDLE_MS": "700"}, workers=1)
+    yield house
+    house.stop()
+
+
+@pytest.mark.parametrize("frames", ["half_frame", "half_length", "deaf"])
+def test_B8_silence_in_the_midst_of_a_frame(hasty, frames):
+    Outcome(hasty, f"h2={frames}").ended("interrupted")
+    assert wait_for(lambda: hasty.chat("hello").status == 200, "the connection is given up")
+
+
+@pytest.mark.parametrize("frames", ["half_head", "deaf@head", "goaway,quiet@head"])
+def test_B7_silence_before_the_head(hasty, frames):
+    Outcome(hasty, f"h2={frames}").failed_early(504, "upstream_timeout")
+    assert wait_for(lambda: hasty.chat("hello").status == 200, "the connection is given up")
