@@ -276,7 +276,9 @@ bool c1_stream_feed(struct c1_stream *stream, struct slice delta, struct buffer 
 			buffer_shrink(&stream->held, 0);
 		return !out->failed;
 	}
-	return buffer_append(&stream->held, slice_skip(delta, done)) && !out->failed;
+	if (done < delta.len && !buffer_append(&stream->held, slice_skip(delta, done)))
+		return false;
+	return !out->failed;
 }
 
 /* What was held is what it looks like, for nothing follows. */

@@ -150,5 +150,5 @@ enum sse_result sse_feed(struct sse *sse, struct slice bytes, sse_event event, v
 		bytes = slice_skip(bytes, len + 1);
 	}
 	result = keep_fed(sse);
-	return result == SSE_OK ? add(&sse->line, bytes) : result;
+	return result == SSE_OK && bytes.len > 0 ? add(&sse->line, bytes) : result;
 }
