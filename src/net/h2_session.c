@@ -8,6 +8,7 @@
 #define CONNECTION_WINDOW (8 << 20)
 #define INTERIM_MAX       100   /* heads of 1xx before the real one */
 #define FLOOD_MAX         10000 /* frames that bring nothing, in a second */
+#define QUIET_MS          500 /* of silence: a stream given up then makes its connection doubtful */
 #define FIELDS_MAX        (NET_HEADERS_MAX + 5)
 
 /* --- streams --- */
@@ -44,6 +45,8 @@ void h2_session_drop(struct h2_stream *stream)
 	if (connection->session && connection->state != H2_OVER) {
 		nghttp2_session_set_stream_user_data(connection->session, stream->id, NULL);
 		reset(connection, stream->id, NGHTTP2_CANCEL);
+		if (loop_now_ms(connection->shared->loop) - connection->heard_ms >= QUIET_MS)
+			h2_session_ping(connection); /* which gets no stream before it is heard */
 	}
 	h2_let_go(stream);
 }

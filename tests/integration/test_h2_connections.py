@@ -71,7 +71,7 @@ def test_B7_connections_that_say_nothing_are_told_in_time(scratch, server):
             begin(server, kind)
             Outcome(site, "").failed_early(504, "upstream_timeout")
         begin(server, "good")
-        wait_for(lambda: site.chat("hello").status == 200, "asked again, it is answered")
+        answered(site)
     finally:
         site.stop()
         fresh(server)
