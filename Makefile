@@ -1,6 +1,7 @@
 # c1d: the Thesys C1 backend behind nginx. `make help` lists what there is to type.
 #
 ## make                 build/c1d, optimised
+## make web             the chat page, build/web: what make demo and make install take along; needs node and npm, a minute at first
 ## make demo            installs what is missing, builds, starts everything on this machine: ready http://127.0.0.1:PORT/;
 ##                      STORE=mongodb|postgresql|redis|firestore starts that server, too
 ## make test            everything that is promised, checked, under sanitizers; T=NAME narrows
@@ -147,10 +148,27 @@ fuzz:
 		fuzz-programs
 	@$(PYTHON) tests/fuzz/run --build $(BUILD)/fuzz --seconds $(S) $(T)
 
+# The page: made again when something of it has changed. Without node, or without npm's registry, the demo has the plain one.
+WEB_SOURCES = $(sort $(wildcard web/*.json web/*.ts web/*.html web/.npmrc web/src/* web/public/*))
+
+web:
+	@sh tests/deps web
+	@$(MAKE) --no-print-directory -s $(BUILD)/web/index.html
+
+web/node_modules/.c1d: web/package-lock.json
+	@cd web && npm ci --ignore-scripts --silent
+	@sha256sum $< | cut -c 1-64 | tr -d '\n' >$@
+
+$(BUILD)/web/index.html: $(WEB_SOURCES) web/node_modules/.c1d
+	@cd web && OUT=$(abspath $(BUILD))/web node node_modules/vite/bin/vite.js build --logLevel error
+
 demo:
 	@sh tests/deps demo
 	@[ -x $(BUILD)/c1d ] || echo "Building $(BUILD)/c1d"
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
+	@if command -v npm >/dev/null && ! $(MAKE) -q $(BUILD)/web/index.html 2>/dev/null; then \
+		echo "Building the page, which takes about a minute the first time"; \
+		$(MAKE) --no-print-directory -s $(BUILD)/web/index.html || echo "The page could not be built: the demo has the plain one"; fi
 	@exec $(PYTHON) tests/demo/run $(BUILD)/c1d
 
 schemathesis:
@@ -261,6 +279,8 @@ install: all
 	@$(call put,systemd/c1d.tmpfiles,$(LIB)/tmpfiles.d/c1d.conf)
 	@install -m 644 systemd/c1d.conf $(SHARE)/c1d.conf
 	@install -m 644 $(FIRESTORE) $(SHARE)/$(notdir $(FIRESTORE))
+	@install -m 644 web/src/c1d.ts $(SHARE)/c1d.ts
+	@[ ! -e $(BUILD)/web/index.html ] || { rm -rf $(SHARE)/web && cp -R $(BUILD)/web $(SHARE)/web && chmod -R u=rwX,go=rX $(SHARE)/web; }
 	@$(foreach f,$(DOCS),$(call put,$(f),$(DOC)/$(f)) &&) :
 	@[ -e $(SETTINGS) ] || install -m 640 systemd/c1d.conf $(SETTINGS)
 ifeq ($(DESTDIR),)
@@ -279,7 +299,8 @@ uninstall:
 		$(LIB)/tmpfiles.d/c1d.conf $(NGINX_FILES:%=$(SHARE)/%) $(DOCS:%=$(DOC)/%)
 	@if cmp -s $(SHARE)/c1d.conf $(SETTINGS); then rm -f $(SETTINGS); \
 		elif [ -e $(SETTINGS) ]; then echo "$(SETTINGS) was changed and stays"; fi
-	@rm -f $(SHARE)/c1d.conf $(SHARE)/$(notdir $(FIRESTORE))
+	@rm -rf $(SHARE)/web
+	@rm -f $(SHARE)/c1d.conf $(SHARE)/$(notdir $(FIRESTORE)) $(SHARE)/c1d.ts
 	@for dir in $(SHARE)/nginx $(SHARE) $(DOC)/docs $(DOC) $(dir $(SETTINGS)); do \
 		[ ! -d $$dir ] || rmdir --ignore-fail-on-non-empty $$dir; done
 	@echo "What stays is yours: /var/lib/c1d (conversations), the user c1d, keys in /etc/credstore. Take the two"
@@ -288,7 +309,7 @@ uninstall:
 clean:
 	@rm -rf $(BUILD)
 
-.PHONY: all help test test-unit test-debian13 test-docker test-programs fuzz fuzz-programs demo schemathesis coverage torture torture-alloc bench bench-peers bench-stores bench-kept bench-copy check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
+.PHONY: all help web test test-unit test-debian13 test-docker test-programs fuzz fuzz-programs demo schemathesis coverage torture torture-alloc bench bench-peers bench-stores bench-kept bench-copy check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
 	check-cppcheck check-scripts format install uninstall clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d) $(FUZZ:%=%.d) $(MOCK:.o=.d) $(CLIENT:.o=.d) $(STUB:.o=.d) $(BENCH:%=%.d)

@@ -148,6 +148,12 @@ def bundle(tools):
     return pages.built()
 
 
+@pytest.fixture(scope="session")
+def our_page(tools):
+    """The folder of our own page, built."""
+    return pages.ours()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_makereport(call):
     """A process whose memory is closed shows its descriptors to root alone. Who is not root does without those tests."""

@@ -1,6 +1,8 @@
-"""The README's page: its lines are taken from the README and bundled as somebody would who pastes them. One build for all."""
+"""The two pages. The README's: its lines are taken from there and bundled as somebody would who pastes them. Ours: web/, as `make
+web` builds it. One build of each for all tests."""
 import fcntl
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -9,8 +11,9 @@ import pytest
 
 from house import ROOT
 
-PLACE = ROOT / "tests/page"
-MODULES = PLACE / "node_modules"
+PLACE = ROOT / "tests/page"  # what visits them
+WEB = ROOT / "web"
+MODULES = WEB / "node_modules"
 BUILT = ROOT / "build/page"
 BUILD_S = 500
 
@@ -23,13 +26,13 @@ def lines_of(language, first):
     return found[0]
 
 
-def modules():
-    """What the page is made of, as the lock file has it; installed once."""
-    wanted = hashlib.sha256((PLACE / "package-lock.json").read_bytes()).hexdigest()
-    mark = MODULES / ".c1d"
+def modules(folder):
+    """What the lock file of this folder names; installed once."""
+    wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    mark = folder / "node_modules/.c1d"  # the Makefile's, too
     if mark.exists() and mark.read_text() == wanted:
         return
-    done = subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=PLACE, capture_output=True, text=True, timeout=BUILD_S,
+    done = subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=folder, capture_output=True, text=True, timeout=BUILD_S,
                           check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0 and re.search(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH", done.stderr):
         pytest.skip(f"npm's registry cannot be reached: {done.stderr.splitlines()[0]}")
@@ -45,6 +48,7 @@ def lay_out(folder, backend="http://127.0.0.1:8080"):
     (folder / "public/favicon.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>\n')
     shutil.copy(PLACE / "index.html", folder)
     shutil.copy(PLACE / "main.jsx", folder / "src")
+    shutil.copy(WEB / "src/c1d.ts", folder / "src")
     (folder / "src/App.jsx").write_text(lines_of("jsx", "import { C1Chat"))
     config = lines_of("js", "import react")
     assert "http://127.0.0.1:8080" in config
@@ -59,7 +63,8 @@ def have_tools():
             pytest.skip(f"{tool} is not installed: sh tests/deps test")
     BUILT.mkdir(parents=True, exist_ok=True)
     with alone():
-        modules()
+        modules(PLACE)
+        modules(WEB)
 
 
 class alone:
@@ -76,7 +81,8 @@ class alone:
 def built():
     """The folder of the built page. Kept from one run to the next while nothing in it has changed."""
     parts = [lines_of("jsx", "import { C1Chat").encode(), lines_of("js", "import react").encode()]
-    parts += [(PLACE / name).read_bytes() for name in ("package-lock.json", "index.html", "main.jsx")]
+    parts += [(PLACE / name).read_bytes() for name in ("index.html", "main.jsx")]
+    parts += [(WEB / name).read_bytes() for name in ("package-lock.json", "src/c1d.ts")]
     folder = BUILT / hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
     with alone():
         if not (folder / "dist/index.html").exists():
@@ -86,3 +92,12 @@ def built():
                                   cwd=folder, capture_output=True, text=True, timeout=BUILD_S, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
     return folder / "dist"
+
+
+def ours():
+    """The folder of our own page, as `make web` builds it; the same as in the demo."""
+    with alone():
+        done = subprocess.run(["make", "-s", "BUILD=build", "build/web/index.html"], cwd=ROOT, capture_output=True, text=True, timeout=BUILD_S,
+                              check=False, env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")})
+        assert done.returncode == 0, done.stdout + done.stderr
+    return ROOT / "build/web"

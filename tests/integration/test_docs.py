@@ -129,7 +129,7 @@ def test_t4_the_end_of_a_raw_stream_does_not_tell_a_cut_and_that_is_said(site):
 def test_t2_the_readme_shows_failures_in_the_chat(site):
     readme = (ROOT / "README.md").read_text()
     addresses = set(re.findall(r"/api/chat\?[\w=&:]+", readme)) - {"/api/chat?stream=sse"}
-    assert addresses == {"/api/chat?errors=card&keepalive=15", "/api/chat?errors=card&keepalive=15&on_disconnect=grace:20"}
+    assert addresses == {"/api/chat?errors=card&keepalive=15&on_disconnect=grace:20"}
     plain, card = (site.chat("fault:status=500", f"t-fail{query[1:6]}", query) for query in ("", "?errors=card"))
     assert plain.status == 502 and card.status == 200 and b"<content" in card.body
 

@@ -14,7 +14,9 @@ OURS = [
     "lib/sysusers.d/c1d.conf",
     "lib/tmpfiles.d/c1d.conf",
     "share/c1d/c1d.conf",
+    "share/c1d/c1d.ts",
     "share/c1d/firestore.indexes.json",
+    "share/c1d/nginx/c1d-page.conf",
     "share/c1d/nginx/c1d-upstream.conf",
     "share/c1d/nginx/c1d.conf",
     "share/c1d/nginx/site.conf",
@@ -70,6 +72,21 @@ def test_everything_lies_where_debian_looks_for_it(machine):
     program = machine.root / machine.prefix.lstrip("/") / "bin/c1d"
     assert program.stat().st_mode & 0o777 == 0o755
     assert machine.settings.stat().st_mode & 0o777 == 0o640
+
+
+def test_the_page_goes_along_when_it_was_built_and_leaves_nothing_of_an_older_one(machine):
+    (machine.build / "web/assets").mkdir(parents=True)
+    (machine.build / "web/index.html").write_text("a page\n")
+    (machine.build / "web/assets/old.js").write_text("old\n")
+    before = machine.files()
+    machine.make("install")
+    assert machine.read("share/c1d/web/assets/old.js") == "old\n"
+    (machine.build / "web/assets/old.js").rename(machine.build / "web/assets/new.js")
+    machine.make("install")
+    assert {name.split("/web/")[1] for name in machine.files() if "/c1d/web/" in name} == {"index.html", "assets/new.js"}
+    assert f"root  {machine.prefix}/share/c1d/web;" in machine.read("share/c1d/nginx/c1d-page.conf")
+    machine.make("uninstall")
+    assert machine.files() == before
 
 
 def test_what_is_installed_names_the_prefix(machine):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from house import DEADLINE_S, ROOT, Process, Site, free_port, wait_for
-from pages import BUILT, MODULES, PLACE, lay_out
+from pages import BUILT, MODULES, PLACE, WEB, lay_out
 
 VISIT_S = 400
 pytestmark = pytest.mark.xdist_group("page")  # one visit
@@ -47,7 +47,7 @@ def requests_of(visit, method, pattern):
 
 def test_t1_nothing_goes_wrong_and_nothing_is_asked_of_others(visit):
     assert visit["errors"] == [], (visit["errors"], visit.get("text"))
-    assert {request["status"] for request in visit["requests"]} <= {200, 201}
+    assert {request["status"] for request in visit["requests"]} <= {200, 201, 502}  # 502: the question that is to fail
     assert visit["stations"]["opened"] == {"width": 1280, "height": 800}  # the whole window
 
 
@@ -82,7 +82,7 @@ def test_t3_the_stop_button_stops_the_model(visit, page, upstream):
 def test_t3_who_only_goes_away_finds_the_answer_finished(visit):
     """The page's own button stops the model, so going away need not."""
     chats = {request["path"] for request in visit["requests"] if request["path"].startswith("/api/chat")}
-    assert chats == {"/api/chat?errors=card&keepalive=15"}
+    assert chats == {"/api/chat?stream=sse"}
 
 
 def test_t1_the_dev_servers_proxy_leads_to_c1d(tools, page, scratch):
@@ -103,15 +103,16 @@ def test_t1_the_dev_servers_proxy_leads_to_c1d(tools, page, scratch):
 
 
 def test_t1_the_readme_names_the_packages_that_were_tried():
-    wanted = json.loads((PLACE / "package.json").read_text())["dependencies"]
+    wanted = json.loads((WEB / "package.json").read_text())["dependencies"]
     install = re.search(r"^npm install .*(?:\\\n.*)*", (ROOT / "README.md").read_text(), re.M)[0]
     assert set(re.findall(r"(@\S+)@(\S+)", install)) == {(name, version) for name, version in wanted.items()
-                                                        if not name.startswith("react")}
+                                                        if name.startswith(("@thesysai/", "@crayonai/"))}
 
 
-def test_t1_the_lock_file_names_no_place():
-    assert "resolved" not in json.loads((PLACE / "package-lock.json").read_text())["packages"]["node_modules/react"]
-    assert Path(PLACE / ".npmrc").read_text().splitlines()[0] == "omit-lockfile-registry-resolved=true"
+@pytest.mark.parametrize("folder", [WEB, PLACE], ids=["web", "tests/page"])
+def test_t1_the_lock_file_names_no_place(folder):
+    assert '"resolved"' not in (folder / "package-lock.json").read_text()
+    assert Path(folder / ".npmrc").read_text().splitlines()[0] == "omit-lockfile-registry-resolved=true"
 
 
 # --- the demo's own page ---

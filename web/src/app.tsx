@@ -1,0 +1,82 @@
+import { PanelLeft, SquarePen, X } from "lucide-react";
+import { useEffect, useState, useSyncExternalStore } from "react";
+import type { Chats } from "./chats";
+import { Composer } from "./composer";
+import { Conversation, Welcome } from "./conversation";
+import { Sidebar } from "./sidebar";
+import { SignIn } from "./signin";
+import { useTheme } from "./theme";
+
+export function App({ chats }: { chats: Chats }) {
+  useSyncExternalStore(chats.subscribe, () => chats.version);
+  const theme = useTheme();
+  const [drawer, setDrawer] = useState(false); // the list, on a narrow window
+  const [wide, setWide] = useState(localStorage.getItem("c1d-list") !== "hidden");
+  const [draft, setDraft] = useState<{ text: string; replaces?: string }>({ text: "" });
+  const { conversation } = chats;
+  const title = chats.threads.find(thread => thread.id === chats.selected)?.title;
+
+  useEffect(() => {
+    document.title = title ? `${title} · c1d` : "c1d";
+  }, [title]);
+  useEffect(() => setDraft({ text: "" }), [chats.selected]);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === "Escape") setDrawer(false);
+      if (!(event.ctrlKey || event.metaKey)) return;
+      if (event.key === "k") {
+        event.preventDefault();
+        setDrawer(true);
+        setWide(true);
+        requestAnimationFrame(() => document.getElementById("search")?.focus());
+      } else if (event.shiftKey && event.key.toLowerCase() === "o") {
+        event.preventDefault();
+        chats.select("");
+      }
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [chats]);
+
+  const showList = () => {
+    setDrawer(!drawer);
+    setWide(!wide);
+    localStorage.setItem("c1d-list", wide ? "hidden" : "shown");
+  };
+  const leaveDrawer = () => setDrawer(false);
+
+  return (
+    <div className="app" data-drawer={drawer} data-wide={wide}>
+      <a className="skip" href="#composer" onClick={event => { event.preventDefault(); document.getElementById("composer")?.focus(); }}>
+        Skip to the question
+      </a>
+      <Sidebar chats={chats} theme={theme} leave={leaveDrawer} hide={showList} />
+      <div className="scrim" onClick={leaveDrawer} />
+      <main>
+        <header className="bar">
+          <button className="icon show-list" onClick={showList} aria-label="Show or hide the list of chats" aria-expanded={wide}>
+            <PanelLeft aria-hidden />
+          </button>
+          <h1>{title ?? "New chat"}</h1>
+          <button className="icon new-chat" onClick={() => chats.select("")} aria-label="New chat" title="New chat (Ctrl+Shift+O)">
+            <SquarePen aria-hidden />
+          </button>
+        </header>
+        {(chats.problem || chats.claimed > 0) && (
+          <p className="toast" role="alert">
+            <span>{chats.problem ? `${chats.problem.title}. ${chats.problem.detail}` : `${chats.claimed} chats of this browser are yours now.`}</span>
+            <button className="icon" onClick={() => chats.dismiss()} aria-label="Dismiss"><X aria-hidden /></button>
+          </p>
+        )}
+        {conversation ? (
+          <Conversation key={conversation.id} chats={chats} conversation={conversation} mode={theme.mode}
+            edit={(text, replaces) => { setDraft({ text, replaces }); document.getElementById("composer")?.focus(); }} />
+        ) : (
+          <Welcome ask={text => chats.ask(text)} />
+        )}
+        <Composer key={`ask ${chats.selected}`} chats={chats} draft={draft} setDraft={setDraft} />
+      </main>
+      {chats.signIn && <SignIn chats={chats} />}
+    </div>
+  );
+}
