@@ -232,7 +232,7 @@ struct turn_opened {
 
 /*
  * Claim, history and pair in one go: SQLite one transaction; MongoDB three round trips, two where
- * nothing was said before, one more with a key.
+ * nothing was said before.
  *
  * Taken over (TURN_OPENED): a question of the same id and content that has no answer yet (a first
  * try died between the two inserts); and an answer of the same id that is final, `unasked` and of

@@ -217,14 +217,16 @@ static enum error_code find_out(struct opening *o, bool *again)
 	return mongo_message_last(o->call, o->open->thread_id, &o->last_seq, o->last);
 }
 
-/* By the key alone: its ids may be others. A refusal holds no claim. */
-enum error_code mongo_meet_key(struct opening *o, bool *met)
+/* By the key alone: its ids may be others. A refusal holds no claim, and leaves no question. */
+static enum error_code meet_key(struct opening *o, bool *met)
 {
 	struct message answer;
 	enum error_code code =
 		find_key(o->call, o->open->owner, o->open->answer.key, o->arena, &answer);
-	enum error_code end = code == ERROR_ACCESS_DENIED ? let_go(o) : ERROR_NONE;
+	enum error_code end = code == ERROR_ACCESS_DENIED ? take_back(o) : ERROR_NONE;
 
+	if (end == ERROR_NONE && code == ERROR_ACCESS_DENIED)
+		end = let_go(o);
 	if (end != ERROR_NONE)
 		return end;
 	*met = code == ERROR_NONE;
@@ -255,7 +257,7 @@ static enum error_code free_key(const struct opening *o)
 /* The index on keys is unique: a twin on another thread may have come in between. */
 enum error_code mongo_meet_twin(struct opening *o, bool *met, bool *again)
 {
-	enum error_code code = o->open->answer.key ? mongo_meet_key(o, met) : ERROR_NONE;
+	enum error_code code = o->open->answer.key ? meet_key(o, met) : ERROR_NONE;
 
 	if (code == ERROR_NONE && o->open->answer.key && !*met)
 		code = free_key(o);

@@ -42,8 +42,8 @@ static enum error_code ended_runs(struct mongo_call *call, const char *id, struc
 }
 
 /* Marked first, so that it is gone for everybody at once; what comes late is found by the mark. The
- * runs are only asked for then: no new one can begin. What fails from there on changes nothing
- * about the deletion. */
+ * runs are only asked for then: no new one can begin, and where rev is 0 there never was one. What
+ * fails from there on changes nothing about the deletion. */
 enum error_code mongo_thread_delete(void *self, const char *owner, const char *id,
 				    struct arena *arena, struct thread_deleted *out)
 {
@@ -62,7 +62,7 @@ enum error_code mongo_thread_delete(void *self, const char *owner, const char *i
 	else if (code == ERROR_NOT_FOUND)
 		code = mongo_thread_why_not(&call, owner, id, true);
 	bson_destroy(&reply);
-	if (code == ERROR_NONE) {
+	if (code == ERROR_NONE && before.rev > 0) {
 		deleted.run = before.run;
 		if (!before.run.id || wish_stop(&call, id, before.run.id) == ERROR_NONE)
 			ended_runs(&call, id, arena, &deleted);

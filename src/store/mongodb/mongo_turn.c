@@ -187,8 +187,6 @@ static enum error_code open_claimed(struct opening *o)
 	bool met = false, again = true;
 	enum error_code code = o->is_new ? ERROR_NONE : read_history(o);
 
-	if (code == ERROR_NONE && o->open->answer.key)
-		code = mongo_meet_key(o, &met);
 	while (code == ERROR_NONE && !met && again) {
 		again = false;
 		code = put_pair(o);

@@ -22,11 +22,8 @@ struct opening {
 	bool is_ours;          /* ... by this very turn */
 };
 
-/* With the claim held: is there an answer of this key? *met: the turn is done, taken over or asked
- * before. */
-enum error_code mongo_meet_key(struct opening *o, bool *met);
-/* The insert was refused. *met as above; *again: put in what is not there yet, behind what is there
- * now. */
+/* The insert was refused. *met: the turn is done, taken over or asked before; *again: put in what
+ * is not there yet, behind what is there now. */
 enum error_code mongo_meet_twin(struct opening *o, bool *met, bool *again);
 
 #endif
