@@ -226,7 +226,8 @@ static void the_indexes_are_there(void **state)
 static void c6_a_turn_takes_three_round_trips(void **state)
 {
 	struct thread make = thread_of(fresh("thread"), "ada"), made = thread_of(fresh("t"), "ada");
-	struct thread unused = thread_of(fresh("t"), "ada");
+	struct thread unused = thread_of(fresh("t"), "ada"), spoken = thread_of(fresh("t"), "ada");
+	struct message said = message_of(spoken.id, "said");
 	struct turn_open open = turn_of(make.id), next = turn_of(make.id), keyed = turn_of(make.id);
 	struct turn_open first = turn_of(made.id);
 	struct finish end = finish_of(&open), second = finish_of(&next);
@@ -251,6 +252,8 @@ static void c6_a_turn_takes_three_round_trips(void **state)
 	TRIPS(2, turn_open, &first, &arena, &opened);
 	assert_int_equal(opened.kind, TURN_OPENED);
 	TRIPS(1, thread_insert, &unused);
+	TRIPS(1, thread_insert, &spoken);
+	TRIPS(2, messages_add, "ada", spoken.id, &said, 1);
 	TRIPS(1, thread_delete, "ada", unused.id, &arena, &deleted);
 }
 
@@ -263,6 +266,7 @@ static void every_filter_and_order_is_that_of_an_index(void **state)
 	struct message_filter filter = { .owner = "ada", .thread_id = thread.id, .limit = 5 };
 	struct turn_open open = turn_of(thread.id);
 	struct message messages[2] = { message_of(thread.id, "a"), message_of(thread.id, "b") };
+	struct message third = message_of(thread.id, "c");
 	struct thread_list threads;
 	struct message_list list;
 	struct thread_deleted deleted;
@@ -281,7 +285,10 @@ static void every_filter_and_order_is_that_of_an_index(void **state)
 	TRIPS(2, threads_take, "ada", "bob", 5, &taken, &more);
 	TRIPS(1, threads_take, "nobody", "bob", 5, &taken, &more);
 	TRIPS(2, threads_take, "bob", "ada", 5, &taken, &more);
-	TRIPS(3, messages_add, "ada", thread.id, messages, 2);
+	TRIPS(3, messages_add, "ada", thread.id, messages,
+	      2); /* it has been changed since it was made */
+	TRIPS(2, messages_add, "ada", thread.id, &third, 1);
+	assert_int_equal(third.seq, messages[1].seq + 1);
 	TRIPS(2, message_get, "ada", thread.id, "a", &arena, &message);
 	TRIPS(2, message_update, "ada", thread.id, "a", &edit, &arena, &message);
 	TRIPS(2, message_list, &filter, &arena, &list);

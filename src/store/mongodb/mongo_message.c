@@ -29,19 +29,23 @@ enum error_code mongo_message_last(struct mongo_call *call, const char *thread_i
 	return code == ERROR_NOT_FOUND ? ERROR_NONE : code;
 }
 
-static enum error_code bump(struct mongo_call *call, const char *owner, const char *thread_id)
+/* *rev: what it was before. */
+static enum error_code bump(struct mongo_call *call, const char *owner, const char *thread_id,
+			    int64_t *rev)
 {
-	bool matched = false;
+	bson_t reply, document;
 	enum error_code code =
-		mongo_update(call, THREADS, mongo_thread_alive(owner, thread_id),
+		mongo_modify(call, THREADS, mongo_thread_alive(owner, thread_id),
 			     BCON_NEW("$set", "{", "updated_at", BCON_DATE_TIME(clock_wall_ms()),
 				      "}", "$inc", "{", "rev", BCON_INT64(1), "}"),
-			     &matched);
+			     MONGO_OLD, &reply, &document);
 
-	if (code != ERROR_NONE || matched)
-		return code;
-	code = mongo_thread_check(call, owner, thread_id);
-	return code == ERROR_NONE ? ERROR_NOT_FOUND : code;
+	if (code == ERROR_NONE)
+		*rev = mongo_int(&document, "rev");
+	else if (code == ERROR_NOT_FOUND)
+		code = mongo_thread_why_not(call, owner, thread_id, true);
+	bson_destroy(&reply);
+	return code;
 }
 
 static enum error_code exists(struct mongo_call *call, const struct message *message)
@@ -60,16 +64,12 @@ static enum error_code exists(struct mongo_call *call, const struct message *mes
 	return code == ERROR_NONE ? ERROR_CONFLICT : code;
 }
 
-/* Behind what is there now; *done: how many got in. ERROR_CONFLICT: the next number, or the id. */
-static enum error_code add_behind(struct mongo_call *call, struct message *messages, size_t count,
-				  size_t *done)
+/* Behind that one; *done: how many got in. ERROR_CONFLICT: the next number, or the id. */
+static enum error_code add_behind(struct mongo_call *call, int64_t seq, const char *last,
+				  struct message *messages, size_t count, size_t *done)
 {
 	bson_t **documents = calloc(count, sizeof(void *));
-	char last[ID_MAX + 1];
-	int64_t seq;
-	enum error_code code = documents
-				       ? mongo_message_last(call, messages[0].thread_id, &seq, last)
-				       : ERROR_OVERLOADED;
+	enum error_code code = documents ? ERROR_NONE : ERROR_OVERLOADED;
 
 	*done = 0;
 	for (size_t i = 0; code == ERROR_NONE && i < count; i++) {
@@ -92,13 +92,24 @@ static enum error_code add_behind(struct mongo_call *call, struct message *messa
 
 /* Number and message appear in one step: the insert. Who finds his number taken was overtaken and
  * takes the next, so none ever appears below one that a reader has seen. */
-static enum error_code add_all(struct mongo_call *call, struct message *messages, size_t count)
+static enum error_code add_all(struct mongo_call *call, int64_t rev, struct message *messages,
+			       size_t count)
 {
 	enum error_code code = ERROR_NONE;
+	char last[ID_MAX + 1];
+	int64_t seq;
+	bool is_known =
+		count > 0 && mongo_last_known(call->mongo, messages->thread_id, rev, &seq, last);
 	size_t done;
 
 	while (count > 0) {
-		code = add_behind(call, messages, count, &done);
+		if (!is_known)
+			code = mongo_message_last(call, messages->thread_id, &seq, last);
+		if (code == ERROR_NONE)
+			code = add_behind(call, seq, last, messages, count, &done);
+		if (code != ERROR_NONE && code != ERROR_CONFLICT)
+			break;
+		is_known = false;
 		messages += done;
 		count -= done;
 		if (code != ERROR_CONFLICT)
@@ -108,6 +119,7 @@ static enum error_code add_all(struct mongo_call *call, struct message *messages
 			break;
 		if (mongo_is_late(call))
 			return ERROR_STORE_TIMEOUT;
+		code = ERROR_NONE;
 	}
 	return code;
 }
@@ -118,15 +130,18 @@ enum error_code mongo_messages_add(void *self, const char *owner, const char *th
 				   struct message *messages, size_t count)
 {
 	struct mongo_call call;
+	int64_t rev;
 	enum error_code code = mongo_begin(self, &call);
 
 	if (code != ERROR_NONE)
 		return code;
 	for (size_t i = 0; i < count; i++)
 		messages[i].thread_id = thread_id;
-	code = bump(&call, owner, thread_id);
+	code = bump(&call, owner, thread_id, &rev);
 	if (code == ERROR_NONE)
-		code = add_all(&call, messages, count);
+		code = add_all(&call, rev, messages, count);
+	if (code == ERROR_NONE && count > 0)
+		mongo_last_note(self, rev + 1, &messages[count - 1]);
 	mongo_end(&call);
 	return code;
 }

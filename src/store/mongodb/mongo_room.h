@@ -9,7 +9,7 @@
  *   mongo_try.c       can it be written? for `c1d check`
  *   mongo_document.c  documents <-> struct thread, struct message
  *   mongo_thread.c, mongo_take.c, mongo_deletion.c, mongo_node.c   the operations: threads,
- *   mongo_message.c, mongo_page.c                                  messages,
+ *   mongo_message.c, mongo_last.c, mongo_page.c                    messages,
  *   mongo_turn.c, mongo_asked.c, mongo_claim.c                     turns,
  *   mongo_copy.c                                                   whole stores
  *
@@ -20,6 +20,8 @@
 #define MONGO_ROOM_H
 
 #include "../store_ops.h"
+
+#include "base/id.h"
 #include <mongoc/mongoc.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -37,14 +39,23 @@ struct mongo_client {
 	struct mongo_client *next;
 };
 
+#define MONGO_LASTS 64
+
+/* A thread's last message while its rev is this. */
+struct mongo_last {
+	int64_t rev, seq;
+	char thread_id[ID_MAX + 1], id[ID_MAX + 1];
+};
+
 struct mongo {
 	mongoc_client_pool_t *pool;
-	pthread_mutex_t lock;
+	pthread_mutex_t lock;      /* guards idle and lasts */
 	struct mongo_client *idle; /* the last one used is the next */
 	char *database;
 	int64_t limit_ms;
 	size_t clients;
 	atomic_bool has_schema;
+	struct mongo_last lasts[MONGO_LASTS]; /* by a hash of the thread's id */
 };
 
 /* A client for the time of one operation. */
@@ -127,6 +138,14 @@ void mongo_index_keys(const struct mongo_index *index, bson_t *out); /* the call
 enum error_code mongo_schema(struct mongo_call *call, struct error *err);
 extern const int mongo_schema_version;
 enum error_code mongo_schema_read(struct mongo_call *call, int64_t *out); /* 0: a new database */
+
+/* --- mongo_last.c --- */
+/* Is the thread's last message known, before the change of which this was its rev? *seq 0 and "":
+ * it has none. */
+bool mongo_last_known(struct mongo *mongo, const char *thread_id, int64_t rev, int64_t *seq,
+		      char id[ID_MAX + 1]);
+/* It is this one, and stays it for as long as the thread has this rev. */
+void mongo_last_note(struct mongo *mongo, int64_t rev, const struct message *message);
 
 /* --- mongo_document.c --- */
 void mongo_put_thread(bson_t *document, const struct thread *thread);
