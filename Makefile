@@ -16,7 +16,8 @@
 ## make torture-alloc   each allocation on each route's way fails once; T=ROUTE narrows
 ## make bench           the figures of the README, measured on this machine
 ## make bench-peers     c1d beside the same service in Rust, Go, Node and Python (those whose tools are here) and nginx alone;
-##                      PARTS="chunks slow one first crud many ten clean" N=rounds QUICK=1; adds to build/bench-peers.json
+##                      PARTS="busy calm slow one first crud many ten clean" N=rounds QUICK=1; adds to build/bench-peers.json
+## make bench-peers-docs  docs/performance.md, its pictures and README's figures, of what bench-peers, -kept and -stores have measured
 ## make bench-stores    what each route costs on each store, small and large; STORES="sqlite postgresql" THREADS=N MESSAGES=N SECONDS=N
 ## make bench-kept      what 20,000 kept answers cost a chat's first byte and a delete
 ## make bench-copy      100,000 conversations copied from store to store, interrupted, and compared; THREADS=N
@@ -205,6 +206,9 @@ bench-peers:
 	@BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/peers/run $(if $(PARTS),--parts $(subst $() ,$(comma),$(strip $(PARTS)))) \
 		$(if $(N),--rounds $(N)) $(if $(QUICK),--quick)
 
+bench-peers-docs:
+	@BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/peers/docs
+
 bench-stores:
 	@sh tests/deps test
 	@$(MAKE) --no-print-directory -s all $(BENCH)
@@ -261,7 +265,7 @@ format:
 NGINX_FILES = $(sort $(wildcard nginx/*.conf))
 FIRESTORE   = packaging/firestore/firestore.indexes.json
 UNITS       = systemd/c1d.service systemd/c1d.socket
-DOCS        = $(wildcard README.md LICENSE docs/*.md)
+DOCS        = $(wildcard README.md LICENSE docs/*.md docs/*.svg)
 SHARE       = $(DESTDIR)$(PREFIX)/share/c1d
 DOC         = $(DESTDIR)$(PREFIX)/share/doc/c1d
 LIB         = $(DESTDIR)$(PREFIX)/lib
@@ -309,7 +313,7 @@ uninstall:
 clean:
 	@rm -rf $(BUILD)
 
-.PHONY: all help web test test-unit test-debian13 test-docker test-programs fuzz fuzz-programs demo schemathesis coverage torture torture-alloc bench bench-peers bench-stores bench-kept bench-copy check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
+.PHONY: all help web test test-unit test-debian13 test-docker test-programs fuzz fuzz-programs demo schemathesis coverage torture torture-alloc bench bench-peers bench-peers-docs bench-stores bench-kept bench-copy check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
 	check-cppcheck check-scripts format install uninstall clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d) $(FUZZ:%=%.d) $(MOCK:.o=.d) $(CLIENT:.o=.d) $(STUB:.o=.d) $(BENCH:%=%.d)

@@ -114,14 +114,16 @@ static void on_answer(struct peer *peer)
 /* The length counts each "{n}" as what it will be. */
 static void make_request(const char *method, const char *path, const char *body)
 {
+	char about_body[128] = "";
 	size_t len = strlen(body);
 
 	for (const char *at = body; (at = strstr(at, "{n}")); at += 3)
 		len += 4;
-	snprintf(request, sizeof request,
-		 "%s %s HTTP/1.1\r\nHost: x\r\n%sContent-Type: application/json\r\n"
-		 "Content-Length: %zu\r\n\r\n%s",
-		 method, path, client_authorization(), len, body);
+	if (len > 0)
+		snprintf(about_body, sizeof about_body,
+			 "Content-Type: application/json\r\nContent-Length: %zu\r\n", len);
+	snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: x\r\n%s%s\r\n%s", method, path,
+		 client_authorization(), about_body, body);
 	find_places();
 }
 

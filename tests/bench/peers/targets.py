@@ -61,7 +61,7 @@ class Target:
     """One backend with its nginx, started for each measurement anew."""
 
     name = title = tool = ""
-    takes_store = True
+    made = None  # what building makes
 
     def __init__(self, scratch, upstream, store_uri, workers=1, cores=None):
         """cores: all that it may run on; one unless told."""
@@ -77,6 +77,10 @@ class Target:
         """Raises Missing."""
         if cls.tool and not shutil.which(cls.tool):
             raise Missing(f"there is no {cls.tool}")
+
+    @classmethod
+    def is_built(cls):
+        return cls.made is None or cls.made.exists()
 
     @classmethod
     def run(cls, *command, cwd=None, **env):
@@ -134,24 +138,24 @@ class Target:
 class C1d(Target):
     """With all that it does: tokens, limits, figures, the spool, a store."""
 
-    name, title = "c1d", "c1d"
+    name, title, made = "c1d", "c1d", BUILD / "c1d"
     settings = {"C1D_THREADS": "16", "C1D_LOG_LEVEL": "warn", "C1D_AUTH": "jwt", "C1D_JWT_SECRET": SECRET, "C1D_LIMIT_CHAT": "1000000/second",
                 "C1D_LIMIT_READ": "1000000/second", "C1D_LIMIT_WRITE": "1000000/second", "C1D_LIMIT_SITE": "1000000/second",
                 "C1D_UNATTENDED_MAX": "1000", "C1D_RUNS_PER_USER": "100000", "C1D_RUNS_MAX": "20000", "THESYS_API_KEY": KEY}
 
     @classmethod
     def build(cls):
-        if not (BUILD / "c1d").exists():
-            raise Missing(f"there is no {BUILD}/c1d: make")
+        if not cls.is_built():
+            raise Missing(f"there is no {cls.made}: make")
 
     @classmethod
     def version(cls):
-        return hashlib.sha256((BUILD / "c1d").read_bytes()).hexdigest()[:12]
+        return hashlib.sha256(cls.made.read_bytes()).hexdigest()[:12]
 
     def start(self):
         store = self.store_uri if isinstance(self.store_uri, dict) else {"MONGODB_URI": self.store_uri + "/c1d"}
-        self.site = Site(self.folder, self.upstream, {**self.settings, **store}, program=str(BUILD / "c1d"), workers=self.workers,
-                         nginx_workers=self.workers, start=False)
+        self.site = Site(self.folder, self.upstream, {**self.settings, **store}, program=str(self.made), workers=self.workers,
+                         nginx_workers=min(self.workers, 2), start=False)
         self.port, self.nginx = self.site.port, self.site.nginx
         # At this level nothing says that a worker is ready; being answered does.
         self.app = self.site.c1d = Process([self.site.program, "serve"], self.site.folder, "c1d", env=self.site.environment())
@@ -166,7 +170,7 @@ class C1d(Target):
 
 
 class Rust(Target):
-    name, title, tool = "rust", "Rust (axum, reqwest)", "cargo"
+    name, title, tool, made = "rust", "Rust (axum, reqwest)", "cargo", BUILD / "peers/rust/release/peer"
 
     @classmethod
     def build(cls):
@@ -178,35 +182,36 @@ class Rust(Target):
         return cls.run("rustc", "--version").strip()
 
     def command(self):
-        return [str(BUILD / "peers/rust/release/peer")]
+        return [str(self.made)]
 
 
 class Go(Target):
-    name, title, tool = "go", "Go (net/http)", "go"
+    name, title, tool, made = "go", "Go (net/http)", "go", BUILD / "peers/go/peer"
 
     @classmethod
     def build(cls):
         super().build()
-        cls.run("go", "build", "-o", str(BUILD / "peers/go/peer"), ".", cwd=HERE / "go", GOFLAGS="-mod=readonly")
+        cls.run("go", "build", "-o", str(cls.made), ".", cwd=HERE / "go", GOFLAGS="-mod=readonly")
 
     @classmethod
     def version(cls):
         return cls.run("go", "version").strip().removeprefix("go version ")
 
     def command(self):
-        return [str(BUILD / "peers/go/peer")]
+        return [str(self.made)]
 
 
 class Node(Target):
     name, title, tool = "node", "Node (Fastify, openai)", "npm"
     place = BUILD / "peers/node"
+    made = place / "node_modules"
 
     @classmethod
     def build(cls):
         super().build()
         cls.place.mkdir(parents=True, exist_ok=True)
         lock, there = HERE / "node/package-lock.json", cls.place / "package-lock.json"
-        fresh = not (cls.place / "node_modules").exists() or there.read_bytes() != lock.read_bytes()
+        fresh = not cls.made.exists() or there.read_bytes() != lock.read_bytes()
         for name in ("package.json", "package-lock.json", ".npmrc", "server.js"):
             shutil.copy(HERE / "node" / name, cls.place / name)
         if fresh:
@@ -223,15 +228,16 @@ class Node(Target):
 class FastApi(Target):
     name, title = "fastapi", "FastAPI (uvicorn, openai)"
     place = BUILD / "peers/fastapi"
+    made = place / "requirements.txt"
 
     @classmethod
     def build(cls):
-        wanted, there = HERE / "fastapi/requirements.txt", cls.place / "requirements.txt"
-        if there.exists() and there.read_bytes() == wanted.read_bytes():
+        wanted = HERE / "fastapi/requirements.txt"
+        if cls.made.exists() and cls.made.read_bytes() == wanted.read_bytes():
             return
         cls.run("/usr/bin/python3", "-m", "venv", str(cls.place))
         cls.run(str(cls.place / "bin/pip"), "install", "-q", "--disable-pip-version-check", "--no-deps", "-r", str(wanted))
-        shutil.copy(wanted, there)
+        shutil.copy(wanted, cls.made)
 
     @classmethod
     def version(cls):
@@ -246,7 +252,6 @@ class Nginx(Target):
     """The floor: nginx hands the model's stream on as it is, and keeps nothing."""
 
     name, title = "nginx", "nginx alone"
-    takes_store = False
 
     @classmethod
     def version(cls):
