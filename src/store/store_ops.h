@@ -61,6 +61,7 @@
 
 #define RUNS_KEPT_MS    (20LL * 60 * 1000) /* of ended runs that a deletion names */
 #define RUNS_NAMED_MAX  256
+#define RUNS_LOOKED_AT  1000 /* the newest messages of a thread, however many it has */
 #define CLAIMS_MAX      256
 #define MESSAGE_KEY_MAX 257 /* two ids and a slash */
 

@@ -17,26 +17,40 @@ static enum error_code wish_stop(struct mongo_call *call, const char *id, const 
 			    BCON_NEW("$set", "{", "run.stop", BCON_BOOL(true), "}"), NULL);
 }
 
+/* The run that wrote it, when that has ended since; else NULL. */
+static const char *ended_since(const bson_t *document, int64_t since_ms)
+{
+	const char *status = mongo_text(document, "status");
+	bson_iter_t at;
+	bool is_late = bson_iter_init_find(&at, document, "updated_at") &&
+		       BSON_ITER_HOLDS_DATE_TIME(&at) && bson_iter_date_time(&at) >= since_ms;
+
+	return is_late && status && strcmp(status, "streaming") != 0
+		       ? mongo_text(document, "run_id")
+		       : NULL;
+}
+
+/* Looked for here, and not by the filter: a server would look through the whole thread. */
 static enum error_code ended_runs(struct mongo_call *call, const char *id, struct arena *arena,
 				  struct thread_deleted *out)
 {
-	bson_t *options = mongo_options(call, RUNS_NAMED_MAX);
-	bson_t *filter =
-		BCON_NEW("thread_id", BCON_UTF8(id), "run_id", "{", "$ne", BCON_NULL, "}",
-			 "updated_at", "{", "$gte", BCON_DATE_TIME(clock_wall_ms() - RUNS_KEPT_MS),
-			 "}", "status", "{", "$ne", BCON_UTF8("streaming"), "}");
+	int64_t since_ms = clock_wall_ms() - RUNS_KEPT_MS;
+	bson_t *options = mongo_options(call, RUNS_LOOKED_AT);
 	mongoc_cursor_t *cursor;
 	const bson_t *document;
+	const char *run_id;
 
 	BCON_APPEND(options, "sort", "{", "seq", BCON_INT32(-1), "}", "projection", "{", "run_id",
-		    BCON_INT32(1), "}");
-	cursor = mongo_find(call, MESSAGES, filter, options);
-	while (!arena->failed && mongoc_cursor_next(cursor, &document)) {
+		    BCON_INT32(1), "status", BCON_INT32(1), "updated_at", BCON_INT32(1), "}");
+	cursor = mongo_find(call, MESSAGES, BCON_NEW("thread_id", BCON_UTF8(id)), options);
+	while (!arena->failed && out->run_count < RUNS_NAMED_MAX &&
+	       mongoc_cursor_next(cursor, &document)) {
+		if (!(run_id = ended_since(document, since_ms)))
+			continue;
 		out->run_ids =
 			store_grow(arena, out->run_ids, out->run_count, sizeof *out->run_ids);
 		if (out->run_ids)
-			out->run_ids[out->run_count++] =
-				arena_text(arena, mongo_text(document, "run_id"));
+			out->run_ids[out->run_count++] = arena_text(arena, run_id);
 	}
 	return mongo_found_all(call, cursor);
 }

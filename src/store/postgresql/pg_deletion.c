@@ -51,7 +51,8 @@ static enum error_code mark(struct pg_call *call, const char *owner, const char 
 	       SQL_VALUES(sql_text(id), sql_text(owner), sql_time(now_ms)));
 	pg_ask(call, SQL_MARK_PUT, SQL_VALUES(sql_text(id)));
 	pg_ask(call, SQL_RUNS_ENDED,
-	       SQL_VALUES(sql_text(id), sql_time(now_ms - RUNS_KEPT_MS), sql_int(RUNS_NAMED_MAX)));
+	       SQL_VALUES(sql_text(id), sql_time(now_ms - RUNS_KEPT_MS), sql_int(RUNS_NAMED_MAX),
+			  sql_int(RUNS_LOOKED_AT)));
 	pg_commit(call);
 	code = pg_thread_answer(call, arena, &thread);
 	why = code == ERROR_NONE ? store_may(owner, thread.user_id) : code;

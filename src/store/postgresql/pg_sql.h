@@ -147,7 +147,8 @@
 	X(RUNS_OF, "SELECT t.\"userId\", r.* FROM \"Thread\" t LEFT JOIN LATERAL (SELECT " SQL_MESSAGE_COLUMNS \
 	  " FROM \"Message\" m WHERE m.\"threadId\" = $1 AND m.c1d_run IS NOT NULL AND m.role = 'assistant'" \
 	  " ORDER BY m.c1d_seq DESC LIMIT $2::int8) r ON true WHERE t.id = $1" SQL_ALIVE) \
-	X(RUNS_ENDED, "SELECT c1d_run FROM \"Message\" WHERE \"threadId\" = $1 AND c1d_run IS NOT NULL" \
+	X(RUNS_ENDED, "SELECT c1d_run FROM (SELECT c1d_seq, c1d_run, c1d_updated, c1d_status FROM \"Message\"" \
+	  " WHERE \"threadId\" = $1 ORDER BY c1d_seq DESC LIMIT $4::int8) newest WHERE c1d_run IS NOT NULL" \
 	  " AND c1d_updated >= $2::timestamp AND c1d_status <> 'streaming' ORDER BY c1d_seq DESC LIMIT $3::int8") \
 	X(MESSAGE_UPDATE, "UPDATE \"Message\" m SET content = CASE WHEN $4::bool THEN $5::text ELSE content END," \
 	  " c1d_bytes = CASE WHEN $4::bool THEN $6::bytea ELSE c1d_bytes END," \

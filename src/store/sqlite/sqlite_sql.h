@@ -113,9 +113,9 @@
 	  " AND status <> 'streaming' ORDER BY seq DESC LIMIT ?4") \
 	X(RUNS_OF, "SELECT " SQL_MESSAGE_COLUMNS " FROM messages WHERE thread_id = ?1 AND run_id IS NOT NULL" \
 	  " AND role = 'assistant' ORDER BY seq DESC LIMIT ?2") \
-	X(RUNS_ENDED, "SELECT run_id FROM messages WHERE thread_id = ?1 AND run_id IS NOT NULL AND updated_ms >= ?2" \
-	  " AND status <> 'streaming'" \
-	  " ORDER BY seq DESC LIMIT ?3") \
+	X(RUNS_ENDED, "SELECT run_id FROM (SELECT seq, run_id, status, updated_ms FROM messages WHERE thread_id = ?1" \
+	  " ORDER BY seq DESC LIMIT ?4) WHERE run_id IS NOT NULL AND updated_ms >= ?2 AND status <> 'streaming'" \
+	  " LIMIT ?3") \
 	X(MESSAGE_UPDATE, "UPDATE messages SET content = CASE WHEN ?3 THEN ?4 ELSE content END," \
 	  " size = CASE WHEN ?3 THEN ?5 ELSE size END, run_id = CASE WHEN ?3 THEN NULL ELSE run_id END," \
 	  " metadata = coalesce(?6, metadata), updated_ms = ?7" \

@@ -204,10 +204,11 @@ static enum error_code ended_runs(struct sqlite_conn *conn, const char *id, int6
 				  struct arena *arena, struct thread_deleted *out)
 {
 	sqlite3_stmt *query;
-	enum error_code code = sql_start(
-		conn, SQL_RUNS_ENDED,
-		SQL_VALUES(sql_text(id), sql_int(now_ms - RUNS_KEPT_MS), sql_int(RUNS_NAMED_MAX)),
-		&query);
+	enum error_code code =
+		sql_start(conn, SQL_RUNS_ENDED,
+			  SQL_VALUES(sql_text(id), sql_int(now_ms - RUNS_KEPT_MS),
+				     sql_int(RUNS_NAMED_MAX), sql_int(RUNS_LOOKED_AT)),
+			  &query);
 
 	while (code == ERROR_NONE && (code = sql_step(query)) == ERROR_NONE) {
 		out->run_ids =
