@@ -4,10 +4,13 @@
 #include "base/clock.h"
 #include "base/crashpoint.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "base/utf8.h"
 #include "llm/c1.h"
 
 #define TITLE_UNNAMED "New chat"
+#define PURGE_STEP    200 /* messages */
+#define PURGE_MS      250 /* of a request; the sweep goes on */
 
 /* --- titles --- */
 
@@ -127,6 +130,21 @@ static void stop_live(struct service *service, const struct caller *caller, bool
 			stop_and_forget(service, live[i].run_id);
 }
 
+/* As far as a request has time; whatever fails here, the sweep goes on with it. */
+static void purge(struct service *service, const char *id)
+{
+	int64_t until_ms = clock_mono_ms() + PURGE_MS;
+	struct error err = { 0 };
+	bool more = true;
+
+	while (more && clock_mono_ms() < until_ms)
+		if (!store_thread_purge(service->store, id, PURGE_STEP, &more, &err)) {
+			log_info("messages of a deleted thread stay for the sweep",
+				 LOG_T("thread", id), LOG_T("error", error_word(err.code)));
+			return;
+		}
+}
+
 /* The mark first, so that no new answer starts; from then on the thread is gone, whatever fails
  * behind it. Then the one that runs is told to stop, here or on another node, also when an earlier
  * try set the mark and never heard of it. Its messages go by the sweep, so that however many there
@@ -148,5 +166,7 @@ bool service_thread_delete(struct service *service, const struct caller *caller,
 	for (size_t i = 0; i < gone.run_count; i++)
 		spool_remove(service->spools, gone.run_ids[i]);
 	CRASHPOINT("thread_marked");
+	if (gone.run.id)
+		purge(service, id);
 	return true;
 }
