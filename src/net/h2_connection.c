@@ -10,13 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TICK_MS     2000
-#define STALE_MS    5000  /* silent for so long it is asked before it gets a stream */
-#define SILENT_MS   10000 /* or when it has streams that wait */
-#define ANSWER_MS   5000  /* for the answer to that; a second when nobody else waits */
-#define SOON_MS     300   /* an answer that takes longer is not waited for with a new stream */
-#define IDLE_MS     60000 /* without streams: it is not needed */
-#define QUESTION_MS 2000  /* what was sent is kept for a refusal; these come within a round trip */
+#define TICK_MS      2000
+#define STALE_MS     5000   /* silent for so long it is asked before it gets a stream */
+#define SILENT_MS    10000  /* or when it has streams that wait */
+#define ANSWER_MS    10000  /* for the answer to that; a second when nobody else waits */
+#define SOON_MS      300    /* an answer that takes longer is not waited for with a new stream */
+#define HOPE_MS      2000   /* nor is one that takes longer to be open */
+#define IDLE_MS      60000  /* without streams: it is not needed */
+#define LAST_IDLE_MS 300000 /* the last one to its host */
+#define QUESTION_MS  2000 /* what was sent is kept for a refusal; these come within a round trip */
 
 /* --- what time brings --- */
 
@@ -41,30 +43,38 @@ static void say_goodbye(struct h2_connection *connection)
 
 static void look(struct h2_connection *connection, int64_t now_ms)
 {
-	int64_t answer_ms = connection->stream_count ? ANSWER_MS : ANSWER_MS / 5;
+	int64_t answer_ms = connection->stream_count ? ANSWER_MS : ANSWER_MS / 10;
+	int64_t idle_ms = connection->calls->is_last(connection->ctx) ? LAST_IDLE_MS : IDLE_MS;
 
 	keep_no_question(connection, now_ms);
 	if (connection->asked_ms && now_ms - connection->asked_ms >= answer_ms)
 		h2_is_over(connection, NET_CUT);
 	else if (connection->stream_count == 0 &&
-		 (connection->state == H2_DRAINS || now_ms - connection->idle_ms >= IDLE_MS))
+		 (connection->state == H2_DRAINS || now_ms - connection->idle_ms >= idle_ms))
 		say_goodbye(connection);
 	else if (connection->stream_count && now_ms - connection->heard_ms >= SILENT_MS)
 		h2_session_ping(connection);
 }
 
-static void on_due(struct loop_timer *timer)
+void h2_connection_look(struct h2_connection *connection)
 {
-	struct h2_connection *connection = timer->owner;
 	int64_t now_ms = loop_now_ms(connection->shared->loop);
 
-	if (connection->state == H2_OVER)
-		return;
 	if (connection->was_open)
 		look(connection, now_ms);
 	else if (now_ms >= connection->open_by_ms)
 		h2_is_over(connection, NET_CONNECT);
-	loop_set_timer(connection->shared->loop, timer, now_ms + TICK_MS);
+}
+
+static void on_due(struct loop_timer *timer)
+{
+	struct h2_connection *connection = timer->owner;
+	struct loop *loop = connection->shared->loop;
+
+	if (connection->state == H2_OVER)
+		return;
+	h2_connection_look(connection);
+	loop_set_timer(loop, timer, loop_now_ms(loop) + TICK_MS);
 }
 
 uint32_t h2_connection_room(struct h2_connection *connection)
@@ -79,6 +89,8 @@ uint32_t h2_connection_room(struct h2_connection *connection)
 		return 0;
 	}
 	max = h2_session_max(connection);
+	if (max == 0 && connection->stream_count == 0)
+		say_goodbye(connection); /* it is open, and of no use */
 	if (connection->stream_count >= max)
 		return 0;
 	if (now_ms - connection->heard_ms >= STALE_MS)
@@ -90,9 +102,10 @@ bool h2_connection_comes(const struct h2_connection *connection)
 {
 	int64_t now_ms = loop_now_ms(connection->shared->loop);
 
-	return connection->state == H2_DIALS || connection->state == H2_SHAKES_HANDS ||
-	       (connection->state == H2_OPEN && connection->asked_ms &&
-		now_ms - connection->asked_ms < SOON_MS);
+	if (connection->state == H2_DIALS || connection->state == H2_SHAKES_HANDS)
+		return now_ms - connection->heard_ms < HOPE_MS;
+	return connection->state == H2_OPEN && connection->asked_ms &&
+	       now_ms - connection->asked_ms < SOON_MS;
 }
 
 /* --- its end --- */
@@ -176,7 +189,8 @@ static void on_dialled(void *ctx, int fd, int error)
 
 struct h2_connection *h2_connection_open(struct h2_shared *shared,
 					 const struct h2_addresses *addresses, struct h2_tls *tls,
-					 const char *host, SSL_SESSION **resume, int64_t connect_ms,
+					 const char *host, SSL_SESSION **resume, uint32_t usual_max,
+					 int64_t connect_ms,
 					 const struct h2_connection_calls *calls, void *ctx)
 {
 	struct h2_connection *connection = calloc(1, sizeof *connection);
@@ -190,6 +204,7 @@ struct h2_connection *h2_connection_open(struct h2_shared *shared,
 	connection->tls = tls;
 	connection->host = host;
 	connection->resume = resume;
+	connection->usual_max = usual_max;
 	connection->calls = calls;
 	connection->ctx = ctx;
 	connection->heard_ms = now_ms;

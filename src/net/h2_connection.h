@@ -18,14 +18,19 @@ void h2_shared_close(struct h2_shared *shared); /* behind all its connections */
 /* What is to be written is, and what is OVER ends: from `round`. */
 void h2_shared_flush(struct h2_shared *shared);
 
-/* Begins; nothing is told from within. All that is given stays where it is until `over`. NULL: no
- * memory. */
+/* Begins; nothing is told from within. All that is given stays where it is until `over`. usual_max:
+ * how many streams it takes until it has said so. NULL: no memory. */
 struct h2_connection *h2_connection_open(struct h2_shared *shared,
 					 const struct h2_addresses *addresses, struct h2_tls *tls,
-					 const char *host, SSL_SESSION **resume, int64_t connect_ms,
+					 const char *host, SSL_SESSION **resume, uint32_t usual_max,
+					 int64_t connect_ms,
 					 const struct h2_connection_calls *calls, void *ctx);
 /* At once; neither its streams nor its owner are told. */
 void h2_connection_free(struct h2_connection *connection);
+
+/* What time has brought: silence, an answer that did not come, nothing to do. Each two seconds, by
+ * a timer of its own. */
+void h2_connection_look(struct h2_connection *connection);
 
 /* How many more streams it takes now. None, too, while it has been silent for long: it is asked
  * whether it is there, and `ready` comes with its answer. */

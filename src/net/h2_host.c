@@ -8,12 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRESH_MS    60000  /* addresses older than this are looked up again */
-#define HTTP1_MS    600000 /* a server that spoke HTTP/1.1 only is asked again after this */
-#define PAUSE_MS    1000   /* between connections that are refused, while there are others */
-#define LOOK_MS     400    /* for what was hoped for */
-#define MANY        50     /* so many streams on one connection are to have two */
-#define SPARE_SHARE 4      /* this part of a connection's streams is to be free */
+#define FRESH_MS 60000  /* addresses older than this are looked up again */
+#define HTTP1_MS 600000 /* a server that spoke HTTP/1.1 only is asked again after this */
+#define PAUSE_MS                                                                                   \
+	1000 /* between connections that are refused, while there are others; or useless           \
+	      */
+#define LOOK_MS     400   /* for what was hoped for */
+#define AHEAD_MS    10000 /* for a connection that nobody waits for yet */
+#define MANY        50    /* so many streams on one connection are to have two */
+#define SPARE_SHARE 4     /* this part of a connection's streams is to be free */
 
 /* --- streams that wait --- */
 
@@ -151,11 +154,21 @@ static void on_over(void *ctx, struct h2_connection *connection)
 	take_out(host, connection);
 	if (!connection->was_open)
 		did_not_open(host, connection->failure);
+	else if (!connection->was_used && host->waiting)
+		host->useless_until_ms = loop_now_ms(host->shared->loop) + PAUSE_MS;
 	if (host->waiting)
 		is_due(host);
 }
 
-static const struct h2_connection_calls calls = { on_connection_ready, on_refused, on_over };
+static bool is_last(void *ctx)
+{
+	const struct h2_host *host = ctx;
+
+	return host->connection_count == 1;
+}
+
+static const struct h2_connection_calls calls = { on_connection_ready, on_refused, is_last,
+						  on_over };
 
 /* --- connections --- */
 
@@ -187,14 +200,11 @@ static size_t coming(const struct h2_host *host)
 	return n;
 }
 
-/* What one connection takes: as the newest open one says. */
-static uint32_t usual_max(const struct h2_host *host)
+static void learn_max(struct h2_host *host)
 {
-	const struct h2_connection *c = host->connections;
-
-	while (c && c->state != H2_OPEN)
-		c = c->next;
-	return c ? h2_session_max(c) : H2_STREAMS_MAX;
+	for (const struct h2_connection *c = host->connections; c; c = c->next)
+		if (c->has_settings && h2_session_max(c) > 0)
+			host->usual_max = h2_session_max(c);
 }
 
 static size_t streams_on(const struct h2_host *host)
@@ -209,13 +219,13 @@ static size_t streams_on(const struct h2_host *host)
 /* room: what is free on those that are open. */
 static bool wants_another(const struct h2_host *host, uint32_t room)
 {
-	size_t comes = coming(host), max = usual_max(host);
+	size_t comes = coming(host);
 
-	if (host->connection_count >= host->connections_max || max == 0)
-		return false; /* 0: it allows none for now, and would on another not either */
+	if (host->connection_count >= host->connections_max)
+		return false;
 	if (host->waiting)
-		return comes * max < host->waiting;
-	return comes == 0 && (room < max / SPARE_SHARE ||
+		return comes * host->usual_max < host->waiting;
+	return comes == 0 && (room < host->usual_max / SPARE_SHARE ||
 			      (host->connection_count == 1 && streams_on(host) >= MANY));
 }
 
@@ -231,13 +241,13 @@ static bool has_tls(struct h2_host *host)
 
 static enum net_failure open_one(struct h2_host *host)
 {
-	int64_t connect_ms = host->first ? host->first->question->request.connect_ms : LOOK_MS * 10;
+	int64_t connect_ms = host->first ? host->first->question->request.connect_ms : AHEAD_MS;
 	struct h2_connection *connection;
 
 	if (!has_tls(host))
 		return NET_TLS;
 	connection = h2_connection_open(host->shared, &host->addresses, host->tls, host->name,
-					&host->session, connect_ms, &calls, host);
+					&host->session, host->usual_max, connect_ms, &calls, host);
 	if (!connection)
 		return NET_UNSENT;
 	connection->next = host->connections;
@@ -253,17 +263,16 @@ static void on_found(void *ctx, const struct h2_addresses *addresses, bool no_me
 	struct h2_host *host = ctx;
 
 	host->is_looking_up = false;
-	if (addresses->count) {
+	if (addresses->count)
 		host->addresses = *addresses;
+	if (host->addresses.count) { /* what was good a while ago may be so still */
 		host->looked_up_ms = loop_now_ms(host->shared->loop);
-	} else if (host->addresses.count) {
-		/* What was good a while ago may be so still. */
-		host->looked_up_ms = loop_now_ms(host->shared->loop);
-	} else if (!host->connections) {
-		end_waiting(host, no_memory ? NET_UNSENT : NET_DNS);
-	}
-	if (host->waiting)
 		is_due(host);
+		return;
+	}
+	log_warn("no connection to the upstream", LOG_T("error", "its name has no address"));
+	if (!host->connections)
+		end_waiting(host, no_memory ? NET_UNSENT : NET_DNS);
 }
 
 /* False: not yet, or not at all. */
@@ -293,7 +302,10 @@ static void open_more(struct h2_host *host)
 	enum net_failure failure = NET_OK;
 	uint32_t room;
 
+	if (now_ms < host->useless_until_ms)
+		return;
 	roomiest(host, &room);
+	learn_max(host);
 	while (failure == NET_OK && wants_another(host, room) &&
 	       (!host->connections || now_ms >= host->refused_until_ms) && has_addresses(host))
 		failure = open_one(host);
@@ -361,6 +373,7 @@ struct h2_host *h2_host_new(struct h2_shared *shared, struct h2_names *names,
 	host->shared = shared;
 	host->names = names;
 	host->connections_max = connections_max;
+	host->usual_max = H2_STREAMS_MAX;
 	host->last = &host->first;
 	host->timer = (struct loop_timer){ .fire = on_look, .owner = host };
 	host->name = strdup(question->host);

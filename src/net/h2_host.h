@@ -24,11 +24,13 @@ struct h2_host {
 	bool is_looking_up;
 	struct h2_connection *connections;
 	size_t connection_count;
+	uint32_t usual_max;              /* streams that a connection takes, as the last one said */
 	struct h2_stream *first, **last; /* they wait, in order */
 	size_t waiting;
 	struct loop_timer timer;  /* what was hoped for did not come */
 	int64_t http1_until_ms;   /* it spoke HTTP/1.1 only; not asked again before */
 	int64_t refused_until_ms; /* no further connection before: the last was refused */
+	int64_t useless_until_ms; /* none at all before: the last was open and took no stream */
 	bool is_due;              /* h2_host_serve has something to do */
 };
 

@@ -147,6 +147,12 @@ static void take_goaway(struct h2_connection *connection)
 	metrics_add(M_HTTP2, METRIC_HTTP2_draining, 0, 1);
 }
 
+static void take_settings(struct h2_connection *connection)
+{
+	connection->has_settings = true;
+	connection->calls->ready(connection->ctx);
+}
+
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
 	struct h2_connection *connection = ctx;
@@ -156,8 +162,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	h2_touch(connection);
 	if (frame->hd.type == NGHTTP2_GOAWAY)
 		take_goaway(connection);
-	else if (frame->hd.type == NGHTTP2_SETTINGS)
-		connection->calls->ready(connection->ctx);
+	else if (frame->hd.type == NGHTTP2_SETTINGS && !(frame->hd.flags & NGHTTP2_FLAG_ACK))
+		take_settings(connection);
 	if (!stream)
 		return 0;
 	if (frame->hd.type == NGHTTP2_RST_STREAM)
@@ -296,6 +302,7 @@ bool h2_session_begin(struct h2_connection *connection, struct h2_stream *stream
 	h2_stream_begins(stream, connection);
 	h2_stream_put(&connection->streams, stream);
 	connection->stream_count++;
+	connection->was_used = true;
 	h2_touch(connection);
 	return true;
 }
@@ -311,11 +318,11 @@ void h2_session_ping(struct h2_connection *connection)
 
 uint32_t h2_session_max(const struct h2_connection *connection)
 {
-	uint32_t max = connection->session ? nghttp2_session_get_remote_settings(
-						     connection->session,
-						     NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
-					   : H2_STREAMS_MAX;
+	uint32_t max = connection->usual_max;
 
+	if (connection->has_settings)
+		max = nghttp2_session_get_remote_settings(connection->session,
+							  NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 	return max < H2_STREAMS_MAX ? max : H2_STREAMS_MAX;
 }
 

@@ -23,6 +23,8 @@ struct h2_connection_calls {
 	void (*ready)(void *ctx);
 	/* The server has not processed this one, which is on no connection any more. */
 	void (*refused)(void *ctx, struct h2_stream *stream);
+	/* Is it the only one to its host? */
+	bool (*is_last)(void *ctx);
 	/* OVER; it is gone behind this. Of one that never was open: NET_OK says that the server
 	 * speaks HTTP/1.1, anything else what failed. */
 	void (*over)(void *ctx, struct h2_connection *connection);
@@ -53,10 +55,10 @@ struct h2_connection {
 	SSL *ssl;
 	nghttp2_session *session;
 	struct h2_stream *streams;
-	uint32_t stream_count;
+	uint32_t stream_count, usual_max; /* what it allows at once until it has said so */
 	enum { H2_DIALS, H2_SHAKES_HANDS, H2_OPEN, H2_DRAINS, H2_OVER } state;
 	enum net_failure failure; /* why it is OVER, and what its streams are told */
-	bool is_touched, was_open;
+	bool is_touched, was_open, was_used, has_settings;
 	int64_t open_by_ms; /* loop time, as are the next four */
 	int64_t heard_ms;
 	int64_t asked_ms; /* a PING is out since then; 0: none */

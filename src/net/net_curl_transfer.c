@@ -194,7 +194,6 @@ static bool set_fixed_options(CURL *easy, struct net_curl_transfer *transfer)
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	SET(CURLOPT_BUFFERSIZE, 8192L);
 	SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
 	return ok;
 }
@@ -258,6 +257,8 @@ static bool set_request(struct net_curl_transfer *transfer, const struct net_req
 	    may_share ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_ms);
 	SET(CURLOPT_FRESH_CONNECT, 0L);
+	/* What is held for as long as a stream lasts is to be small: the least that curl takes. */
+	SET(CURLOPT_BUFFERSIZE, request->is_stream ? 1024L : 8192L);
 	SET(CURLOPT_ACCEPT_ENCODING, request->may_gzip ? "gzip" : NULL);
 	curl_easy_getinfo(easy, CURLINFO_CAINFO, &ca_file);
 	SET(CURLOPT_CAINFO, request->ca_file ? request->ca_file : ca_file);

@@ -57,12 +57,16 @@ static void transfer_free(struct net_transfer *transfer)
 
 void net_multi_free(struct net_multi *multi)
 {
+	struct net_transfer *transfer, *next;
+
 	if (!multi)
 		return;
 	net_curl_free(multi->curl);
 	h2_free(multi->h2);
-	while (multi->transfers)
-		transfer_free(multi->transfers);
+	for (transfer = multi->transfers; transfer; transfer = next) {
+		next = transfer->next;
+		free(transfer);
+	}
 	free(multi);
 }
 
@@ -137,19 +141,31 @@ static const struct h2_events h2_events = { { on_head, on_body, on_end }, on_els
 
 /* --- the door --- */
 
+/* With the first that wants it. */
+static bool has_h2(struct net_multi *multi)
+{
+	if (!multi->h2)
+		multi->h2 = h2_open(multi->loop, multi->connections_max);
+	return multi->h2 != NULL;
+}
+
+static bool may_h2(const struct net_request *request)
+{
+	return request->is_stream && net_question_may_h2(request->url);
+}
+
 static bool start_h2(struct net_transfer *transfer, const struct net_request *request,
 		     struct buffer *body)
 {
 	struct net_multi *multi = transfer->multi;
 	struct net_question *question = net_question_new(request, body);
+	bool ok = question && has_h2(multi);
 
-	if (!multi->h2)
-		multi->h2 = h2_open(multi->loop, multi->connections_max);
-	if (multi->h2 && question)
+	if (ok)
 		transfer->stream = h2_start(multi->h2, &question, &h2_events, transfer);
 	if (transfer->stream)
 		return true;
-	if (multi->h2 && question)
+	if (ok && question)
 		start_curl(transfer, &question->request, &question->body);
 	net_question_free(question);
 	return transfer->easy != NULL;
@@ -160,10 +176,9 @@ struct net_transfer *net_start(struct net_multi *multi, const struct net_request
 			       struct error *err)
 {
 	struct net_transfer *transfer = transfer_new(multi, events, ctx);
-	bool by_h2 = request->is_stream && net_question_may_h2(request->url);
 
-	if (transfer &&
-	    (by_h2 ? start_h2(transfer, request, body) : start_curl(transfer, request, body)))
+	if (transfer && (may_h2(request) ? start_h2(transfer, request, body)
+					 : start_curl(transfer, request, body)))
 		return transfer;
 	error_set(err, ERROR_OVERLOADED, "There is no memory to ask with; try again.");
 	if (transfer)

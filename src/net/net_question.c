@@ -3,8 +3,8 @@
 
 #include <ctype.h>
 #include <curl/curl.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 bool net_question_may_h2(const char *url)
@@ -22,6 +22,14 @@ static char *put(char **at, const char *text)
 	char *copy = *at;
 
 	*at = stpcpy(copy, text) + 1;
+	return copy;
+}
+
+static char *put_both(char **at, const char *a, const char *between, const char *b)
+{
+	char *copy = *at;
+
+	*at = stpcpy(stpcpy(stpcpy(copy, a), between), b) + 1;
 	return copy;
 }
 
@@ -77,12 +85,11 @@ static void put_parts(struct net_question *question, const struct parts *parts, 
 	if (is_v6)
 		question->host[len - 2] = '\0';
 	question->port = put(at, parts->port);
-	question->authority = *at;
-	*at += sprintf(*at, strcmp(parts->port, "443") == 0 ? "%s" : "%s:%s", parts->host,
-		       parts->port) +
-	       1;
-	question->path = *at;
-	*at += sprintf(*at, parts->query ? "%s?%s" : "%s", parts->path, parts->query) + 1;
+	question->authority = strcmp(parts->port, "443") == 0
+				      ? put(at, parts->host)
+				      : put_both(at, parts->host, ":", parts->port);
+	question->path =
+		parts->query ? put_both(at, parts->path, "?", parts->query) : put(at, parts->path);
 }
 
 /* --- the door --- */

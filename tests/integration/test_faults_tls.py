@@ -27,10 +27,13 @@ def test_private_ca_http2_and_one_connection_for_many(new_site, tls):
     stats = tls.stats()
     assert stats["connections_h2"] >= 1
     assert stats["connections"] - before <= 4, stats  # multiplexed; the pool's own look takes one
+    assert 'c1d_upstream_http2_total{event="opened"} 1\n' in site.metrics()
 
 
-@pytest.mark.parametrize("kind", ["expired", "wronghost", "selfsigned", "unknownca", "tls10", "tls11"])
-def test_B6_certificate_that_is_not_good_is_refused(new_site, scratch, kind):
+@pytest.mark.parametrize("kind, why", [("expired", "its certificate has expired"), ("wronghost", "its certificate is of another"),
+                                       ("selfsigned", "its certificate is signed by itself"), ("unknownca", "its authority is unknown"),
+                                       ("tls10", "in the handshake"), ("tls11", "in the handshake")])
+def test_B6_certificate_that_is_not_good_is_refused(new_site, scratch, kind, why):
     folder = scratch / name("bad-")
     folder.mkdir()
     bad = Upstream(folder, "--tls-self", str(folder), "--tls-kind", kind)
@@ -40,6 +43,9 @@ def test_B6_certificate_that_is_not_good_is_refused(new_site, scratch, kind):
         assert answer.status == 502 and answer.json()["code"] == "upstream_failed", answer
         assert bad.stats()["requests"] == 0
         assert "127.0.0.1" not in answer.text and "localhost" not in answer.text
+        reasons = [line["error"] for line in site.log_lines("no TLS with the upstream")]
+        assert reasons and all(why in reason for reason in reasons), reasons
+        assert 'c1d_upstream_http2_total{event="failed"}' in site.metrics()
     finally:
         bad.stop()
 

@@ -22,7 +22,7 @@
 static struct peer {
 	nghttp2_session *session;
 	nghttp2_session_callbacks *callbacks;
-	int requests, resets, bodies_ended;
+	int requests, resets, bodies_ended, pings, goaways;
 	int32_t last_id;
 	uint32_t reset_code;
 	size_t body;
@@ -60,6 +60,8 @@ static int peer_on_frame(nghttp2_session *session, const nghttp2_frame *frame, v
 		peer.resets++;
 		peer.reset_code = frame->rst_stream.error_code;
 	}
+	peer.pings += frame->hd.type == NGHTTP2_PING;
+	peer.goaways += frame->hd.type == NGHTTP2_GOAWAY;
 	if (frame->hd.type == NGHTTP2_DATA && frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
 		peer.bodies_ended++;
 	return 0;
@@ -92,9 +94,15 @@ static void on_over(void *ctx, struct h2_connection *over)
 	(void)ctx, (void)over;
 }
 
-static const struct h2_connection_calls calls = { on_ready, on_refused, on_over };
+static bool is_last(void *ctx)
+{
+	(void)ctx;
+	return true;
+}
 
-static void to_peer(void)
+static const struct h2_connection_calls calls = { on_ready, on_refused, is_last, on_over };
+
+static inline void to_peer(void)
 {
 	const uint8_t *bytes;
 	ssize_t n;
@@ -104,7 +112,7 @@ static void to_peer(void)
 	assert_int_equal(n, 0);
 }
 
-static void from_peer(void)
+static inline void from_peer(void)
 {
 	const uint8_t *bytes;
 	ssize_t n;
@@ -114,7 +122,7 @@ static void from_peer(void)
 	assert_int_equal(n, 0);
 }
 
-static void exchange(void)
+static inline void exchange(void)
 {
 	to_peer();
 	from_peer();
@@ -122,12 +130,12 @@ static void exchange(void)
 	from_peer();
 }
 
-static void feed(const void *bytes, size_t n)
+static inline void feed(const void *bytes, size_t n)
 {
 	h2_session_feed(&connection, bytes, n);
 }
 
-static int open_both(void **state)
+static inline int open_both(void **state)
 {
 	(void)state;
 	peer = (struct peer){ 0 };
@@ -140,6 +148,7 @@ static int open_both(void **state)
 					     .calls = &calls,
 					     .watch.fd = -1,
 					     .state = H2_OPEN,
+					     .usual_max = H2_STREAMS_MAX,
 					     .was_open = true,
 					     .heard_ms = loop_now_ms(loop) };
 	assert_true(h2_session_open(&connection));
@@ -151,7 +160,7 @@ static int open_both(void **state)
 	       nghttp2_submit_settings(peer.session, NGHTTP2_FLAG_NONE, NULL, 0);
 }
 
-static int close_both(void **state)
+static inline int close_both(void **state)
 {
 	(void)state;
 	while (connection.streams) {
@@ -210,7 +219,7 @@ static void seen_end(void *ctx, enum net_failure failure)
 
 static const struct h2_events seen_events = { { seen_head, seen_body, seen_end }, NULL };
 
-static struct net_question *ask(size_t body_size)
+static inline struct net_question *ask(size_t body_size)
 {
 	static const char *const headers[] = { "Authorization: Bearer secret",
 					       "Content-Type: application/json", NULL };
@@ -230,7 +239,7 @@ static struct net_question *ask(size_t body_size)
 	return question;
 }
 
-static void begin(struct seen *seen, size_t body_size)
+static inline void begin(struct seen *seen, size_t body_size)
 {
 	seen->stream = h2_stream_new(loop, ask(body_size), &seen_events, seen);
 	assert_non_null(seen->stream);
@@ -245,7 +254,7 @@ static void begin(struct seen *seen, size_t body_size)
 		(uint8_t *)(name), (uint8_t *)(value), sizeof(name) - 1, sizeof(value) - 1, 0      \
 	}
 
-static void say_head(int32_t id, const char *status, bool is_last)
+static inline void say_head(int32_t id, const char *status, bool is_last)
 {
 	nghttp2_nv fields[] = { NV(":status", "000"), NV("content-type", "text/event-stream"),
 				NV("retry-after", "7") };
@@ -261,8 +270,8 @@ struct text {
 	bool is_last;
 };
 
-static ssize_t read_text(nghttp2_session *session, int32_t id, uint8_t *out, size_t size,
-			 uint32_t *flags, nghttp2_data_source *source, void *ctx)
+static inline ssize_t read_text(nghttp2_session *session, int32_t id, uint8_t *out, size_t size,
+				uint32_t *flags, nghttp2_data_source *source, void *ctx)
 {
 	struct text *text = source->ptr;
 	size_t n = text->left < size ? text->left : size;
@@ -276,7 +285,7 @@ static ssize_t read_text(nghttp2_session *session, int32_t id, uint8_t *out, siz
 	return (ssize_t)n;
 }
 
-static void say_text(int32_t id, struct text *text)
+static inline void say_text(int32_t id, struct text *text)
 {
 	nghttp2_data_provider source = { .source.ptr = text, .read_callback = read_text };
 
@@ -284,7 +293,7 @@ static void say_text(int32_t id, struct text *text)
 			 0);
 }
 
-static void say_reset(int32_t id, uint32_t code)
+static inline void say_reset(int32_t id, uint32_t code)
 {
 	assert_int_equal(nghttp2_submit_rst_stream(peer.session, 0, id, code), 0);
 }
