@@ -126,12 +126,14 @@ def test_B10_question_that_is_never_taken_has_an_end(site):
 
 
 def test_B10_twenty_at_a_server_that_sends_everybody_away(site):
-    """Each takes the connection of the others with it when it comes first: all are answered, or told that they were not."""
+    """Each takes the connection of the others with it when it comes first: all are answered, or told that they were not; in the midst of
+    an answer, too, which this server began to send and says to know nothing of."""
     outcomes = in_parallel(20, lambda i: Outcome(site, "h2=goaway:-2,quiet@head;times=1", sent=range(1, 6)))
-    assert {outcome.message["status"] for outcome in outcomes} <= {"complete", "error"}
     for outcome in outcomes:
         if outcome.message["status"] == "complete":
             outcome.whole()
+        elif outcome.status == 200:
+            outcome.ended("interrupted")
         else:
             outcome.failed_early(502, "upstream_failed")
     answered(site)
