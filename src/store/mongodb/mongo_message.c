@@ -100,7 +100,7 @@ static enum error_code add_all(struct mongo_call *call, int64_t rev, struct mess
 	int64_t seq;
 	bool is_known =
 		count > 0 && mongo_last_known(call->mongo, messages->thread_id, rev, &seq, last);
-	size_t done;
+	size_t done = 0;
 
 	while (count > 0) {
 		if (!is_known)
@@ -130,7 +130,7 @@ enum error_code mongo_messages_add(void *self, const char *owner, const char *th
 				   struct message *messages, size_t count)
 {
 	struct mongo_call call;
-	int64_t rev;
+	int64_t rev = 0;
 	enum error_code code = mongo_begin(self, &call);
 
 	if (code != ERROR_NONE)
