@@ -162,6 +162,25 @@ static void put_escape(struct log_line *line, const unsigned char *p, size_t n)
 		log_line_putf(line, "\\u%04x", code_of(p, n));
 }
 
+/* Characters that stand as they are and with which no secret begins: nearly all there are. */
+static size_t run_of_plain(struct slice text, size_t most)
+{
+	size_t n = 0;
+
+	for (; n < text.len && n < most; n++) {
+		unsigned char c = (unsigned char)text.ptr[n];
+
+		if (c < ' ' || c > '~' || c == '"' || c == '\\' || secrets.first[c])
+			break;
+	}
+	return n;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 static void put_inside(struct log_line *line, struct slice value)
 {
 	size_t at = 0, n;
@@ -170,7 +189,10 @@ static void put_inside(struct log_line *line, struct slice value)
 		struct slice rest = slice_skip(value, at);
 		const unsigned char *p = (const unsigned char *)rest.ptr;
 
-		if ((n = secret_at(rest))) {
+		n = run_of_plain(rest, smaller(VALUE_MAX - at, log_line_room(line) - ESCAPE_MAX));
+		if (n > 0) {
+			log_line_put(line, (struct slice){ rest.ptr, n });
+		} else if ((n = secret_at(rest))) {
 			log_line_put(line, SLICE("***"));
 		} else if (is_fit(p, n = utf8_length(rest))) {
 			log_line_put(line, (struct slice){ rest.ptr, n });
