@@ -84,6 +84,8 @@
 	X(M_HANDED_OVER, "c1d_connections_handed_over_total", COUNTER,                             \
 	  "Connections handed to another worker, which had less to do.", NULL, NULL, 1, NULL,      \
 	  NULL, 1)                                                                                 \
+	X(M_KEPT_REQUESTS, "c1d_requests_kept_total", COUNTER,                                     \
+	  "Requests over a connection that had carried one before.", NULL, NULL, 1, NULL, NULL, 1) \
 	X(M_RELOADS_FAILED, "c1d_reloads_failed_total", COUNTER,                                   \
 	  "Reloads after which the settings and workers before them stayed.", NULL, NULL, 1, NULL, \
 	  NULL, 1)                                                                                 \

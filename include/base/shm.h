@@ -19,7 +19,7 @@
 
 #define SHM_SLOTS    128 /* workers, all generations together */
 #define SHM_COUNTERS 2048
-#define SHM_VERSION  7 /* of another one nothing is adopted: figures start anew, nothing else */
+#define SHM_VERSION  8 /* of another one nothing is adopted: figures start anew, nothing else */
 #define SHM_PAGE     4096
 #define SHM_REASON   256
 
@@ -48,6 +48,7 @@ struct shm_slot {
 	_Atomic int64_t followers;   /* gauge */
 	_Atomic int64_t memory_lent; /* gauge: bytes (base/budget.h) */
 	_Atomic int64_t requests_busy; /* gauge: request threads at work */
+	_Atomic int64_t kept;          /* gauge: connections of web servers that wait */
 	/* What its process uses (base/process.h), renewed with the beat. */
 	_Atomic int64_t cpu_ms, resident_bytes, threads, open_fds;
 	_Atomic uint32_t fences; /* layers of the sandbox that hold it (server/sandbox.h) */

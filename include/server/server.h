@@ -40,6 +40,7 @@ struct server_app {
  * soft one to) let a worker carry. */
 struct server_fit {
 	int64_t descriptors; /* that a process may have */
+	int64_t kept;        /* connections of web servers that wait for a next request, a worker */
 	int64_t runs;  /* answers in flight a worker; C1D_RUNS_MAX when they suffice for that */
 	bool is_short; /* they do not: server_run goes by `runs` */
 };

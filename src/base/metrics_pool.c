@@ -21,7 +21,7 @@ static void put_build(struct buffer *out)
 
 static void put_scoreboard(struct buffer *out, const struct shm *shm)
 {
-	int64_t runs = 0, followers = 0, busy = 0, workers = 0, lent = 0;
+	int64_t runs = 0, followers = 0, busy = 0, kept = 0, workers = 0, lent = 0;
 
 	for (int i = 0; i < SHM_SLOTS; i++) {
 		const struct shm_slot *slot = &shm->slots[i];
@@ -33,12 +33,15 @@ static void put_scoreboard(struct buffer *out, const struct shm *shm)
 		runs += atomic_load(&slot->runs);
 		followers += atomic_load(&slot->followers);
 		busy += atomic_load(&slot->requests_busy);
+		kept += atomic_load(&slot->kept);
 		lent += atomic_load(&slot->memory_lent);
 	}
 	put_gauge(out, "c1d_workers", "Workers that take requests.", workers);
 	put_gauge(out, "c1d_runs_in_flight", "Answers that are being written.", runs);
 	put_gauge(out, "c1d_followers", "Clients that receive an answer.", followers);
 	put_gauge(out, "c1d_request_threads_busy", "Request threads at work.", busy);
+	put_gauge(out, "c1d_connections_kept",
+		  "Connections of web servers that wait for a next request.", kept);
 	put_gauge(out, "c1d_memory_lent_bytes",
 		  "Memory of large bodies, pages and prompts, drawn from the budget.", lent);
 	put_gauge(out, "c1d_store_up", "Whether the store can be reached.",

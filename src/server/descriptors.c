@@ -6,15 +6,17 @@
 #include "descriptors.h"
 
 #include "base/log.h"
+#include "kept.h"
 #include "stream/engine.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #define FOR_A_RUN    4  /* its client, its file, its call, and a second one who follows it */
-#define FOR_A_THREAD 4  /* its epoll, a connection, a file, one to the store */
+#define FOR_A_THREAD 3  /* a connection, a file, one to the store */
 #define FOR_THE_REST 64 /* listener, engine, store, log, shared memory, resolver */
 #define FOR_A_PLACE  2  /* both ends of its inbox */
+#define KEPT_SHARE   8  /* of what is left, the part of connections that wait */
 
 static int64_t hard_limit(void)
 {
@@ -31,7 +33,10 @@ struct server_fit server_fit(const struct config *config)
 	int64_t left = fit.descriptors - FOR_THE_REST - FOR_A_THREAD * config->threads -
 		       FOR_A_PLACE * SERVER_WORKERS_MAX;
 
-	left = left / FOR_A_RUN - ENGINE_RUNS_OVER;
+	fit.kept = left / KEPT_SHARE < 1          ? 1
+		   : left / KEPT_SHARE > KEPT_MAX ? KEPT_MAX
+						  : left / KEPT_SHARE;
+	left = (left - fit.kept) / FOR_A_RUN - ENGINE_RUNS_OVER;
 	fit.runs = left < 1 ? 1 : left;
 	fit.is_short = fit.runs < config->runs_max;
 	if (!fit.is_short)

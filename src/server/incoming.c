@@ -3,9 +3,8 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
 
 /* A page and what comes with it, or what a store hands back of a body; the budget bounds the sum.
  */
@@ -14,11 +13,22 @@
 #define PARAMS_MAX 65536       /* bytes of all parameters: twice what nginx takes of headers */
 #define DRAIN_MAX  (16u << 20) /* above what the shipped web server files let through */
 
-static const char *const header_params[HEADER_COUNT] = {
-#define X(id, param) [HEADER_##id] = param,
-	REQUEST_HEADERS(X)
+/* The parameters that anybody reads, and where they go. The others cost a look at their names. */
+static const struct known {
+	struct slice name;
+	size_t at;
+} known[] = {
+#define PARAM(name, field) { { (name), sizeof(name) - 1 }, offsetof(struct incoming, field) },
+#define X(id, name)        PARAM(name, request.headers[HEADER_##id])
+	PARAM("REQUEST_METHOD", request.method) PARAM("REQUEST_URI", request.target)
+		PARAM("REMOTE_ADDR", request.remote_addr) PARAM("HTTPS", https)
+			PARAM("HTTP_X_REQUEST_ID", request_id)
+				PARAM("CONTENT_LENGTH", content_length) REQUEST_HEADERS(X)
 #undef X
+#undef PARAM
 };
+
+#define KNOWN_COUNT (sizeof known / sizeof known[0])
 
 /* --- parameters --- */
 
@@ -51,60 +61,76 @@ static bool take_pair(struct slice *rest, struct slice *name, struct slice *valu
 	return true;
 }
 
-static bool has_nul(struct slice text)
+static struct slice *place_of(struct incoming *in, const struct known *param)
 {
-	return memchr(text.ptr, '\0', text.len) != NULL;
+	return (struct slice *)((char *)in + param->at);
 }
 
-/* As libfcgi keeps them: "NAME=value" each, then NULL. A NUL would end one early, and what was
- * judged whole would be taken cut; no web server sends one. */
-static bool keep_params(struct incoming *in, struct slice all)
+static struct slice *find_place(struct incoming *in, struct slice name)
 {
-	struct slice rest = all, name, value;
-	size_t count = 0;
+	for (size_t i = 0; i < KNOWN_COUNT; i++)
+		if (slice_equal(known[i].name, name))
+			return place_of(in, &known[i]);
+	return NULL;
+}
 
-	for (; take_pair(&rest, &name, &value); count++)
-		if (has_nul(name) || has_nul(value))
+/* Of two of a name the first one counts. A NUL would end a value early for whoever takes it for C's
+ * text, and what was judged whole would be taken cut; no web server sends one. */
+static bool sort_params(struct incoming *in)
+{
+	struct slice rest = in->params, name, value, *place;
+
+	while (take_pair(&rest, &name, &value)) {
+		if (memchr(name.ptr, '\0', name.len + value.len))
 			return false;
-	if (rest.len > 0 || !(in->params = arena_alloc(&in->arena, (count + 1) * sizeof(char *))))
-		return false;
-	for (size_t i = 0; i < count && take_pair(&all, &name, &value); i++)
-		in->params[i] =
-			arena_printf(&in->arena, "%.*s=%.*s", SLICE_ARG(name), SLICE_ARG(value));
-	return !in->arena.failed;
+		place = find_place(in, name);
+		if (place && !place->ptr)
+			*place = value;
+	}
+	for (size_t i = 0; i < KNOWN_COUNT; i++)
+		if (!place_of(in, &known[i])->ptr)
+			*place_of(in, &known[i]) = SLICE("");
+	return rest.len == 0;
+}
+
+/* Those that came in several pieces. */
+static bool join_params(struct incoming *in, struct slice next)
+{
+	struct buffer all;
+
+	buffer_init(&all, PARAMS_MAX);
+	buffer_append(&all, in->params);
+	while (next.len > 0 && buffer_append(&all, next))
+		next = record_in_next(&in->records);
+	in->params.len = all.len;
+	in->params.ptr = arena_copy(&in->arena, buffer_slice(&all));
+	buffer_done(&all);
+	return next.len == 0;
 }
 
 static bool read_params(struct incoming *in)
 {
-	struct buffer all;
-	struct slice piece;
-	bool ok;
+	struct slice piece = record_in_next(&in->records);
 
-	buffer_init(&all, PARAMS_MAX);
-	while ((piece = record_in_next(&in->records)).len > 0 && buffer_append(&all, piece))
-		;
-	ok = in->records.state == RECORD_IN_ENDED && keep_params(in, buffer_slice(&all));
-	buffer_done(&all);
-	return ok;
-}
-
-static struct slice param(const struct incoming *in, const char *name)
-{
-	const char *value = FCGX_GetParam(name, in->params);
-
-	return value ? slice_of(value) : SLICE("");
+	in->params = (struct slice){ arena_copy(&in->arena, piece), piece.len };
+	piece = record_in_next(&in->records);
+	return (piece.len == 0 || join_params(in, piece)) && in->records.state == RECORD_IN_ENDED &&
+	       !in->arena.failed && sort_params(in);
 }
 
 /* Of two nobody could say which one the web server means. */
-static struct slice request_param(const struct request *request, const char *name)
+static struct slice request_param(const struct request *request, const char *wanted)
 {
 	const struct incoming *in = request->transport;
-	size_t len = strlen(name);
+	struct slice rest = in->params, name, value, found = SLICE("");
 	int count = 0;
 
-	for (char *const *at = in->params; *at; at++)
-		count += strncmp(*at, name, len) == 0 && (*at)[len] == '=';
-	return count == 1 ? param(in, name) : SLICE("");
+	while (take_pair(&rest, &name, &value))
+		if (slice_is(name, wanted)) {
+			found = value;
+			count++;
+		}
+	return count == 1 ? found : SLICE("");
 }
 
 /* The web server's, when it can stand in a log and a body as it is. */
@@ -126,27 +152,15 @@ static bool take_params(struct incoming *in)
 {
 	struct request *request = &in->request;
 
-	request->method = param(in, "REQUEST_METHOD");
-	request->target = param(in, "REQUEST_URI");
-	request->remote_addr = param(in, "REMOTE_ADDR");
-	request->is_https = slice_is(param(in, "HTTPS"), "on");
-	for (int i = 0; i < HEADER_COUNT; i++)
-		request->headers[i] = param(in, header_params[i]);
-	choose_id(request, param(in, "HTTP_X_REQUEST_ID"));
+	request->is_https = slice_is(in->https, "on");
+	choose_id(request, in->request_id);
 	request->read_body = read_body;
 	request->param = request_param;
 	request->transport = in;
 	/* Web servers that do not join the lines of a header hand on a client's own first. */
 	request->headers[HEADER_X_FORWARDED_FOR] = request_param(request, "HTTP_X_FORWARDED_FOR");
 	request->arena = &in->arena;
-	return request->method.len > 0 && !in->arena.failed;
-}
-
-static void set_read_deadline(int fd, int64_t ms)
-{
-	struct timeval limit = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
-
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	return request->method.len > 0;
 }
 
 /* What libfcgi's reader calls when it has no bytes left. */
@@ -162,17 +176,21 @@ static void fill_body(FCGX_Stream *body)
 		body->FCGI_errno = FCGX_PROTOCOL_ERROR;
 }
 
-bool incoming_read(struct incoming *in, int fd, int64_t read_ms, struct budget *budget)
+void incoming_open(struct incoming *in, int fd, int64_t read_ms)
 {
-	memset(&in->request, 0, sizeof in->request);
+	memset(&in->body, 0, sizeof *in - offsetof(struct incoming, body));
+	record_in_open(&in->records, fd, read_ms);
+	in->body = (FCGX_Stream){ .isReader = 1, .fillBuffProc = fill_body, .data = in };
+}
+
+bool incoming_read(struct incoming *in, struct budget *budget)
+{
 	arena_init(&in->arena, ARENA_MAX);
 	in->arena.loan = loan_of(budget);
 	in->request.budget = budget;
 	in->request.arrived_us = clock_mono_us();
 	in->request.arrived_ms = in->request.arrived_us / 1000;
-	set_read_deadline(fd, read_ms);
-	in->body = (FCGX_Stream){ .isReader = 1, .fillBuffProc = fill_body, .data = in };
-	if (record_in_begin(&in->records, fd) && read_params(in) && take_params(in)) {
+	if (record_in_begin(&in->records) && read_params(in) && take_params(in)) {
 		record_in_body(&in->records);
 		return true;
 	}
@@ -182,16 +200,18 @@ bool incoming_read(struct incoming *in, int fd, int64_t read_ms, struct budget *
 
 /* --- the body --- */
 
-static bool announced_length(struct incoming *in, int64_t *out)
+/* -1: it is not said. One that no number holds is the largest there is. */
+static bool announced_length(const struct incoming *in, int64_t *out)
 {
-	const char *text = FCGX_GetParam("CONTENT_LENGTH", in->params);
-	char *end = NULL;
+	struct slice text = in->content_length;
 
-	*out = -1;
-	if (!text || !*text)
-		return true;
-	*out = strtoll(text, &end, 10);
-	return *end == '\0' && *out >= 0;
+	*out = text.len > 0 ? 0 : -1;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.ptr[i] < '0' || text.ptr[i] > '9')
+			return false;
+		*out = *out > INT64_MAX / 10 - 1 ? INT64_MAX - 9 : *out * 10 + text.ptr[i] - '0';
+	}
+	return true;
 }
 
 static bool too_large(size_t max, struct error *err)
@@ -248,7 +268,7 @@ static bool read_body(struct request *request, size_t max, struct error *err)
 
 /* --- the end --- */
 
-uint16_t incoming_release(struct incoming *in)
+bool incoming_release(struct incoming *in)
 {
 	size_t total = 0;
 	struct slice piece;
@@ -256,7 +276,7 @@ uint16_t incoming_release(struct incoming *in)
 	record_in_extend(&in->records);
 	while (total < DRAIN_MAX && (piece = record_in_next(&in->records)).len > 0)
 		total += piece.len;
-	return in->records.request_id;
+	return in->records.keeps && record_in_is_over(&in->records);
 }
 
 void incoming_done(struct incoming *in)

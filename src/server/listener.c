@@ -194,14 +194,18 @@ void listener_refuse(struct listener *listener)
 	shutdown(listener->fd, SHUT_RDWR);
 }
 
-void listener_drop_waiting(int fd)
+bool listener_is_shut(int fd)
 {
 	struct pollfd is = { .fd = fd };
+
+	return poll(&is, 1, 0) == 1 && (is.revents & POLLHUP);
+}
+
+void listener_drop_waiting(int fd)
+{
 	int waiting;
 
-	if (poll(&is, 1, 0) != 1 || !(is.revents & POLLHUP))
-		return;
-	while ((waiting = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+	while (listener_is_shut(fd) && (waiting = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
 		close(waiting);
 }
 

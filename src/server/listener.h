@@ -18,6 +18,8 @@ bool listener_open(const struct config *config, const struct config_host *host,
  * says 503 and when to come back, instead of waiting for an answer that nobody will give. A socket
  * that was passed in stays as it is: what waits there is its next owner's. */
 void listener_refuse(struct listener *listener);
+/* Whether a socket refuses. */
+bool listener_is_shut(int fd);
 /* Lets go of connections that wait at a socket that refuses; none when it does not. */
 void listener_drop_waiting(int fd);
 void listener_close(struct listener *listener);

@@ -42,6 +42,7 @@ static void zero_gauges(struct shm_slot *slot)
 	atomic_store(&slot->followers, 0);
 	atomic_store(&slot->memory_lent, 0);
 	atomic_store(&slot->requests_busy, 0);
+	atomic_store(&slot->kept, 0);
 	atomic_store(&slot->cpu_ms, 0);
 	atomic_store(&slot->resident_bytes, 0);
 	atomic_store(&slot->threads, 0);

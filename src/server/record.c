@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -112,18 +113,27 @@ static void advance(struct msghdr *message, size_t n)
 	}
 }
 
-static bool send_all(int fd, struct iovec *parts, size_t count, int64_t deadline_ms)
+static bool wait_for_room(const struct record_way *way)
+{
+	struct pollfd peer = { .fd = way->fd, .events = POLLOUT };
+	int64_t left_ms = way->until_ms - clock_mono_ms();
+	int ms = (int)(left_ms < way->write_ms ? left_ms : way->write_ms);
+
+	return ms > 0 && (poll(&peer, 1, ms) > 0 || errno == EINTR);
+}
+
+static bool send_all(const struct record_way *way, struct iovec *parts, size_t count)
 {
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = count };
 
 	while (message.msg_iovlen > 0) {
-		ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
+		ssize_t n = sendmsg(way->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-		if (n < 0 && errno != EINTR)
-			return false; /* EAGAIN is SO_SNDTIMEO's end */
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return false;
 		if (n > 0)
 			advance(&message, (size_t)n);
-		if (message.msg_iovlen > 0 && clock_mono_ms() >= deadline_ms)
+		if (message.msg_iovlen > 0 && !wait_for_room(way))
 			return false;
 	}
 	return true;
@@ -150,20 +160,19 @@ static size_t next_records(struct slice rest[2], uint16_t request_id,
 	return 2 * records;
 }
 
-bool record_write(int fd, uint16_t request_id, struct slice head, struct slice body, bool is_last,
-		  int64_t deadline_ms)
+bool record_write(const struct record_way *way, struct slice head, struct slice body, bool is_last)
 {
 	unsigned char headers[RECORDS_A_WRITE][RECORD_HEADER], end[RECORD_END];
 	struct iovec parts[RECORDS_A_WRITE * 2 + 1];
 	struct slice rest[2] = { head, body };
 
-	record_end(end, request_id);
+	record_end(end, way->request_id);
 	do {
-		size_t count = next_records(rest, request_id, headers, parts);
+		size_t count = next_records(rest, way->request_id, headers, parts);
 
 		if (is_last && rest[0].len + rest[1].len == 0)
 			parts[count++] = (struct iovec){ end, RECORD_END };
-		if (!send_all(fd, parts, count, deadline_ms))
+		if (!send_all(way, parts, count))
 			return false;
 	} while (rest[0].len + rest[1].len > 0);
 	return true;

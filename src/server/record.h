@@ -23,10 +23,17 @@ size_t record_unknown(unsigned char *out, unsigned char type);
 /* "Status: 200 OK\r\n", the header lines, a blank line. */
 bool record_head(struct buffer *out, int status, struct slice headers);
 
-/* A piece of an answer, its head in the first one (else ""), the request's end behind the last one.
- * Blocking; each write waits at most as long as SO_SNDTIMEO says, all of them until
- * the deadline (monotonic). false: the peer has gone or takes nothing. */
-bool record_write(int fd, uint16_t request_id, struct slice head, struct slice body, bool is_last,
-		  int64_t deadline_ms);
+/* Where an answer goes, and how long that may take. */
+struct record_way {
+	int fd;
+	uint16_t request_id;
+	int64_t write_ms; /* the longest time in which nothing is taken */
+	int64_t until_ms; /* monotonic: for all of it */
+};
+
+/* A piece of an answer, its head in the first one (else ""), the request's end behind the last one:
+ * one call of the system where the kernel has room for it. Blocking. false: the peer has gone or
+ * takes nothing. */
+bool record_write(const struct record_way *way, struct slice head, struct slice body, bool is_last);
 
 #endif

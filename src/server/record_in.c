@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "record.h"
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +14,7 @@ enum { TYPE_BEGIN = 1, TYPE_PARAMS = 4, TYPE_STDIN = 5, TYPE_GET_VALUES = 9 };
 #define VERSION      1
 #define ROLE         1 /* responder */
 #define BEGIN_SIZE   8
+#define KEEP_CONN    1 /* a flag */
 #define ANSWERED_MAX 8
 
 struct header {
@@ -29,6 +31,28 @@ static bool fail(struct record_in *in)
 
 /* --- bytes --- */
 
+/* As recv. Most of the time all is there, so that nothing has to be asked or set before. */
+static ssize_t receive(struct record_in *in)
+{
+	ssize_t n;
+
+	do
+		n = recv(in->fd, in->bytes, sizeof in->bytes, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	in->at = 0;
+	in->len = n > 0 ? (size_t)n : 0;
+	return n;
+}
+
+static bool wait_for_bytes(const struct record_in *in)
+{
+	struct pollfd peer = { .fd = in->fd, .events = POLLIN };
+	int64_t left_ms = in->until_ms - clock_mono_ms();
+	int ms = (int)(left_ms < in->read_ms ? left_ms : in->read_ms);
+
+	return ms > 0 && (poll(&peer, 1, ms) > 0 || errno == EINTR);
+}
+
 /* At least one byte is there behind it. */
 static bool fill(struct record_in *in)
 {
@@ -36,16 +60,10 @@ static bool fill(struct record_in *in)
 
 	if (in->at < in->len)
 		return true;
-	if (clock_mono_ms() >= in->until_ms)
-		return fail(in);
-	do
-		n = recv(in->fd, in->bytes, sizeof in->bytes, 0);
-	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return fail(in); /* it has left, or SO_RCVTIMEO is over */
-	in->at = 0;
-	in->len = (size_t)n;
-	return true;
+	while ((n = receive(in)) < 0 && errno == EAGAIN)
+		if (!wait_for_bytes(in))
+			return fail(in);
+	return n > 0 || fail(in);
 }
 
 static bool take(struct record_in *in, unsigned char *out, size_t wanted)
@@ -121,21 +139,36 @@ void record_in_extend(struct record_in *in)
 	in->until_ms = clock_mono_ms() + READ_TOTAL_MS;
 }
 
-bool record_in_begin(struct record_in *in, int fd)
+void record_in_open(struct record_in *in, int fd, int64_t read_ms)
+{
+	memset(in, 0, offsetof(struct record_in, bytes));
+	in->fd = fd;
+	in->read_ms = read_ms;
+}
+
+enum record_in_first record_in_first(struct record_in *in)
+{
+	ssize_t n = receive(in);
+
+	if (n < 0 && errno == EAGAIN)
+		return RECORD_IN_SILENT;
+	return n > 0 ? RECORD_IN_SPEAKS : RECORD_IN_LEFT;
+}
+
+bool record_in_begin(struct record_in *in)
 {
 	unsigned char body[BEGIN_SIZE];
 	struct header header;
 
-	memset(in, 0, offsetof(struct record_in, bytes));
-	in->fd = fd;
 	in->type = TYPE_PARAMS;
 	record_in_extend(in);
-	if (!next_record(in, &header))
+	if (!next_record(in, &header) || header.type != TYPE_BEGIN ||
+	    header.content != sizeof body || !take(in, body, sizeof body))
 		return false;
 	in->request_id = header.request_id;
 	in->padding = header.padding;
-	return header.type == TYPE_BEGIN && header.content == sizeof body &&
-	       take(in, body, sizeof body) && (body[0] << 8 | body[1]) == ROLE;
+	in->keeps = body[2] & KEEP_CONN;
+	return (body[0] << 8 | body[1]) == ROLE;
 }
 
 void record_in_body(struct record_in *in)
@@ -151,7 +184,7 @@ static bool next_content(struct record_in *in)
 
 	if (!skip(in, &in->padding) || !next_record(in, &header))
 		return false;
-	/* One request a connection: no other's records, no abort, nothing out of its turn. */
+	/* One request at a time: no other's records, no abort, nothing out of its turn. */
 	if (header.request_id != in->request_id || header.type != in->type)
 		return fail(in);
 	in->content = header.content;
@@ -172,4 +205,10 @@ struct slice record_in_next(struct record_in *in)
 	in->at += out.len;
 	in->content -= out.len;
 	return out;
+}
+
+bool record_in_is_over(struct record_in *in)
+{
+	return in->state == RECORD_IN_ENDED && in->type == TYPE_STDIN && skip(in, &in->padding) &&
+	       in->at == in->len;
 }

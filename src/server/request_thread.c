@@ -1,15 +1,11 @@
 /* request_thread: see request_thread.h. */
 #include "request_thread.h"
 
-#include "access.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/metrics.h"
-#include "incoming.h"
-#include "record.h"
-#include "record_sink.h"
+#include "kept.h"
+#include "serve.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,122 +17,25 @@
 
 #define NO_DESCRIPTORS_PAUSE_MS 50
 #define SHUT_PAUSE_MS           50
-#define ANSWER_MS               60000 /* for a whole answer; a single write waits C1D_WRITE_MS at most */
-#define HEAD_MAX                16384
 #define STACK_SIZE              (512u * 1024)
+#define PASSED_A_LOOK           64 /* connections, at most */
 
 struct request_threads {
 	struct request_work work;
+	struct kept *kept;
 	int stop; /* eventfd, readable for ever once it is time */
 	int count;
 	atomic_int at_work; /* threads that have not left yet */
+	/* The main thread's: it was told to stop, when those that wait are waited for no longer,
+	 * and whether that is over. */
+	bool is_told, is_shut;
+	int64_t linger_until_ms;
 	struct request_thread {
 		struct request_threads *all;
 		pthread_t thread;
-		int epoll;
 		_Atomic int64_t busy_since_ms; /* 0: it waits */
 	} threads[];
 };
-
-/* --- one request --- */
-
-static void set_write_deadline(int fd, int64_t ms)
-{
-	struct timeval limit = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
-
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-}
-
-/* The body as it stands, then piece by piece what the response goes on with. Gives its length; *ok
- * false: the client has gone or takes nothing. A body that fails is cut: without the request's end
- * the web server sees that it is not whole. */
-static int64_t write_body(int fd, uint16_t request_id, struct slice head, struct response *response,
-			  bool *ok)
-{
-	int64_t deadline_ms = clock_mono_ms() + ANSWER_MS, bytes = 0;
-	struct buffer *body = &response->body;
-
-	for (;;) {
-		bool is_last = !response->more && !body->failed;
-
-		bytes += (int64_t)body->len;
-		*ok = record_write(fd, request_id, head, buffer_slice(body), is_last, deadline_ms);
-		if (!*ok || is_last || body->failed)
-			return bytes;
-		head = SLICE("");
-		buffer_reset(body);
-		if (!response->more(response->more_ctx, body))
-			response->more = NULL;
-	}
-}
-
-/* Half an answer would be another one: without a word of ours the web server says 503. */
-static bool is_whole(const struct response *response, const struct buffer *head)
-{
-	return !head->failed && !response->headers.failed && !response->body.failed;
-}
-
-static void write_answer(const struct request_work *work, int fd, uint16_t request_id,
-			 struct response *response, struct access *access)
-{
-	const char *outcome = response->error ? error_word(response->error) : "ok";
-	struct buffer head;
-	int64_t bytes = 0;
-	bool ok = true;
-
-	buffer_init(&head, HEAD_MAX);
-	record_head(&head, response->status, buffer_slice(&response->headers));
-	set_write_deadline(fd, work->config->write_ms);
-	access_first_byte(access);
-	if (is_whole(response, &head))
-		bytes = write_body(fd, request_id, buffer_slice(&head), response, &ok);
-	else
-		response->status = 503;
-	if (!ok || !is_whole(response, &head))
-		outcome = ok ? "no_memory" : "client_gone";
-	buffer_done(&head);
-	close(fd);
-	access_answer(access, response->status, bytes, outcome);
-}
-
-static void hand_over(const struct request_work *work, int fd, uint16_t request_id,
-		      struct response *response, const struct access *access)
-{
-	struct sink *sink;
-
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	sink = record_sink_new(fd, request_id, access);
-	if (!sink) {
-		close(fd);
-		access_answer(access, 499, 0, "no_memory");
-	}
-	engine_hand_over(work->engine, response->stream, sink);
-}
-
-static void serve(const struct request_work *work, int fd)
-{
-	struct incoming in;
-	struct response response;
-	struct access access;
-	uint16_t request_id;
-
-	if (!incoming_read(&in, fd, work->config->read_ms, work->budget)) {
-		close(fd);
-		metrics_add(M_BAD_PEERS, 0, 0, 1);
-		log_notice("connection without a usable request");
-		return;
-	}
-	response_init(&response);
-	work->app->handle(work->app_state, &in.request, &response);
-	access_fill(&access, &in.request, &response);
-	request_id = incoming_release(&in);
-	if (response.stream)
-		hand_over(work, fd, request_id, &response, &access);
-	else
-		write_answer(work, fd, request_id, &response, &access);
-	response_done(&response);
-	incoming_done(&in);
-}
 
 /* --- the loop --- */
 
@@ -163,96 +62,102 @@ static void move_on(struct request_thread *thread, bool begins)
 }
 
 /* One that counts among requests_busy already. */
-static void serve_counted(struct request_thread *thread, int fd)
+static void serve_counted(struct request_thread *thread, struct connection *connection)
 {
 	const struct request_work *work = &thread->all->work;
 
 	move_on(thread, true);
-	serve(work, fd);
+	serve(work, thread->all->kept, connection);
 	move_on(thread, false);
 	atomic_fetch_sub(&work->slot->requests_busy, 1);
 }
 
-/* Counted; -1: none, or it went to another worker. */
-static int accept_one(const struct request_threads *threads)
+static void serve_new(struct request_thread *thread, int fd)
 {
-	const struct request_work *work = &threads->work;
+	struct connection connection = { .fd = fd, .place = -1 };
+
+	serve_counted(thread, &connection);
+}
+
+static void accept_one(struct request_thread *thread)
+{
+	const struct request_work *work = &thread->all->work;
 	int fd = accept4(work->listener, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd >= 0) {
 		atomic_fetch_add(&work->slot->requests_busy, 1);
-		return spread_place(&work->spread, fd);
+		fd = spread_place(&work->spread, fd);
+		if (fd >= 0)
+			serve_new(thread, fd);
+	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		rest_without_descriptors(thread->all);
+	} else if (errno == EINVAL) { /* shut: we are about to be told to stop */
+		poll(&(struct pollfd){ .fd = thread->all->stop, .events = POLLIN }, 1,
+		     SHUT_PAUSE_MS);
 	}
-	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-		rest_without_descriptors(threads);
-	else if (errno == EINVAL) /* shut: we are about to be told to stop */
-		poll(&(struct pollfd){ .fd = threads->stop, .events = POLLIN }, 1, SHUT_PAUSE_MS);
-	return -1;
 }
 
-/* A connection wakes one thread of one worker, and that worker may die or stand still before it is
- * accepted. So one thread of each looks unasked. */
-#define LOOK_MS 500
-
-enum { READY_LISTENER = 1, READY_INBOX = 2, READY_STOP = 4 };
-
-static bool watch(int epoll, int fd, uint32_t events, uint32_t what)
+/* false: nothing was there. */
+static bool take_one(struct request_thread *thread)
 {
-	struct epoll_event event = { .events = events, .data.u32 = what };
+	int fd = spread_take(&thread->all->work.spread);
 
-	return fd < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+	if (fd >= 0)
+		serve_new(thread, fd);
+	return fd >= 0;
 }
 
-/* -1 with errno. */
-static int open_epoll(const struct request_threads *threads)
+/* A connection's next request goes to another worker like a new connection, where that has clearly
+ * less to do. So no worker keeps all the load that it once got. */
+static bool pass_on(const struct request_threads *all, struct connection *connection)
 {
-	const struct request_work *work = &threads->work;
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	const struct spread *spread = &all->work.spread;
 
-	if (epoll >= 0 && watch(epoll, work->listener, EPOLLIN | EPOLLEXCLUSIVE, READY_LISTENER) &&
-	    watch(epoll, spread_inbox(&work->spread), EPOLLIN | EPOLLEXCLUSIVE, READY_INBOX) &&
-	    watch(epoll, threads->stop, EPOLLIN, READY_STOP))
-		return epoll;
-	if (epoll >= 0)
-		close(epoll);
-	return -1;
+	if (!spread_is_uneven(spread))
+		return false;
+	kept_leave(all->kept, connection);
+	connection->fd = spread_place(spread, connection->fd);
+	return connection->fd < 0;
 }
 
-/* Either of the two may have woken this thread and no other. So when both are there, one is served
- * here and the other goes where the next free thread looks. */
-static void serve_one(struct request_thread *thread, unsigned ready)
+static void serve_kept(struct request_thread *thread, uint64_t seen)
 {
-	const struct spread *spread = &thread->all->work.spread;
-	int handed = ready & READY_INBOX ? spread_take(spread) : -1;
-	int accepted = ready & READY_LISTENER ? accept_one(thread->all) : -1;
+	struct request_threads *all = thread->all;
+	struct connection connection;
 
-	if (handed >= 0 && accepted >= 0 && spread_keep(spread, accepted))
-		accepted = -1;
-	if (handed >= 0)
-		serve_counted(thread, handed);
-	if (accepted >= 0)
-		serve_counted(thread, accepted);
+	if (!kept_claim(all->kept, seen, &connection))
+		return;
+	atomic_fetch_add(&all->work.slot->requests_busy, 1);
+	if (!pass_on(all, &connection))
+		serve_counted(thread, &connection);
+}
+
+enum { SEEN_LISTENER, SEEN_INBOX, SEEN_STOP };
+_Static_assert(SEEN_STOP < KEPT_OTHERS, "numbers of what is no connection");
+
+static void look_after(struct request_thread *thread, uint64_t seen)
+{
+	switch (seen) {
+	case SEEN_LISTENER: accept_one(thread); break;
+	case SEEN_INBOX: take_one(thread); break;
+	default: serve_kept(thread, seen);
+	}
 }
 
 static void *thread_main(void *arg)
 {
 	struct request_thread *thread = arg;
 	struct request_threads *all = thread->all;
-	struct epoll_event events[3];
-	unsigned ready = 0;
-	int fd;
+	uint64_t seen = SEEN_LISTENER;
 
-	while (!(ready & READY_STOP)) {
-		int n = epoll_wait(thread->epoll, events, 3, thread == all->threads ? LOOK_MS : -1);
-
-		ready = n == 0 ? READY_LISTENER | READY_INBOX : 0;
-		for (int i = 0; i < n; i++)
-			ready |= events[i].data.u32;
-		/* Also when it is to stop: nobody else was woken for what is there. */
-		serve_one(thread, ready);
-	}
-	while ((fd = spread_take(&all->work.spread)) >= 0)
-		serve_counted(thread, fd);
+	while (seen != SEEN_STOP)
+		if (kept_look(all->kept, -1, &seen) && seen != SEEN_STOP)
+			look_after(thread, seen);
+	/* What came before the stop was seen is still served. */
+	while (kept_look(all->kept, 0, &seen) && seen != SEEN_STOP)
+		look_after(thread, seen);
+	while (take_one(thread))
+		;
 	atomic_fetch_sub(&all->at_work, 1);
 	return NULL;
 }
@@ -264,14 +169,10 @@ static bool start_one(struct request_threads *threads, const pthread_attr_t *att
 	struct request_thread *thread = &threads->threads[threads->count];
 
 	thread->all = threads;
-	thread->epoll = open_epoll(threads);
-	if (thread->epoll < 0)
-		return false;
 	atomic_fetch_add(&threads->at_work, 1);
 	errno = pthread_create(&thread->thread, attributes, thread_main, thread);
 	if (errno != 0) {
 		atomic_fetch_sub(&threads->at_work, 1);
-		close(thread->epoll);
 		return false;
 	}
 	threads->count++;
@@ -291,19 +192,37 @@ static bool start_all(struct request_threads *threads, int wanted)
 	return threads->count == wanted;
 }
 
+/* EPOLLEXCLUSIVE: a connection wakes a thread of one worker, and not of each. */
+static bool listen_to(const struct request_threads *threads)
+{
+	return kept_watch(threads->kept, threads->work.listener, EPOLLIN | EPOLLEXCLUSIVE,
+			  SEEN_LISTENER);
+}
+
+static bool open_kept(struct request_threads *threads)
+{
+	const struct request_work *work = &threads->work;
+
+	return (threads->stop = eventfd(0, EFD_CLOEXEC)) >= 0 &&
+	       (threads->kept = kept_open(work->kept)) &&
+	       kept_watch(threads->kept, threads->stop, EPOLLIN, SEEN_STOP) &&
+	       kept_watch(threads->kept, spread_inbox(&work->spread), EPOLLIN, SEEN_INBOX) &&
+	       listen_to(threads);
+}
+
 struct request_threads *request_threads_start(const struct request_work *work, struct error *err)
 {
 	size_t wanted = (size_t)work->config->threads;
 	struct request_threads *threads =
 		calloc(1, sizeof *threads + wanted * sizeof threads->threads[0]);
 
-	if (!threads || (threads->stop = eventfd(0, EFD_CLOEXEC)) < 0) {
-		free(threads);
+	if (!threads) {
 		error_set(err, ERROR_INTERNAL, "The request threads could not be made.");
 		return NULL;
 	}
 	threads->work = *work;
-	if (start_all(threads, (int)wanted))
+	threads->stop = -1;
+	if (open_kept(threads) && start_all(threads, (int)wanted))
 		return threads;
 	error_set(err, ERROR_INTERNAL, "The request threads could not be started: %s.",
 		  strerror(errno));
@@ -311,9 +230,44 @@ struct request_threads *request_threads_start(const struct request_work *work, s
 	return NULL;
 }
 
-void request_threads_rescue(const struct request_threads *threads)
+static void pass_on_unread(struct request_threads *threads, struct connection *connection)
 {
+	const struct spread *spread = &threads->work.spread;
+
+	atomic_fetch_add(&threads->work.slot->requests_busy, 1);
+	if (pass_on(threads, connection) ||
+	    (connection->place < 0 && spread_keep(spread, connection->fd)))
+		return;
+	atomic_fetch_sub(&threads->work.slot->requests_busy, 1);
+	if (connection->place < 0)
+		close(connection->fd);
+	else
+		kept_put_back(threads->kept, connection);
+}
+
+/* Bytes have come that no thread of ours takes, while another worker has one to spare. */
+static void pass_on_what_waits(struct request_threads *threads)
+{
+	const struct spread *spread = &threads->work.spread;
+	struct connection connection;
+	uint64_t seen;
+
+	for (int i = 0; i < PASSED_A_LOOK && spread_is_stuck(spread) && spread_is_uneven(spread) &&
+			kept_look(threads->kept, 0, &seen);
+	     i++)
+		if (seen >= KEPT_OTHERS && kept_claim(threads->kept, seen, &connection))
+			pass_on_unread(threads, &connection);
+}
+
+void request_threads_look(struct request_threads *threads)
+{
+	kept_unwatch(threads->kept, threads->work.listener);
+	if (!listen_to(threads))
+		log_error("connections are not listened for", LOG_T("reason", strerror(errno)));
 	spread_rescue(&threads->work.spread);
+	pass_on_what_waits(threads);
+	serve_sweep(threads->kept);
+	atomic_store(&threads->work.slot->kept, kept_count(threads->kept));
 }
 
 int64_t request_threads_busy_ms(const struct request_threads *threads)
@@ -329,16 +283,39 @@ int64_t request_threads_busy_ms(const struct request_threads *threads)
 	return longest_ms;
 }
 
-void request_threads_tell(struct request_threads *threads)
+/* --- the end --- */
+
+void request_threads_tell(struct request_threads *threads, int64_t linger_until_ms)
+{
+	if (!threads->is_told)
+		kept_unwatch(threads->kept, threads->work.listener);
+	threads->is_told = true;
+	threads->linger_until_ms = linger_until_ms;
+}
+
+/* No request is under way, and nobody can send one. */
+static bool is_left_alone(const struct request_threads *threads)
+{
+	return kept_count(threads->kept) == 0 &&
+	       atomic_load(&threads->work.slot->requests_busy) == 0;
+}
+
+static void shut(struct request_threads *threads)
 {
 	uint64_t one = 1;
 
+	threads->is_shut = true;
+	kept_shut(threads->kept);
 	if (write(threads->stop, &one, sizeof one) != sizeof one)
 		log_error("request threads not told to stop");
 }
 
-bool request_threads_over(const struct request_threads *threads)
+bool request_threads_over(struct request_threads *threads)
 {
+	serve_sweep(threads->kept);
+	if (!threads->is_shut &&
+	    (clock_mono_ms() >= threads->linger_until_ms || is_left_alone(threads)))
+		shut(threads);
 	return atomic_load(&threads->at_work) == 0;
 }
 
@@ -346,13 +323,12 @@ void request_threads_stop(struct request_threads *threads)
 {
 	if (!threads)
 		return;
-	request_threads_tell(threads);
-	while (threads->count > 0) {
-		struct request_thread *thread = &threads->threads[--threads->count];
-
-		pthread_join(thread->thread, NULL);
-		close(thread->epoll);
-	}
-	close(threads->stop);
+	if (threads->count > 0)
+		shut(threads);
+	while (threads->count > 0)
+		pthread_join(threads->threads[--threads->count].thread, NULL);
+	kept_free(threads->kept);
+	if (threads->stop >= 0)
+		close(threads->stop);
 	free(threads);
 }

@@ -107,12 +107,21 @@ static int64_t load_of(const struct spread *spread, const struct shm_slot *slot)
 	       atomic_load(&inbox_of(spread, slot)->waiting);
 }
 
+static bool has_thread(const struct spread *spread, const struct shm_slot *slot)
+{
+	return atomic_load(&slot->requests_busy) + atomic_load(&inbox_of(spread, slot)->waiting) <
+	       spread->threads;
+}
+
 /* All its threads are at work, and none of them came to an end for a while. */
 static bool is_stuck(const struct spread *spread, const struct shm_slot *slot, int64_t now_ms)
 {
-	return atomic_load(&slot->requests_busy) + atomic_load(&inbox_of(spread, slot)->waiting) >=
-		       spread->threads &&
-	       now_ms - atomic_load(&slot->moved_ms) >= STUCK_MS;
+	return !has_thread(spread, slot) && now_ms - atomic_load(&slot->moved_ms) >= STUCK_MS;
+}
+
+bool spread_is_stuck(const struct spread *spread)
+{
+	return !has_thread(spread, spread->slot) && is_stuck(spread, spread->slot, clock_mono_ms());
 }
 
 /* Takes requests and has an inbox that we know. */
@@ -149,17 +158,37 @@ static struct shm_slot *least_loaded(const struct spread *spread, bool even_stuc
 	return least;
 }
 
+/* NULL: it is better served here. */
+static struct shm_slot *find_better(const struct spread *spread, int64_t ours)
+{
+	bool is_full = ours > spread->runs_max; /* a worker with room goes before a refusal */
+	bool stuck = !is_alone(spread) && spread_is_stuck(spread);
+	int64_t theirs = 0;
+	struct shm_slot *other;
+
+	if (is_alone(spread) || (!is_full && !stuck && ours <= SLACK)) /* none has so much less */
+		return NULL;
+	other = least_loaded(spread, is_full, &theirs);
+	if (!other || (stuck && has_thread(spread, other)))
+		return other;
+	return theirs + (is_full ? 1 : SLACK) < ours ? other : NULL;
+}
+
+bool spread_is_uneven(const struct spread *spread)
+{
+	return find_better(spread, load_of(spread, spread->slot)) != NULL;
+}
+
 /* Claims a place on another worker. NULL: it is better served here. */
 static struct shm_slot *choose(const struct spread *spread)
 {
-	int64_t ours = load_of(spread, spread->slot), theirs = 0;
-	bool is_full = ours > spread->runs_max; /* a worker with room goes before a refusal */
-	struct shm_slot *other = least_loaded(spread, is_full, &theirs);
+	int64_t ours = load_of(spread, spread->slot);
+	struct shm_slot *other = find_better(spread, ours);
 
-	if (!other || theirs + (is_full ? 1 : SLACK) >= ours)
+	if (!other)
 		return NULL;
 	atomic_fetch_add(&inbox_of(spread, other)->waiting, 1);
-	if (load_of(spread, other) < ours)
+	if (load_of(spread, other) < ours || spread_is_stuck(spread))
 		return other;
 	atomic_fetch_sub(&inbox_of(spread, other)->waiting, 1);
 	return NULL; /* others have claimed it meanwhile */
@@ -202,7 +231,7 @@ static bool put_into(const struct spread *spread, const struct shm_slot *slot, i
 
 int spread_place(const struct spread *spread, int fd)
 {
-	struct shm_slot *other = is_alone(spread) ? NULL : choose(spread);
+	struct shm_slot *other = choose(spread);
 
 	if (!other || !put_into(spread, other, fd))
 		return fd;
@@ -255,9 +284,7 @@ void spread_rescue(const struct spread *spread)
 
 		if (!is_sibling(spread, slot) || now_ms - atomic_load(&slot->moved_ms) < STUCK_MS)
 			continue;
-		while (atomic_load(&spread->slot->requests_busy) +
-				       atomic_load(&inbox_of(spread, spread->slot)->waiting) <
-			       spread->threads &&
+		while (has_thread(spread, spread->slot) &&
 		       (fd = take_from(spread, slot, atomic_load(&slot->place))) >= 0) {
 			atomic_fetch_add(&spread->slot->requests_busy, 1);
 			if (!spread_keep(spread, fd)) {

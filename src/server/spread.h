@@ -38,8 +38,12 @@ struct spread {
 /* What spread_take reads from, to be watched for EPOLLIN; -1: nothing ever comes. */
 int spread_inbox(const struct spread *spread);
 
-/* A connection that was just accepted and counts among slot->requests_busy. Gives the one that is
- * to be served here, -1 when it went to another worker (and then it is not counted here any more).
+/* Whether spread_place would hand a connection on. */
+bool spread_is_uneven(const struct spread *spread);
+
+/* A connection that was just accepted, or kept and has a request, and counts among
+ * slot->requests_busy. Gives the one that is to be served here, -1 when it went to another worker
+ * (and then it is not counted here any more).
  */
 int spread_place(const struct spread *spread, int fd);
 
@@ -52,5 +56,8 @@ int spread_take(const struct spread *spread);
 /* Takes what lies for a second or more where nobody takes it into our own inbox. Now and then; the
  * worker's main thread. */
 void spread_rescue(const struct spread *spread);
+
+/* All our threads are at work, and none of them came to an end for a while. */
+bool spread_is_stuck(const struct spread *spread);
 
 #endif

@@ -27,6 +27,7 @@
 #define LARGE          (1 << 20) /* a block that goes back to the system when it is freed */
 #define KEPT           (2 << 20) /* free at the end of an arena: a usual page, and the store's reply */
 #define BEAT_MS        1000
+#define LOOKS_A_BEAT   2
 #define ENGINE_HUNG_MS 5000
 #define REQUEST_HUNG_MS                                                                            \
 	180000 /* every wait of a request has a deadline; their sum is far below                   \
@@ -114,6 +115,7 @@ static bool start_parts(struct worker *w, struct error *err)
 				     .app = place->app,
 				     .slot = place->slot,
 				     .listener = place->listener,
+				     .kept = (int)server_fit(place->config).kept,
 				     .spread = { .shm = place->shm,
 						 .slot = place->slot,
 						 .inboxes = place->inboxes,
@@ -175,18 +177,25 @@ static void tell_refusals(struct worker *w)
 	w->refused = refused;
 }
 
+static bool is_orphan(const struct worker *w)
+{
+	return getppid() != w->place->supervisor;
+}
+
 static int run_until_told(struct worker *w)
 {
 	int told = 0;
 
 	while (!told) {
 		beat_while_well(w);
-		request_threads_rescue(w->threads);
 		tell_refusals(w);
 		SANDBOX_PROBES(w->place->config->state_dir, w->place->shm, w->place->slot);
-		told = wait_signal(BEAT_MS);
+		for (int i = 0; i < LOOKS_A_BEAT && !told; i++) {
+			request_threads_look(w->threads);
+			told = wait_signal(BEAT_MS / LOOKS_A_BEAT);
+		}
 		/* The supervisor is gone and its death signal came before we asked for one. */
-		if (!told && getppid() != w->place->supervisor)
+		if (!told && is_orphan(w))
 			told = SIGTERM;
 	}
 	return told;
@@ -206,17 +215,28 @@ static int64_t requests_until(const struct worker *w, int told)
 	return told == SIGQUIT ? streams_until(w, told) : clock_mono_ms() + STOP_REQUESTS_MS;
 }
 
+/* Somebody else serves what comes now, or will in a moment: nobody's request is to be lost. Where
+ * the socket is shut, or nobody sees to it any more, there is nothing to wait for. */
+static int64_t linger_until(const struct worker *w, int told)
+{
+	bool is_end = told == SIGTERM && (is_orphan(w) || listener_is_shut(w->place->listener));
+
+	return clock_mono_ms() + (is_end ? 0 : STOP_LINGER_MS);
+}
+
 /* Requests under way are answered, but a stop does not wait for ever for one that hangs. Gives what
  * it was told last. */
 static int end_requests(struct worker *w, int told)
 {
 	int64_t until_ms = requests_until(w, told);
 
-	request_threads_tell(w->threads);
+	request_threads_tell(w->threads, linger_until(w, told));
 	while (!request_threads_over(w->threads)) {
 		beat(w);
-		if (wait_signal(STOP_LOOK_MS) == SIGTERM && told != SIGTERM)
+		if (wait_signal(STOP_LOOK_MS) == SIGTERM && told != SIGTERM) {
 			until_ms = requests_until(w, told = SIGTERM);
+			request_threads_tell(w->threads, linger_until(w, told));
+		}
 		if (told == SIGTERM)
 			listener_drop_waiting(w->place->listener);
 		if (clock_mono_ms() < until_ms)

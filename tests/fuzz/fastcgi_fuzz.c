@@ -1,5 +1,6 @@
 /* A FastCGI peer that says what it likes: however its bytes are cut, the same request is read from
- * them or refused, and nothing is read that was not sent. */
+ * them or refused, and nothing is read that was not sent. On a connection that is kept the next
+ * request is what it would have been alone: nothing of the one before is left in it. */
 #include "../../src/server/incoming.h"
 #include "base/utf8.h"
 #include "fuzz.h"
@@ -11,7 +12,7 @@
 #define BODY_MAX 4096
 
 struct seen {
-	bool read, has_body;
+	bool read, has_body, keeps;
 	enum error_code refused;
 	struct buffer text; /* what was read, laid out */
 };
@@ -68,34 +69,73 @@ static void note_request(struct request *request, struct seen *seen)
 	}
 }
 
-static struct seen read_request(int fd)
+static struct seen read_next(int fd)
 {
-	static struct incoming in;
+	static struct incoming in; /* also what the last one left there */
 	struct seen seen = { .read = false };
 
 	buffer_init(&seen.text, 1 << 20);
-	if ((seen.read = incoming_read(&in, fd, 1000, NULL))) {
+	incoming_open(&in, fd, 1000);
+	if ((seen.read = incoming_read(&in, NULL))) {
 		note_request(&in.request, &seen);
-		incoming_release(&in);
+		seen.keeps = incoming_release(&in);
 		incoming_done(&in);
 	}
+	return seen;
+}
+
+static struct seen read_request(int fd)
+{
+	struct seen seen = read_next(fd);
+
 	close(fd);
 	return seen;
+}
+
+static void check_same(const struct seen *one, const struct seen *other)
+{
+	CHECK(one->read == other->read && one->has_body == other->has_body);
+	CHECK(one->refused == other->refused);
+	CHECK(slice_equal(buffer_slice(&one->text), buffer_slice(&other->text)));
+}
+
+/* The second one is only sent when the first one has been read, as a web server does. */
+static void check_kept(struct slice first, struct slice second)
+{
+	struct seen before, next, alone = read_request(send_pieces(second, 0, true));
+	int ends[2];
+
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+	CHECK(first.len == 0 || send(ends[1], first.ptr, first.len, MSG_DONTWAIT) > 0);
+	CHECK(second.len > 0 || shutdown(ends[1], SHUT_WR) == 0);
+	before = read_next(ends[0]);
+	if (before.keeps && second.len > 0) {
+		CHECK(send(ends[1], second.ptr, second.len, MSG_DONTWAIT) > 0);
+		shutdown(ends[1], SHUT_WR);
+		next = read_next(ends[0]);
+		check_same(&next, &alone);
+		buffer_done(&next.text);
+	}
+	buffer_done(&before.text);
+	buffer_done(&alone.text);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice bytes = fuzz_input(data, size);
 	unsigned seed = 1 + fuzz_byte(&bytes);
+	size_t cut = (size_t)fuzz_byte(&bytes) * 16;
 	struct seen whole, pieces;
 
 	if (size > 8192)
 		return 0;
 	whole = read_request(send_pieces(bytes, 0, true));
 	pieces = read_request(send_pieces(bytes, seed, false));
-	CHECK(whole.read == pieces.read && whole.has_body == pieces.has_body);
-	CHECK(whole.refused == pieces.refused);
-	CHECK(slice_equal(buffer_slice(&whole.text), buffer_slice(&pieces.text)));
+	check_same(&whole, &pieces);
+	if (cut < bytes.len && whole.read)
+		check_kept((struct slice){ bytes.ptr, cut }, slice_skip(bytes, cut));
 	buffer_done(&whole.text);
 	buffer_done(&pieces.text);
 	return 0;

@@ -67,6 +67,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct slice head = fuzz_input(data, size), body;
 	bool is_last = fuzz_byte(&head) % 2, ended;
 	size_t cut = fuzz_byte(&head) * 64;
+	const struct record_way way = { .fd = ends[0],
+					.request_id = ID,
+					.write_ms = 10000,
+					.until_ms = clock_mono_ms() + 10000 };
 	struct buffer text;
 
 	if (size > BYTES_MAX)
@@ -74,8 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cut = cut < head.len ? cut : head.len;
 	body = slice_skip(head, cut);
 	buffer_init(&text, BYTES_MAX);
-	CHECK(record_write(ends[0], ID, (struct slice){ head.ptr, cut }, body, is_last,
-			   clock_mono_ms() + 10000));
+	CHECK(record_write(&way, (struct slice){ head.ptr, cut }, body, is_last));
 	read_records(read_back(raw, sizeof raw), &text, &ended);
 	CHECK(ended == is_last && slice_equal(buffer_slice(&text), head));
 	check_management(head, is_last);

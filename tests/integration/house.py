@@ -3,6 +3,7 @@ chunk as it comes."""
 import http.client
 import json
 import os
+import re
 import socket
 import sys
 import tempfile
@@ -155,7 +156,7 @@ http {{
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
     access_log off; default_type application/octet-stream;
-    upstream c1d {{ server unix:{folder}/c1d.sock; }}
+    {upstreams}
     server {{
         listen 127.0.0.1:{port} reuseport backlog=4096{listen};
         server_name localhost;
@@ -164,6 +165,13 @@ http {{
     }}
 }}
 """
+
+
+def shipped_upstreams(socket_path):
+    """The upstream blocks of the shipped file, at another socket."""
+    text = (ROOT / "nginx/c1d-upstream.conf").read_text()
+    blocks = re.findall(r"^upstream \w+ \{.*?^\}", text, re.M | re.S)
+    return "\n".join(blocks).replace("unix:/run/c1d-socket/c1d.sock", f"unix:{socket_path}")
 
 
 class Site:
@@ -220,6 +228,7 @@ class Site:
         user = "user root;" if os.geteuid() == 0 else ""
         conf = self.folder / "nginx.conf"
         conf.write_text(NGINX_CONF.format(folder=self.folder, port=self.port, locations=self.locations, user=user,
+                                          upstreams=shipped_upstreams(f"{self.folder}/c1d.sock"),
                                           listen=self.listen, server=self.server, nginx_workers=self.nginx_workers))
         self.nginx = Process([NGINX, "-p", str(self.folder), "-e", "stderr", "-c", str(conf)], self.folder,
                              "nginx-stderr")

@@ -17,14 +17,14 @@ from pathlib import Path
 import pytest
 
 from api import shielded
-from house import DEADLINE_S, NGINX, ROOT, Answer, Process, Site, Stream, free_port, held_port, wait_for
+from house import DEADLINE_S, NGINX, ROOT, Answer, Process, Site, Stream, free_port, held_port, shipped_upstreams, wait_for
 from pip_tools import tool
 
 FILES = ROOT / "nginx"
 
 
 class Peer(threading.Thread):
-    """Takes one request a connection. Answers by path: what it was told as JSON, or something that hurts."""
+    """Answers by path: what it was told as JSON, or something that hurts. Keeps connections that are to be kept."""
 
     def __init__(self, path):
         super().__init__(daemon=True)
@@ -32,7 +32,9 @@ class Peer(threading.Thread):
         self.listener.bind(str(path))
         path.chmod(0o666)
         self.listener.listen(64)
-        self.seen, self.gate = [], threading.Event()
+        self.seen, self.gate, self.done = [], threading.Event(), threading.Event()
+        self.connections = []  # of each request: (which one it came over, whether that is to be kept)
+        self.open = {}  # connections, and who serves them
         self.start()
 
     def run(self):
@@ -41,14 +43,30 @@ class Peer(threading.Thread):
                 connection, _ = self.listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+            self.open[connection] = threading.Thread(target=self.serve, args=(connection,), daemon=True)
+            self.open[connection].start()
+
+    def stop(self):
+        """nginx knows of no connection any more when this returns: what it kept it closes when we do."""
+        self.gate.set()
+        self.listener.close()
+        for connection, thread in list(self.open.items()):
+            try:
+                connection.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # it is closed
+            thread.join(DEADLINE_S)
+            assert not thread.is_alive()
 
     @staticmethod
     def receive(file):
-        """(parameters, body): FCGI_PARAMS is 4, FCGI_STDIN is 5; an empty record ends each."""
+        """(parameters, body, keep): FCGI_PARAMS is 4, FCGI_STDIN is 5; an empty record ends each. None: it was closed."""
         streams = {1: b"", 4: b"", 5: b""}
         while True:
-            _, kind, _, length, padding, _ = struct.unpack(">BBHHBB", file.read(8))
+            head = file.read(8)
+            if not head:
+                return None
+            _, kind, _, length, padding, _ = struct.unpack(">BBHHBB", head)
             content = file.read(length)
             file.read(padding)
             streams[kind] += content
@@ -65,29 +83,40 @@ class Peer(threading.Thread):
             assert name not in told, f"{name} came twice"
             told[name] = left[sizes[0]:sum(sizes)].decode()
             left = left[sum(sizes):]
-        return told, streams[5]
+        return told, streams[5], bool(streams[1][2] & 1)
 
     def serve(self, connection):
         with connection, connection.makefile("rb") as file:
-            told, body = self.receive(file)
-            self.seen.append((told, body))
+            keep = True
+            while keep and (request := self.receive(file)):
+                keep = self.answer(connection, *request)
 
-            def say(data):
-                connection.sendall(struct.pack(">BBHHBB", 1, 6, 1, len(data), 0, 0) + data)
+    def answer(self, connection, told, body, keep):
+        self.seen.append((told, body))
+        self.connections.append((connection, keep))
 
-            path = told["REQUEST_URI"].split("?")[0]
-            if path.endswith("/die"):
-                return
-            if path.endswith("/error"):
-                say(b"Status: 422 Wrong\r\nContent-Type: application/problem+json\r\n\r\n{\"code\":\"mine\"}")
-            else:
-                say(b"Content-Type: application/json\r\nX-Accel-Buffering: no\r\n\r\n" if "stream" in body.decode()
-                    else b"Content-Type: application/json\r\n\r\n")
-                say(json.dumps({"told": told, "body": body[:1000].decode()}).encode())
-                if "gate" in told.get("QUERY_STRING", ""):
-                    self.gate.wait(DEADLINE_S)
-                    say(b" " * 100)
-            connection.sendall(struct.pack(">BBHHBB", 1, 3, 1, 8, 0, 0) + bytes(8))
+        def say(data):
+            connection.sendall(struct.pack(">BBHHBB", 1, 6, 1, len(data), 0, 0) + data)
+
+        path = told["REQUEST_URI"].split("?")[0]
+        if "/die" in path:
+            return False
+        if path.endswith("/large"):
+            say(b"Content-Type: text/plain\r\n\r\n")
+            for _ in range(64):
+                say(b"x" * 32768)
+            self.done.set()
+        elif path.endswith("/error"):
+            say(b"Status: 422 Wrong\r\nContent-Type: application/problem+json\r\n\r\n{\"code\":\"mine\"}")
+        else:
+            say(b"Content-Type: application/json\r\nX-Accel-Buffering: no\r\n\r\n" if "stream" in body.decode()
+                else b"Content-Type: application/json\r\n\r\n")
+            say(json.dumps({"told": told, "body": body[:1000].decode()}).encode())
+            if "gate" in told.get("QUERY_STRING", ""):
+                self.gate.wait(DEADLINE_S)
+                say(b" " * 100)
+        connection.sendall(struct.pack(">BBHHBB", 1, 3, 1, 8, 0, 0) + bytes(8))
+        return keep
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +132,7 @@ def peer(site):
     path = site.folder / "c1d.sock"
     server = Peer(path)
     yield server
-    server.gate.set()
-    server.listener.close()
+    server.stop()
     path.unlink()
 
 
@@ -265,12 +293,27 @@ def test_streams_leave_as_they_come(site, peer, path):
 
 
 def test_short_answers_are_buffered(site, peer):
-    """c1d is done with its answer before the client took a byte of it; on a stream that is not so."""
-    threading.Timer(0.3, peer.gate.set).start()
-    stream = Stream(site.host, site.port, "POST", "/api/threads?gate", b"x", {})
-    assert peer.gate.is_set()
-    stream.read_all()
+    """c1d is done with its answer before the client took more than its head."""
+    stream = Stream(site.host, site.port, "GET", "/api/threads/large", None, {})
+    assert peer.done.wait(DEADLINE_S)
+    assert len(stream.read_all()) == 64 * 32768
     stream.close()
+
+
+def test_short_requests_share_a_connection_and_each_stream_has_its_own(site, peer):
+    for path in ("/api/threads", "/api/threads", "/health", "/api/chat", "/api/chat", "/api/runs/run_1/stream", "/api/threads"):
+        assert site.get(path).status == 200
+    first, keeps = peer.connections[0]
+    assert keeps and [(connection is first, keep) for connection, keep in peer.connections] == [
+        (True, True), (True, True), (True, True), (False, False), (False, False), (False, False), (True, True)]
+    assert len({connection for connection, _ in peer.connections}) == 4
+
+
+def test_a_connection_that_rests_is_nginxs_to_close(site, peer):
+    """Within the time that c1d waits for that when it ends (deadlines.h, test_kept_connections.py)."""
+    assert site.get("/api/threads").status == 200
+    connection, _ = peer.connections[0]
+    wait_for(lambda: connection.fileno() == -1, "nginx has closed it, and so has its peer")
 
 
 def test_the_locations_turn_off_what_would_hold_a_stream_back():
@@ -281,7 +324,8 @@ def test_the_locations_turn_off_what_would_hold_a_stream_back():
         assert "fastcgi_buffering off;" in block and "gzip off;" in block
     for line in ("fastcgi_next_upstream off;", "fastcgi_read_timeout  330s;", "fastcgi_send_timeout  330s;"):
         assert line in text
-    assert "keepalive " not in re.sub("#.*", "", (FILES / "c1d-upstream.conf").read_text())
+    upstream = re.sub("#.*", "", (FILES / "c1d-upstream.conf").read_text())
+    assert "keepalive" not in re.search(r"upstream c1d \{.*?\}", upstream, re.S)[0]
 
 
 def test_c1ds_own_errors_pass_as_they_are(site, peer):
@@ -309,10 +353,23 @@ def test_a_c1d_that_is_not_there_is_a_503_with_retry_after(site, path):
     assert answer.headers["Retry-After"] == "2"
 
 
-def test_a_request_that_killed_its_worker_is_not_sent_again(site, peer):
-    answer = site.post("/api/threads/die", {"a": 1})
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("method, path", [("POST", "/api/threads/die"), ("PATCH", "/api/threads/die"), ("POST", "/api/chat/die"), ("GET", "/api/runs/die/stream")])
+def test_a_request_that_killed_its_worker_is_not_sent_again(site, peer, kept, method, path):
+    if kept:
+        assert site.get("/api/threads").status == 200
+    answer = site.json(method, path, {"a": 1})
     problem(answer, 503)
-    assert len(peer.seen) == 1
+    assert len(peer.seen) == 1 + kept
+
+
+def test_what_changes_nothing_is_sent_again_when_a_kept_connection_turns_out_to_be_closed(site, peer):
+    """Once, on a new connection; one that was new when it failed is not tried twice."""
+    assert site.get("/api/threads").status == 200
+    problem(site.get("/api/threads/die"), 503)
+    assert [told["REQUEST_URI"] for told, _ in peer.seen] == ["/api/threads"] + ["/api/threads/die"] * 2
+    problem(site.get("/api/threads/die"), 503)
+    assert len(peer.seen) == 4
 
 
 def test_a_body_over_13_mib_is_refused_before_it_is_read(site, peer):
@@ -352,7 +409,7 @@ class Signed:
         (self.folder / "htpasswd").write_text(f"ada:{made}")
         self.port = held_port()
         conf = self.folder / "nginx.conf"
-        conf.write_text(SIGNED.format(folder=self.folder, socket=c1d.settings["C1D_SOCKET"] if c1d else f"{self.folder}/c1d.sock", port=self.port, server=server, user="user root;" if os.geteuid() == 0 else ""))
+        conf.write_text(SIGNED.format(folder=self.folder, upstreams=shipped_upstreams(c1d.settings["C1D_SOCKET"] if c1d else f"{self.folder}/c1d.sock"), port=self.port, server=server, user="user root;" if os.geteuid() == 0 else ""))
         self.peer = Peer(self.folder / "c1d.sock")
         self.nginx = Process([NGINX, "-p", str(self.folder), "-e", "stderr", "-c", str(conf)], self.folder, "nginx")
         wait_for(self.listens, f"nginx listens\n{self.nginx.text()}")
@@ -372,7 +429,7 @@ class Signed:
 
     def stop(self):
         self.nginx.stop()
-        self.peer.listener.close()
+        self.peer.stop()
 
 
 SIGNED = """\
@@ -382,7 +439,7 @@ events {{ }}
 http {{
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi; access_log off;
-    upstream c1d {{ server unix:{socket}; }}
+    {upstreams}
     server {{ listen 127.0.0.1:{port} reuseport; {server} include {folder}/c1d.conf; }}
 }}
 """
@@ -515,7 +572,7 @@ class TwoLines:
 
     def stop(self):
         self.nginx.stop()
-        self.peer.listener.close()
+        self.peer.stop()
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from house import Stream, wait_for
 
+EDGES = 1 << 31  # EPOLLET
+
 
 def open_files_of(site, run):
     """(worker, open for writing) for each descriptor of the run's file."""
@@ -40,11 +42,26 @@ def spool_file(site, run):
     return next(spool.glob(f"done/*/{run}"), spool / run)
 
 
+def kept_connections(pid):
+    """The descriptors of nginx's kept connections at this worker: what the epoll of its request threads watches for edges."""
+    found = []
+    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
+        try:
+            lines = [line.split() for line in info.read_text().splitlines() if line.startswith("tfd:")]
+        except OSError:
+            continue  # closed in between
+        found += [int(line[1]) for line in lines if int(line[3], 16) & EDGES]
+    return found
+
+
 @contextmanager
-def frozen(pid):
+def frozen(pid, short_requests=True):
     """The worker does nothing meanwhile, so others have to. Not in the middle of a write to SQLite: that would hold up
-    every other writer too."""
+    every other writer too. Nor while nginx keeps connections to it, if short requests are to come: nginx would send them
+    there, where nobody reads them."""
     try:
+        if short_requests:
+            wait_for(lambda: not kept_connections(pid), "nginx has let go of its connections to the worker")
         wait_for(lambda: stands_still_without_a_lock(pid), "the worker stands still")
         yield
     finally:
@@ -79,7 +96,7 @@ def follow(site, run, query="", headers=None):
 def follow_elsewhere(site, run, query="", headers=None):
     """A follower on a worker that is not the owner. The run has bytes already, so its head comes at once."""
     owner = owner_of(site, run)
-    with frozen(owner):
+    with frozen(owner, short_requests=False):
         follower = follow(site, run, query, headers)
         follower.read_some()
     assert readers_of(site, run) - {owner}, "it is on the owner"

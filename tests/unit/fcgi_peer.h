@@ -12,6 +12,7 @@
 
 enum {
 	PEER_BEGIN = 1,
+	PEER_ABORT = 2,
 	PEER_END = 3,
 	PEER_PARAMS = 4,
 	PEER_STDIN = 5,

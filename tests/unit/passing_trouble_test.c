@@ -136,13 +136,12 @@ static void r3_want_of_descriptors_is_no_wrong_setting(void **state)
 	}
 }
 
-/* Two threads: descriptors for the bell that stops them and for one's epoll are there, not for the
- * other's. */
-static void r30_a_request_thread_that_cannot_wait_fails_the_start(void **state)
+/* A descriptor for the bell that stops them is there, and none for what they wait in. */
+static void r30_request_threads_that_cannot_wait_fail_the_start(void **state)
 {
 	static const struct config_host host = { .inherited_listener = -1, .inherited_shm = -1 };
 	struct listener listener = { .fd = -1 };
-	struct request_work work = { .config = &config };
+	struct request_work work = { .config = &config, .kept = 4 };
 	struct request_threads *threads;
 	struct error err = { 0 };
 
@@ -150,7 +149,7 @@ static void r30_a_request_thread_that_cannot_wait_fails_the_start(void **state)
 	config.threads = 2;
 	assert_true(listener_open(&config, &host, &listener, NULL));
 	work.listener = listener.fd;
-	leave_descriptors(2);
+	leave_descriptors(1);
 	threads = request_threads_start(&work, &err);
 	leave_all();
 	assert_null(threads);
@@ -192,7 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(r3_want_of_descriptors_is_no_wrong_setting),
-		TEST(r30_a_request_thread_that_cannot_wait_fails_the_start),
+		TEST(r30_request_threads_that_cannot_wait_fail_the_start),
 		TEST(r3_a_place_that_is_not_there_is_a_wrong_setting),
 		TEST(r3_what_may_pass_is_told_from_what_is_written_so),
 	};

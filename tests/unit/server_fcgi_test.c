@@ -73,6 +73,16 @@ static void *read_answer(void *answer)
 	return NULL;
 }
 
+/* All of it within so long, and something of it within write_ms. */
+static bool write_within(int64_t write_ms, int64_t ms, struct slice head, struct slice body)
+{
+	const struct record_way way = {
+		.fd = ours, .request_id = ID, .write_ms = write_ms, .until_ms = clock_mono_ms() + ms
+	};
+
+	return record_write(&way, head, body, true);
+}
+
 /* Writes head and body and gives what the peer read of them. */
 static struct peer_answer answer_of(struct slice head, struct slice body)
 {
@@ -80,7 +90,7 @@ static struct peer_answer answer_of(struct slice head, struct slice body)
 	pthread_t reader;
 
 	assert_int_equal(pthread_create(&reader, NULL, read_answer, &answer), 0);
-	assert_true(record_write(ours, ID, head, body, true, clock_mono_ms() + 10000));
+	assert_true(write_within(10000, 10000, head, body));
 	pthread_join(reader, NULL);
 	assert_true(answer.ended && !answer.wrong);
 	return answer;
@@ -136,22 +146,19 @@ static void a_body_of_any_size_arrives_whole(void **state)
 	}
 }
 
-static bool write_a_lot(int64_t deadline_ms)
+static bool write_a_lot(int64_t write_ms, int64_t ms)
 {
 	static const char body[4 << 20];
 
-	return record_write(ours, ID, SLICE("\r\n"), (struct slice){ body, sizeof body }, true,
-			    deadline_ms);
+	return write_within(write_ms, ms, SLICE("\r\n"), (struct slice){ body, sizeof body });
 }
 
 static void a_peer_that_takes_nothing_costs_one_write_deadline(void **state)
 {
-	struct timeval limit = { .tv_usec = READ_MS * 1000 };
 	int64_t began_ms = clock_mono_ms();
 
 	(void)state;
-	setsockopt(ours, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-	assert_false(write_a_lot(began_ms + 60000));
+	assert_false(write_a_lot(READ_MS, 60000));
 	assert_true(clock_mono_ms() - began_ms >= READ_MS - 10);
 }
 
@@ -166,17 +173,14 @@ static void *sip(void *unused)
 	return NULL;
 }
 
-/* Each write makes progress, so that SO_SNDTIMEO alone would let it last for 10 s. */
+/* Each write makes progress, so that the wait for one alone would let it last for 10 s. */
 static void a_peer_that_sips_is_left_at_the_deadline_of_the_whole_answer(void **state)
 {
-	struct timeval limit = { .tv_usec = 50000 };
-	int64_t began_ms = clock_mono_ms();
 	pthread_t sipper;
 
 	(void)state;
-	setsockopt(ours, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 	assert_int_equal(pthread_create(&sipper, NULL, sip, NULL), 0);
-	assert_false(write_a_lot(began_ms + 300));
+	assert_false(write_a_lot(50, 300));
 	shutdown(ours, SHUT_RDWR);
 	pthread_join(sipper, NULL);
 }
@@ -186,7 +190,7 @@ static void a_peer_that_has_left_is_noticed_and_no_signal_comes(void **state)
 	(void)state;
 	close(theirs);
 	theirs = -1;
-	assert_false(record_write(ours, ID, SLICE("\r\n"), SLICE("x"), true, INT64_MAX));
+	assert_false(write_within(10000, 10000, SLICE("\r\n"), SLICE("x")));
 }
 
 /* --- in --- */
@@ -216,13 +220,15 @@ static void say_body(struct slice body)
 
 static struct request *take(struct incoming *in)
 {
-	assert_true(incoming_read(in, ours, READ_MS, NULL));
+	incoming_open(in, ours, READ_MS);
+	assert_true(incoming_read(in, NULL));
 	return &in->request;
 }
 
 static void let_go(struct incoming *in)
 {
-	assert_int_equal(incoming_release(in), ID);
+	assert_false(incoming_release(in)); /* the connection was not to be kept */
+	assert_int_equal(in->records.request_id, ID);
 	incoming_done(in);
 }
 
@@ -400,6 +406,125 @@ static void a_body_that_stalls_is_refused_after_the_deadline(void **state)
 	assert_true(clock_mono_ms() - began_ms >= READ_MS - 10);
 }
 
+/* --- connections that are kept --- */
+
+static void say_record(int type, uint16_t id, const char *bytes, size_t len)
+{
+	assert_true(peer_say(theirs, type, id, (struct slice){ bytes, len }));
+}
+
+#define SAY(type, id, bytes) say_record(type, id, bytes, sizeof(bytes) - 1)
+
+static void start_anew(void **state)
+{
+	tear_down(state);
+	assert_int_equal(set_up(state), 0);
+}
+
+/* A whole request; the web server would like to keep its connection. */
+static void say_kept(const char *uri)
+{
+	struct buffer params;
+
+	buffer_init(&params, 1024);
+	peer_add_param(&params, "REQUEST_METHOD", "GET");
+	peer_add_param(&params, "REQUEST_URI", uri);
+	assert_true(peer_say(theirs, PEER_BEGIN, ID, SLICE("\0\1\1\0\0\0\0\0")));
+	assert_true(peer_say(theirs, PEER_PARAMS, ID, buffer_slice(&params)));
+	assert_true(peer_say(theirs, PEER_PARAMS, ID, SLICE("")));
+	buffer_done(&params);
+}
+
+static void a_kept_connection_brings_requests_one_by_one_and_nothing_of_the_last_stays(void **state)
+{
+	static const char *const secrets[] = { "HTTP_AUTHORIZATION",
+					       "Bearer x",
+					       "HTTP_COOKIE",
+					       "c1d_visitor=y",
+					       "HTTP_X_REQUEST_ID",
+					       "first",
+					       "CONTENT_LENGTH",
+					       "2",
+					       "HTTPS",
+					       "on",
+					       NULL };
+	struct error err = { 0 };
+	struct incoming in;
+	struct request *request;
+
+	(void)state;
+	say_params(secrets);
+	say_body(SLICE("ab"));
+	request = take(&in);
+	assert_true(request->read_body(request, 2, &err) && request->is_https);
+	let_go(&in);
+	for (int i = 0; i < 3; i++) {
+		say_kept(i ? "/b" : "/a");
+		SAY(PEER_STDIN, ID, "");
+		request = take(&in);
+		assert_true(slice_is(request->target, i ? "/b" : "/a"));
+		assert_int_equal(strlen(request->id), 36);
+		assert_false(request->is_https);
+		assert_int_equal(request->remote_addr.len, 0);
+		assert_int_equal(request->body.len, 0);
+		for (int header = 0; header < HEADER_COUNT; header++)
+			assert_int_equal(request->headers[header].len, 0);
+		assert_true(request->read_body(request, 10, &err));
+		assert_int_equal(request->body.len, 0);
+		assert_true(incoming_release(&in));
+		incoming_done(&in);
+	}
+}
+
+/* What a web server may not say before it has its answer; ABORT_REQUEST is one of it. */
+static void what_follows_a_request_unasked_ends_its_connection(void **state)
+{
+	struct incoming in;
+
+	say_kept("/a");
+	SAY(PEER_STDIN, ID, "");
+	say_kept("/b");
+	take(&in);
+	assert_false(incoming_release(&in));
+	incoming_done(&in);
+	start_anew(state);
+	say_kept("/a");
+	SAY(PEER_ABORT, ID, "");
+	SAY(PEER_STDIN, ID, "");
+	take(&in);
+	assert_false(incoming_release(&in));
+	incoming_done(&in);
+}
+
+static void padding_behind_the_last_record_belongs_to_it(void **state)
+{
+	struct incoming in;
+
+	(void)state;
+	say_kept("/a");
+	assert_int_equal(send(theirs, "\1\5\1\2\0\0\3\0xyz", 11, MSG_NOSIGNAL), 11);
+	take(&in);
+	assert_true(incoming_release(&in));
+	incoming_done(&in);
+}
+
+static void what_has_come_is_seen_without_waiting(void **state)
+{
+	struct incoming in;
+
+	(void)state;
+	incoming_open(&in, ours, READ_MS);
+	assert_int_equal(record_in_first(&in.records), RECORD_IN_SILENT);
+	say_kept("/a");
+	assert_int_equal(record_in_first(&in.records), RECORD_IN_SPEAKS);
+	close(theirs);
+	theirs = -1;
+	incoming_open(&in, ours, READ_MS);
+	while (record_in_first(&in.records) == RECORD_IN_SPEAKS)
+		;
+	assert_int_equal(record_in_first(&in.records), RECORD_IN_LEFT);
+}
+
 /* --- peers that are no web server --- */
 
 /* Whatever was said before, reading gives up in time and keeps nothing. */
@@ -408,7 +533,8 @@ static void assert_dropped(void)
 	int before = count_descriptors();
 	struct incoming in;
 
-	assert_false(incoming_read(&in, ours, READ_MS, NULL));
+	incoming_open(&in, ours, READ_MS);
+	assert_false(incoming_read(&in, NULL));
 	assert_int_equal(count_descriptors(), before);
 }
 
@@ -459,19 +585,6 @@ static void a_request_without_a_method_is_dropped(void **state)
 	assert_true(peer_say(theirs, PEER_PARAMS, ID, SLICE("")));
 	say_body(SLICE(""));
 	assert_dropped();
-}
-
-static void say_record(int type, uint16_t id, const char *bytes, size_t len)
-{
-	assert_true(peer_say(theirs, type, id, (struct slice){ bytes, len }));
-}
-
-#define SAY(type, id, bytes) say_record(type, id, bytes, sizeof(bytes) - 1)
-
-static void start_anew(void **state)
-{
-	tear_down(state);
-	assert_int_equal(set_up(state), 0);
 }
 
 /* Lengths near 2^31 and 2^32, alone and together, of names and values; what is declared is not
@@ -627,6 +740,10 @@ int main(void)
 		TEST(A10_a_length_that_lies_is_refused),
 		TEST(a_large_body_in_many_records_is_read_whole),
 		TEST(a_body_that_stalls_is_refused_after_the_deadline),
+		TEST(a_kept_connection_brings_requests_one_by_one_and_nothing_of_the_last_stays),
+		TEST(what_follows_a_request_unasked_ends_its_connection),
+		TEST(padding_behind_the_last_record_belongs_to_it),
+		TEST(what_has_come_is_seen_without_waiting),
 		TEST(a_silent_peer_is_dropped),
 		TEST(a_peer_that_leaves_at_once_is_dropped),
 		TEST(a_peer_that_stalls_behind_its_first_record_is_dropped),
