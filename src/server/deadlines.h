@@ -25,6 +25,6 @@
 #define STOP_KILL_MS (STOP_REQUESTS_MS + STOP_SAVE_MS + STOP_CLOSE_MS + STOP_SPARE_MS)
 
 /* Beyond the drain of a reload, for the same parts. */
-#define DRAIN_KILL_MS (STOP_SAVE_MS + STOP_CLOSE_MS + STOP_SPARE_MS)
+#define DRAIN_KILL_MS (STOP_LINGER_MS + STOP_SAVE_MS + STOP_CLOSE_MS + STOP_SPARE_MS)
 
 #endif

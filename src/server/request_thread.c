@@ -259,6 +259,12 @@ static void pass_on_what_waits(struct request_threads *threads)
 			pass_on_unread(threads, &connection);
 }
 
+static void sweep(struct request_threads *threads)
+{
+	serve_sweep(threads->kept);
+	atomic_store(&threads->work.slot->kept, kept_count(threads->kept));
+}
+
 void request_threads_look(struct request_threads *threads)
 {
 	kept_unwatch(threads->kept, threads->work.listener);
@@ -266,8 +272,7 @@ void request_threads_look(struct request_threads *threads)
 		log_error("connections are not listened for", LOG_T("reason", strerror(errno)));
 	spread_rescue(&threads->work.spread);
 	pass_on_what_waits(threads);
-	serve_sweep(threads->kept);
-	atomic_store(&threads->work.slot->kept, kept_count(threads->kept));
+	sweep(threads);
 }
 
 int64_t request_threads_busy_ms(const struct request_threads *threads)
@@ -312,7 +317,7 @@ static void shut(struct request_threads *threads)
 
 bool request_threads_over(struct request_threads *threads)
 {
-	serve_sweep(threads->kept);
+	sweep(threads);
 	if (!threads->is_shut &&
 	    (clock_mono_ms() >= threads->linger_until_ms || is_left_alone(threads)))
 		shut(threads);
