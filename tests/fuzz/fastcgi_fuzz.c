@@ -69,13 +69,13 @@ static void note_request(struct request *request, struct seen *seen)
 	}
 }
 
-static struct seen read_next(int fd)
+static struct seen read_next(int fd, int64_t read_ms)
 {
 	static struct incoming in; /* also what the last one left there */
 	struct seen seen = { .read = false };
 
 	buffer_init(&seen.text, 1 << 20);
-	incoming_open(&in, fd, 1000);
+	incoming_open(&in, fd, read_ms);
 	if ((seen.read = incoming_read(&in, NULL))) {
 		note_request(&in.request, &seen);
 		seen.keeps = incoming_release(&in);
@@ -86,7 +86,7 @@ static struct seen read_next(int fd)
 
 static struct seen read_request(int fd)
 {
-	struct seen seen = read_next(fd);
+	struct seen seen = read_next(fd, 1000);
 
 	close(fd);
 	return seen;
@@ -99,27 +99,43 @@ static void check_same(const struct seen *one, const struct seen *other)
 	CHECK(slice_equal(buffer_slice(&one->text), buffer_slice(&other->text)));
 }
 
+/* What is read once these bytes came over a connection whose other end listens on. */
+static struct seen say_next(const int ends[2], struct slice bytes)
+{
+	CHECK(bytes.len == 0 || send(ends[1], bytes.ptr, bytes.len, MSG_DONTWAIT) > 0);
+	return read_next(ends[0], 1); /* nothing more will come */
+}
+
+static void open_pair(int ends[2])
+{
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+}
+
+static void close_pair(const int ends[2])
+{
+	close(ends[0]);
+	close(ends[1]);
+}
+
 /* The second one is only sent when the first one has been read, as a web server does. */
 static void check_kept(struct slice first, struct slice second)
 {
-	struct seen before, next, alone = read_request(send_pieces(second, 0, true));
-	int ends[2];
+	struct seen before, next, alone;
+	int ends[2], fresh[2];
 
-	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
-	CHECK(first.len == 0 || send(ends[1], first.ptr, first.len, MSG_DONTWAIT) > 0);
-	CHECK(second.len > 0 || shutdown(ends[1], SHUT_WR) == 0);
-	before = read_next(ends[0]);
-	if (before.keeps && second.len > 0) {
-		CHECK(send(ends[1], second.ptr, second.len, MSG_DONTWAIT) > 0);
-		shutdown(ends[1], SHUT_WR);
-		next = read_next(ends[0]);
+	open_pair(ends);
+	before = say_next(ends, first);
+	if (before.keeps) {
+		open_pair(fresh);
+		alone = say_next(fresh, second);
+		next = say_next(ends, second);
 		check_same(&next, &alone);
 		buffer_done(&next.text);
+		buffer_done(&alone.text);
+		close_pair(fresh);
 	}
 	buffer_done(&before.text);
-	buffer_done(&alone.text);
-	close(ends[0]);
-	close(ends[1]);
+	close_pair(ends);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
