@@ -190,11 +190,9 @@ static void put_inside(struct log_line *line, struct slice value)
 		const unsigned char *p = (const unsigned char *)rest.ptr;
 
 		n = run_of_plain(rest, smaller(VALUE_MAX - at, log_line_room(line) - ESCAPE_MAX));
-		if (n > 0) {
-			log_line_put(line, (struct slice){ rest.ptr, n });
-		} else if ((n = secret_at(rest))) {
+		if (n == 0 && (n = secret_at(rest))) {
 			log_line_put(line, SLICE("***"));
-		} else if (is_fit(p, n = utf8_length(rest))) {
+		} else if (n > 0 || is_fit(p, n = utf8_length(rest))) {
 			log_line_put(line, (struct slice){ rest.ptr, n });
 		} else {
 			put_escape(line, p, n);
