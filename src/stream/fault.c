@@ -14,6 +14,14 @@ void fault_set(struct fault *fault, const struct error *error)
 	fault->error = kept;
 }
 
+void fault_name(struct fault *fault, enum error_code code, const char *detail)
+{
+	struct error error = { .code = ERROR_NONE };
+
+	error_set(&error, code, "%s", detail);
+	fault_set(fault, &error);
+}
+
 const struct error *fault_error(const struct fault *fault)
 {
 	static const struct error none = { .code = ERROR_NONE };

@@ -14,7 +14,8 @@ struct fault {
 };
 
 void fault_set(struct fault *fault, const struct error *error); /* ERROR_NONE is fine */
-const struct error *fault_error(const struct fault *fault);     /* ERROR_NONE: there is none */
+void fault_name(struct fault *fault, enum error_code code, const char *detail);
+const struct error *fault_error(const struct fault *fault); /* ERROR_NONE: there is none */
 void fault_done(struct fault *fault);
 
 #endif

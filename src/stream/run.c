@@ -154,10 +154,7 @@ static void hand_on(struct run *run)
 static void fail(struct run *run, enum message_status status, enum error_code code,
 		 const char *detail)
 {
-	struct error err = { .code = ERROR_NONE };
-
-	error_set(&err, code, "%s", detail);
-	fault_set(&run->fault, &err);
+	fault_name(&run->fault, code, detail);
 	break_off(run, status);
 }
 
@@ -165,18 +162,16 @@ static void fail(struct run *run, enum message_status status, enum error_code co
 static void name_empty_end(struct run *run)
 {
 	const struct spool_record *record = run_record(run);
-	struct error err = { .code = ERROR_NONE };
 
 	if (run_error(run)->code != ERROR_NONE || run->status != STATUS_INTERRUPTED ||
 	    record->length > 0)
 		return;
 	if (run->is_ours || !record->asked)
-		error_set(&err, ERROR_OVERLOADED,
-			  "The answer was interrupted before it began; ask again.");
+		fault_name(&run->fault, ERROR_OVERLOADED,
+			   "The answer was interrupted before it began; ask again.");
 	else /* the same ids would only lead back to this run */
-		error_set(&err, ERROR_UPSTREAM,
-			  "This question was asked before and could not be answered; ask anew.");
-	fault_set(&run->fault, &err);
+		fault_name(&run->fault, ERROR_UPSTREAM,
+			   "This question was asked before and could not be answered; ask anew.");
 }
 
 static void count_end(const struct run *run)
