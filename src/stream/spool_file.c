@@ -185,7 +185,7 @@ bool spool_append(struct spool *spool, struct slice bytes, struct error *err)
 
 bool spool_mark_asked(struct spool *spool, struct error *err)
 {
-	if (!write_word(spool, offsetof(struct spool_disk, asked), 1))
+	if (!write_word(spool, offsetof(struct spool_disk, ending.asked), 1))
 		return write_failed(err);
 	spool->record.asked = true;
 	return true;
@@ -198,7 +198,6 @@ static bool write_end(struct spool *spool)
 	uint64_t state = spool_header_state(record->length, record->status);
 
 	return write_at(spool->fd, offsetof(struct spool_disk, ending), &ending, sizeof ending) &&
-	       write_word(spool, offsetof(struct spool_disk, asked), record->asked) &&
 	       write_word(spool, offsetof(struct spool_disk, state), state);
 }
 

@@ -123,15 +123,15 @@ void spool_header_progress(const struct spool_disk *disk, struct spool_record *o
 		out->length = (int64_t)(disk->state & LENGTH_MASK);
 	}
 	out->ended_ms = ending->ended_ms;
-	out->asked = disk->asked != 0;
+	out->asked = ending->asked != 0;
 	out->saved = disk->saved != 0;
 }
 
 struct spool_disk_end spool_header_end(const struct spool_record *record)
 {
 	const struct usage *usage = &record->usage;
-	struct spool_disk_end ending = { record->ended_ms, usage->input, usage->output,
-					 usage->total, .finish_reason = "" };
+	struct spool_disk_end ending = { record->asked, record->ended_ms, usage->input,
+					 usage->output, usage->total,     .finish_reason = "" };
 
 	TAKE_TEXT(ending.finish_reason, record->finish_reason);
 	TAKE_TEXT(ending.error_word, record->error_word);

@@ -14,8 +14,9 @@ struct spool_disk {
 	char magic[8];
 	uint32_t version, identity_sum;
 	uint64_t state; /* status << 56 | length */
-	uint64_t saved, asked;
-	struct spool_disk_end {
+	uint64_t saved;
+	struct spool_disk_end { /* written as one */
+		uint64_t asked; /* and this by itself, before */
 		int64_t ended_ms, input, output, total;
 		char finish_reason[32], error_word[48];
 	} ending;
