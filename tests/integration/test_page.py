@@ -13,6 +13,7 @@ from house import DEADLINE_S, ROOT, Process, Site, free_port, wait_for
 from pages import BUILT, MODULES, PLACE, WEB, lay_out
 
 VISIT_S = 400
+STOCK = "/api/chat?errors=card&keepalive=15&on_disconnect=grace:20"
 pytestmark = pytest.mark.xdist_group("page")  # one visit
 
 
@@ -28,12 +29,12 @@ def page(bundle, scratch, upstream):
 
 
 @pytest.fixture(scope="module")
-def visit(page):
+def visit(page, upstream):
     """What a person saw. Pictures of each station lie in build/page/pictures."""
     pictures = BUILT / "pictures"
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir()
-    done = subprocess.run(["node", str(PLACE / "visit.mjs"), page.url + "/", str(pictures)], cwd=PLACE, text=True,
+    done = subprocess.run(["node", str(PLACE / "visit.mjs"), page.url + "/", upstream.control, str(pictures)], cwd=PLACE, text=True,
                           capture_output=True, timeout=VISIT_S, check=False,
                           env={**os.environ, "CHROMIUM": shutil.which("chromium")})
     assert done.returncode == 0, done.stderr
@@ -54,7 +55,7 @@ def test_t1_nothing_goes_wrong_and_nothing_is_asked_of_others(visit):
 def test_t1_the_first_answer_shows_a_card_and_its_thread_in_the_list(visit):
     assert visit["stations"]["first answer"]
     assert visit["stations"]["second thread"]
-    assert len(requests_of(visit, "POST", "/api/threads")) == 2
+    assert len(requests_of(visit, "POST", "/api/threads")) == 3  # and one more, below
 
 
 def test_t1_what_was_typed_into_a_form_is_there_after_a_reload(visit):
@@ -64,7 +65,8 @@ def test_t1_what_was_typed_into_a_form_is_there_after_a_reload(visit):
 
 def test_t1_a_thread_is_deleted(visit, page):
     assert visit["stations"]["deleted"]
-    assert [thread["title"] for thread in page.get("/api/threads").json()] == ["Show me a form"]
+    titles = [thread["title"] for thread in page.get("/api/threads").json()]
+    assert "Show me a form" in titles and "Show me a table" not in titles
 
 
 def test_t2_a_failure_is_shown(visit):
@@ -75,14 +77,27 @@ def test_t3_the_stop_button_stops_the_model(visit, page, upstream):
     stopped = visit["stations"]["stopped"]
     assert (stopped["status"], stopped["upstream_closed"]) == ("stopped", True)
     assert upstream.wait_stats(early_closes=1)
-    thread = page.get("/api/threads").json()[0]["id"]
+    thread = next(thread["id"] for thread in page.get("/api/threads").json() if thread["title"] == "Show me a form")
     assert page.messages(thread)[-1]["status"] == "stopped"
 
 
 def test_t3_who_only_goes_away_finds_the_answer_finished(visit):
     """The page's own button stops the model, so going away need not."""
     chats = {request["path"] for request in visit["requests"] if request["path"].startswith("/api/chat")}
-    assert chats == {"/api/chat?stream=sse"}
+    assert chats == {"/api/chat?stream=sse", STOCK}
+
+
+def test_t3_who_comes_back_finds_the_answer_still_streaming(visit, page, upstream):
+    assert visit["stations"]["back while it streams"]
+    thread = next(thread["id"] for thread in page.get("/api/threads").json() if "gate=readme" in thread["title"])
+    assert page.messages(thread)[-1]["content"].encode() == upstream.whole_answer("sample:text")
+
+
+def test_t1_the_stock_client_with_nothing_but_an_address_draws_every_sample(visit):
+    shown = visit["stations"]["stock"]
+    assert len(shown) == 13
+    assert not [name for name, text in shown.items() if "Error while" in text or len(text) < 5]
+    assert STOCK in (ROOT / "README.md").read_text()
 
 
 def test_t1_the_dev_servers_proxy_leads_to_c1d(tools, page, scratch):

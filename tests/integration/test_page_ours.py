@@ -6,7 +6,9 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
+import jwt
 import pytest
 
 from house import DEADLINE_S, ROOT, Site
@@ -20,12 +22,17 @@ FEW = ("opened", "a card with a table", "a form that is kept", "reloaded in mid-
 
 
 @pytest.fixture(scope="module")
-def house(our_page, scratch, upstream, store_uri):
-    served = scratch / "our-page"
-    if not served.exists():
-        shutil.copytree(our_page, served)  # where nginx may read
-    site = Site(scratch, upstream, {"C1D_STORE": store_uri, "C1D_FIRST_BYTE_MS": "6000"},
-                server=(ROOT / "nginx/c1d-page.conf").read_text().replace("/usr/local/share/c1d/web", str(served)))
+def served(our_page, scratch):
+    """nginx's lines for the page, which lies where nginx may read."""
+    folder = scratch / "our-page"
+    if not folder.exists():
+        shutil.copytree(our_page, folder)
+    return (ROOT / "nginx/c1d-page.conf").read_text().replace("/usr/local/share/c1d/web", str(folder))
+
+
+@pytest.fixture(scope="module")
+def house(served, scratch, upstream, store_uri):
+    site = Site(scratch, upstream, {"C1D_STORE": store_uri, "C1D_FIRST_BYTE_MS": "6000"}, server=served)
     yield site
     site.stop()
 
@@ -162,3 +169,25 @@ def test_axe_finds_nothing_serious(visit, where):
 
 def test_360_px_are_enough(visit):
     assert max(seen(visit, "narrow")) <= 0
+
+
+def test_t1_where_a_token_is_wanted_the_page_asks_for_it(served, new_site):
+    secret = "0123456789abcdef0123456789abcdef"
+    site = new_site({"C1D_AUTH": "jwt", "C1D_JWT_SECRET": secret}, server=served)
+    token = jwt.encode({"sub": "ada", "exp": int(time.time()) + 3600}, secret, "HS256")
+    done = subprocess.run(["node", str(PLACE / "sign_in.mjs"), site.url + "/", token, str(BUILT / "sign-in.png")], cwd=PLACE, text=True,
+                          capture_output=True, timeout=400, check=False, env={**os.environ, "CHROMIUM": shutil.which("chromium")})
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["left"] == 0
+    assert not [error for error in told["errors"] if "status of 401" not in error]
+
+
+def test_r12_the_page_says_what_may_run_in_it_and_is_kept_by_its_names(house):
+    page = house.get("/", {"Accept-Encoding": "gzip"})
+    assert page.status == 200 and page.headers["Cache-Control"] == "no-cache"
+    assert "default-src 'none'; script-src 'self';" in page.headers["Content-Security-Policy"]
+    asset = re.search(rb"/(assets/index-[\w-]+\.js)", page.body)[1].decode()
+    script = house.get(f"/{asset}", {"Accept-Encoding": "gzip"})
+    assert (script.headers["Content-Encoding"], script.headers["Cache-Control"]) == ("gzip", "public, max-age=31536000, immutable")
+    assert house.get("/nothing.js").status == 404

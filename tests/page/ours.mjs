@@ -251,7 +251,7 @@ const stations = {
     const names = ["text", "table", "chart", "form", "buttons", "think", "errcallout", "replace", "truncmid", "ctx", "v2", "v2table", "v2form"];
     const shown = {};
     for (const name of names) {
-      await ask(`sample:${name}`);
+      await ask(`sample:${name} fault:delta=200;pace=1`);
       await busy().catch(() => {});
       await idle();
       shown[name] = await last().innerText();
@@ -265,7 +265,7 @@ const stations = {
       await row(name).first().getByRole("button").click();
       await list.getByRole("menuitem", { name: what }).click();
     };
-    await choose("sample:text", "Rename");
+    await choose("sample:text fault:delta", "Rename");
     await list.getByLabel("New name").fill("All samples");
     await list.getByLabel("New name").press("Enter");
     await row("All samples").waitFor();

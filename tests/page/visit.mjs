@@ -1,12 +1,12 @@
 // A visit to the page that was built from the README's lines, in Chromium, as a person makes it:
 //
-//     node visit.mjs URL FOLDER
+//     node visit.mjs URL CONTROL FOLDER
 //
 // Prints one JSON object: what was seen at each station, in order; the requests of the page, with their status; what went
 // wrong, if anything. FOLDER gets a picture of each station. Nothing is waited for but what the page is to show.
 import { chromium } from "playwright-core";
 
-const [url, folder] = process.argv.slice(2);
+const [url, control, folder] = process.argv.slice(2); // CONTROL: the scripted C1 API's
 const seen = { stations: {}, requests: [], errors: [] };
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
@@ -91,6 +91,34 @@ try {
     await button.click();
     await isIdle();
     return (await stop).json();
+  });
+  await station("back while it streams", async () => {
+    await page.getByText("New Chat").click();
+    await ask("sample:text fault:gate=readme@260");
+    await page.getByText("Hello from").waitFor();
+    await sidebar.getByText("Show me a table").click();
+    await page.getByText("Quarterly sales").first().waitFor();
+    await sidebar.getByText("sample:text").click();
+    await page.getByText("Hello from").waitFor();
+    await button.locator(".lucide-square").waitFor();
+    await fetch(`${control}/gate/readme/open`, { method: "POST" });
+    await page.getByText("ünïcödé").waitFor();
+    await isIdle();
+  });
+  await station("stock", async () => {
+    const names = ["text", "table", "chart", "form", "buttons", "think", "errcallout", "replace", "truncmid", "ctx", "v2", "v2table", "v2form"];
+    const shown = {};
+    await page.goto(`${url}?stock`);
+    for (const name of names) {
+      await page.getByText("New Chat").click();
+      await ask(`sample:${name} fault:delta=200;pace=1`);
+      await page.locator("[class*=assistant]").first().waitFor();
+      await isIdle();
+      shown[name] = await page.locator("[class*=thread-messages], [class*=messages]").first().innerText();
+    }
+    await page.goto(url);
+    await sidebar.getByText("Show me a table").waitFor();
+    return shown;
   });
   await station("deleted", async () => {
     const row = sidebar.locator(".crayon-shell-thread-button").filter({ hasText: "Show me a table" });

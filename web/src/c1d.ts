@@ -217,7 +217,7 @@ function eventOf(event: string, data: any): Event | null {
   }
 }
 
-type Manager = { isRunning?: boolean; messages: any[]; onCancel(): void; updateMessage(message: any): void; setMessages(messages: any[]): void };
+type Manager = { isRunning?: boolean; onCancel(): void; updateMessage(message: any): void };
 type StockQuestion = { threadId: string; responseId: string; messages: { id: string; content: string }[]; abortController: AbortController };
 export type Client = ReturnType<typeof c1d>;
 
@@ -378,17 +378,16 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
   async function goOn(thread: string, id: string, run: string): Promise<void> {
     const mine = (stock.follower = new AbortController());
     const show = (content: string) =>
-      stock.follower === mine && stock.manager?.updateMessage({ id, role: "assistant", message: [{ type: "template", name: "c1", templateProps: { content } }] });
+      stock.manager?.updateMessage({ id, role: "assistant", message: [{ type: "template", name: "c1", templateProps: { content } }] });
     let text = "", shown = 0;
     for await (const piece of pieces(follow(run, mine.signal))) {
       text += piece;
-      if (Date.now() - shown > 70) show(text), (shown = Date.now());
+      if (stock.follower === mine && Date.now() - shown > 70) show(text), (shown = Date.now());
     }
     const whole = await messages.list(thread).then(all => all.find(message => message.id === id), () => undefined);
-    show(whole?.content || text);
     if (stock.follower !== mine) return;
-    leave();
-    stock.manager?.setMessages([...stock.manager.messages]); // so that the page sees that nothing runs any more
+    leave(); // first, so that what is drawn next has no stop button any more
+    show(whole?.content || text);
   }
 
   /** What useThreadListManager takes. */
