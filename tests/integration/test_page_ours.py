@@ -32,7 +32,7 @@ def served(our_page, scratch):
 
 @pytest.fixture(scope="module")
 def house(served, scratch, upstream, store_uri):
-    site = Site(scratch, upstream, {"C1D_STORE": store_uri, "C1D_FIRST_BYTE_MS": "6000"}, server=served)
+    site = Site(scratch, upstream, {"C1D_STORE": store_uri, "C1D_FIRST_BYTE_MS": "15000"}, server=served)
     yield site
     site.stop()
 

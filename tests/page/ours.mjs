@@ -250,9 +250,9 @@ const stations = {
     await list.getByRole("button", { name: "New chat" }).click();
     const names = ["text", "table", "chart", "form", "buttons", "think", "errcallout", "replace", "truncmid", "ctx", "v2", "v2table", "v2form"];
     const shown = {};
-    for (const name of names) {
+    for (const [i, name] of names.entries()) {
       await ask(`sample:${name} fault:delta=200;pace=1`);
-      await busy().catch(() => {});
+      await page.locator('article.answer[aria-busy="false"]').nth(i).waitFor();
       await idle();
       shown[name] = await last().innerText();
     }
