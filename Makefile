@@ -56,7 +56,7 @@ SRC      = $(sort $(wildcard src/*/*.c src/*/*/*.c))
 OBJ      = $(SRC:%.c=$(BUILD)/%.o)
 UNIT     = $(sort $(wildcard tests/unit/*_test.c))
 CONTRACT = $(sort $(wildcard tests/contract/*_test.c))
-TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%) $(BUILD)/tests/differential/token_says $(BUILD)/tests/drivers/firestore_asks
+TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%) $(BUILD)/tests/differential/token_says $(BUILD)/tests/drivers/firestore_asks $(BUILD)/tests/drivers/h2_asks
 FUZZ     = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c)))
 BENCH    = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))) $(BUILD)/tests/bench/upstream $(BUILD)/tests/bench/load $(BUILD)/tests/bench/store_stub
 MOCK     = $(sort $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/mock/*.c)))

@@ -220,4 +220,6 @@ class Http2(asyncio.Protocol):
             self.players.pop(stream_id, None)
             ended(outcome, written)
         self.players[stream_id] = Player(steps, reply, after)
-        self.players[stream_id].step()
+        stream = self.stream(stream_id)
+        if stream and not stream.closed:  # else the same read brings its reset
+            self.players[stream_id].step()

@@ -4,6 +4,7 @@ import json
 import os
 import select
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -12,6 +13,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import h2.connection
+import h2.events
 import pytest
 
 import house
@@ -253,6 +256,32 @@ def test_B10_frames_by_hand_come_as_asked(tmp_path):
         assert curl("--http2", *ca, url).returncode != 0 and curl("--http2", *ca, url).returncode == 0
         api.ask("POST", "/alpn/h1")
         assert curl(*ca, "-w", "\n%{http_version}", url).stdout.endswith(b"\n1.1")
+
+
+def test_B10_question_that_is_taken_back_at_once_harms_no_other(tmp_path):
+    """It is reset in the same write; it counts as asked and left, and the next one on the connection is answered."""
+    def ask(client, stream, prompt):
+        body = json.dumps({"model": "m", "stream": True, "messages": [{"role": "user", "content": prompt}]}).encode()
+        client.send_headers(stream, [(":method", "POST"), (":path", "/v1/embed/chat/completions"), (":scheme", "https"), (":authority", "x"),
+                                     ("authorization", "Bearer k"), ("content-type", "application/json")])
+        client.send_data(stream, body, end_stream=True)
+
+    for api in running(tmp_path, "--tls-self", str(tmp_path)):
+        context = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+        context.set_alpn_protocols(["h2"])
+        url, client, ended = urllib.parse.urlsplit(api.base_url), h2.connection.H2Connection(), set()
+        client.initiate_connection()
+        ask(client, 1, "taken back")
+        client.reset_stream(1, 8)
+        ask(client, 3, "hello")
+        with context.wrap_socket(socket.create_connection((url.hostname, url.port), timeout=20), server_hostname="localhost") as sock:
+            sock.sendall(client.data_to_send())
+            while 3 not in ended:
+                data = sock.recv(65536)
+                assert data, "the connection was ended"
+                ended |= {event.stream_id for event in client.receive_data(data) if isinstance(event, h2.events.StreamEnded)}
+        seen = api.wait(prompt="taken back", early_closes=1)
+        assert (seen["requests"], seen["completed"], seen["cancels"], seen["streaming"]) == (2, 1, 1, 0)
 
 
 def test_it_ends_with_its_parent(tmp_path):

@@ -47,6 +47,7 @@ class House:
         self.folder.mkdir()
         self.folder.chmod(0o755)
         self.disk = self.mount_disk()
+        self.transport = "HTTP/1.1"
         self.upstream = Upstream(self.folder / "upstream")
         self.server = SERVERS[kind](((self.disk if kind == "sqlite" else None) or self.folder) / kind)
         self.proxy = StoreProxy(self.folder / "proxy", self.server.wire) if self.server.wire else None
@@ -76,6 +77,22 @@ class House:
         node.crash_folder.mkdir(parents=True)
         node.start()
         return node
+
+    def speak(self, transport):
+        """From now on the C1 API is spoken with like this; the nodes begin anew when that is another way than before."""
+        if transport == self.transport:
+            return
+        self.transport = transport
+        self.upstream.stop()
+        folder = self.folder / "upstream"
+        self.upstream = Upstream(folder, *(["--tls-self", str(folder)] if transport == "HTTP/2" else []))
+        for node in self.nodes:
+            code = node.c1d.stop()
+            if code != 0:
+                raise Violation(f"the service ended with {code}")
+            node.upstream = self.upstream
+            node.settings.update(self.upstream.settings)
+            node.start()
 
     def stop(self):
         try:

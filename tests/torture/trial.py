@@ -45,10 +45,16 @@ def live(house, users, chosen, rng):
             raise user.failed
 
 
+def transport(seed):
+    """How the C1 API is spoken with: half of the trials each way."""
+    return random.Random(f"transport {seed}").choice(["HTTP/1.1", "HTTP/2"])
+
+
 def run(house, seed, only_faults=None, only_actions=None):
     """The names of its faults. Raises Violation. What is chosen follows from the seed; what races is the machine's."""
     rng = random.Random(f"{house.kind}{seed}")
     chosen = faults.choose(rng, house, only_faults)
+    house.speak(transport(seed))
     house.begin(str(seed), chosen)
     users = [User(house, random.Random(f"{seed}/{n}"), f"{seed}-{n}", house.log, only_actions) for n in range(rng.randint(2, 4))]
     try:
@@ -59,7 +65,7 @@ def run(house, seed, only_faults=None, only_actions=None):
         if house.may("ends_workers"):
             house.settle_pool()
     except AssertionError as error:  # a Violation is one too
-        raise Violation(f"{error}\nfaults: {names(chosen)}\n" + "\n".join(house.log.lines[-80:]) + "\n" + house.tail()) from error
+        raise Violation(f"{error}\nfaults: {names(chosen)}, over {house.transport}\n" + "\n".join(house.log.lines[-80:]) + "\n" + house.tail()) from error
     finally:
         house.forget_logs()
     return names(chosen)
