@@ -50,8 +50,9 @@ static void look(struct h2_connection *connection, int64_t now_ms)
 	if (connection->asked_ms && now_ms - connection->asked_ms >= answer_ms)
 		h2_is_over(connection, NET_CUT);
 	else if (connection->stream_count == 0 &&
-		 (connection->state == H2_DRAINS || now_ms - connection->idle_ms >= idle_ms))
-		say_goodbye(connection);
+		 (connection->state == H2_DRAINS || h2_session_max(connection) == 0 ||
+		  now_ms - connection->idle_ms >= idle_ms))
+		say_goodbye(connection); /* those that take none stand in the way of others */
 	else if (connection->stream_count && now_ms - connection->heard_ms >= SILENT_MS)
 		h2_session_ping(connection);
 }

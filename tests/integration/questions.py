@@ -5,7 +5,6 @@ import uuid
 from house import wait_for
 
 KEY = "sk-th-test-canary-0123456789"
-ENDS = ("completed", "cut", "early_closes")
 
 
 def name(kind):

@@ -163,7 +163,7 @@ def test_B8_server_that_is_gone_without_a_word_is_missed(site):
 
 @pytest.fixture(scope="module")
 def hasty(scratch, hostile):
-    house = Site(scratch, hostile, {"C1D_FIRST_BYTE_MS": "700", "C1D_IDLE_MS": "700"}, workers=1)
+    house = Site(scratch, hostile, {"C1D_FIRST_BYTE_MS": "1500", "C1D_IDLE_MS": "1500"}, workers=1)
     yield house
     house.stop()
 

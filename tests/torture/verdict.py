@@ -203,11 +203,12 @@ def check_deleted(house, user):
                 fail("I8 a deleted thread is there", conversation, (path, status))
 
     def ended():
-        seen = house.upstream.stats()["prompts"]
+        stats = house.upstream.stats()
+        seen = stats["prompts"]
         going_on = [turn.prompt for turn in conversation.turns
                     if seen.get(turn.prompt, {}).get("requests", 0)
                     > sum(seen.get(turn.prompt, {}).get(how, 0) for how in ("completed", "cut", "early_closes"))]
-        return not going_on, going_on
+        return not going_on, (going_on, stats["streaming"], stats["connections_open"])
     again(user, "I8 a deleted thread's run goes on", ended)
     for turn in conversation.turns:
         if calls(house, turn.prompt) > 1:
