@@ -16,7 +16,7 @@
 ## make torture-alloc   each allocation on each route's way fails once; T=ROUTE narrows
 ## make bench           the figures of the README, measured on this machine
 ## make bench-peers     c1d beside the same service in Rust, Go, Node and Python (those whose tools are here) and nginx alone;
-##                      PARTS="busy calm slow one first crud many ten clean" N=rounds QUICK=1; adds to build/bench-peers.json
+##                      PARTS="busy calm slow one first crud many ten clean" N=rounds; BRIEF=1: 20 minutes, QUICK=1: two; adds to build/bench-peers.json
 ## make bench-peers-docs  docs/performance.md, its pictures and README's figures, of what bench-peers, -kept and -stores have measured
 ## make bench-stores    what each route costs on each store, small and large; STORES="sqlite postgresql" THREADS=N MESSAGES=N SECONDS=N
 ## make bench-kept      what 20,000 kept answers cost a chat's first byte and a delete
@@ -204,7 +204,7 @@ bench-peers:
 	@sh tests/deps test
 	@$(MAKE) --no-print-directory -s all $(BENCH)
 	@BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/peers/run $(if $(PARTS),--parts $(subst $() ,$(comma),$(strip $(PARTS)))) \
-		$(if $(N),--rounds $(N)) $(if $(QUICK),--quick)
+		$(if $(N),--rounds $(N)) $(if $(BRIEF),--brief --fresh) $(if $(QUICK),--quick)
 
 bench-peers-docs:
 	@BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/peers/docs

@@ -1,8 +1,10 @@
 """The benchmark's parts work: each target that can be started here answers as the others do, and the documents say what was measured."""
+import importlib.util
 import json
 import os
 import subprocess
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 from house import ROOT
@@ -12,6 +14,20 @@ sys.path.insert(0, str(PEERS))
 sys.dont_write_bytecode = True
 
 import report  # noqa: E402
+
+
+def script(name):
+    loader = SourceFileLoader(f"peers_{name}", str(PEERS / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+def test_h6_performance_md_is_made_from_its_figures():
+    """Whoever changes one of them by hand is found out."""
+    docs = script("docs")
+    for path, text in docs.documents(json.loads(docs.KEPT.read_text())).items():
+        assert path.read_text() == text, f"{path.name} is not what `tests/bench/peers/docs --again` writes"
 
 
 def test_h6_the_median_counts_and_what_was_not_measured_is_said_to_be():

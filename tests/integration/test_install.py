@@ -24,6 +24,11 @@ OURS = [
     "share/doc/c1d/docs/administration.md",
     "share/doc/c1d/docs/api.md",
     "share/doc/c1d/docs/operations.md",
+    "share/doc/c1d/docs/performance-chunk.svg",
+    "share/doc/c1d/docs/performance-clean.svg",
+    "share/doc/c1d/docs/performance-crud.svg",
+    "share/doc/c1d/docs/performance-memory.svg",
+    "share/doc/c1d/docs/performance.md",
     "share/doc/c1d/docs/security.md",
     "share/doc/c1d/docs/stores.md",
 ]

@@ -3,7 +3,7 @@ from xml.sax.saxutils import escape
 
 from report import BUSY, CALM, TITLES, TRANSPORTS, number
 
-WIDTH, LEFT, RIGHT, BAR, GAP, HEAD = 720, 250, 80, 16, 14, 46
+WIDTH, LEFT, RIGHT, BAR, GAP, HEAD = 720, 280, 70, 16, 14, 46
 STYLE = """<style>
 text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600; font-size: 15px } .note { fill: #59636e }
 .bar { fill: #8c959f } .ours { fill: #2da44e }

@@ -79,7 +79,9 @@ def label(row, transport, has_transport):
 
 def by_target(figures, parts, names, against=("rust", "go"), has_transport=True):
     """A row a measurement, a column a target; each cell has the named figures; c1d against others by the last of them."""
-    targets = figures.targets(parts)
+    targets = [name for name in figures.targets(parts) if name != "nginx" or not names[0].startswith("app_")]
+    if not targets:
+        return "Not measured yet."
     against = [name for name in against if name in targets]
     head = [""] + [f"**{TITLES[name]}**" if name == "c1d" else TITLES[name] for name in targets] + [f"c1d : {TITLES[name]}" for name in against]
     rows = []
@@ -151,10 +153,11 @@ def losses(figures):
     for m in figures.kept["medians"]:
         if m["target"] != "c1d" or m["part"] == "one":
             continue
+        told = [name for name in lower if m["part"] == "first" or name != "first_p99_ms"]
         for peer in ("rust", "go", "node", "fastapi"):
-            for name, unit in lower.items():
+            for name in told:
                 theirs = figures.get(m["row"], m["transport"], peer, name)
                 if m.get(name) and theirs and m[name] > 1.03 * theirs and not (m["part"] == "crud" and name == "p99_ms"):
                     where = label(m["row"], m["transport"], m["part"] != "crud")
-                    found.append(f"- {where}: {number(m[name])} {unit}, {TITLES[peer]} {number(theirs)}")
+                    found.append(f"- {where}: {number(m[name])} {lower[name]}, {TITLES[peer]} {number(theirs)}")
     return "\n".join(found) or "- In nothing that was measured."

@@ -15,11 +15,16 @@ RATES = (1000, 2000, 5000, 7500, 10000, 12500, 15000, 17500, 20000, 25000, 30000
 
 
 class Row:
-    """part: what --parts names; rounds: how often at most; workers: of c1d and nginx, which then may use every core."""
+    """part: what --parts names; rounds: how often at most, and brief: at most with --brief, of these columns only; workers: of c1d and
+    nginx, which then may use every core."""
 
-    def __init__(self, part, name, columns, transports, measure, rounds=99, workers=1, takes_starter=False):
+    def __init__(self, part, name, columns, transports, measure, rounds=99, workers=1, takes_starter=False, brief=1, brief_columns=()):
         self.part, self.name, self.columns, self.transports, self.measure = part, name, columns, transports, measure
         self.rounds, self.workers, self.takes_starter = rounds, workers, takes_starter
+        self.brief, self.brief_columns = brief, brief_columns or columns
+
+    def shorten(self):
+        self.rounds, self.columns = self.brief, self.brief_columns
 
 
 def flow(part, count, rate, columns, ramp_s=2, seconds=4, **more):
@@ -28,17 +33,18 @@ def flow(part, count, rate, columns, ramp_s=2, seconds=4, **more):
 
 
 ROWS = [
-    flow("busy", 1000, 20000, FAST),
-    flow("calm", 100, 5000, FAST),
-    flow("slow", 100, 1000, SLOW),
-    flow("one", 1, 20, ALL, ramp_s=0, seconds=3),
-    *(Row("first", f"first byte, {count:,} streams", ("rust", "go", "c1d"), BOTH,
+    flow("busy", 1000, 20000, FAST, brief=3),
+    flow("calm", 100, 5000, FAST, brief=3),
+    flow("slow", 100, 1000, SLOW, brief=2),
+    flow("one", 1, 20, ALL, ramp_s=0, seconds=3, brief=0),
+    *(Row("first", f"first byte, {count:,} streams", FAST, BOTH,
           partial(measures.first_byte, count=count, each_s=each_s, seconds=seconds))
       for count, each_s, seconds in ((100, 2, 6), (1000, 5, 5))),
-    *(Row("crud", name, ("rust", "go", "node", "fastapi", "c1d"), ANY, partial(measures.request, name=name, seconds=2)) for name in measures.REQUESTS),
-    flow("many", 5000, 10000, ("rust", "go", "c1d"), ramp_s=5, rounds=3),
+    *(Row("crud", name, ("rust", "go", "node", "fastapi", "c1d"), ANY, partial(measures.request, name=name, seconds=2), brief=3) for name in measures.REQUESTS),
+    flow("many", 5000, 10000, ("rust", "go", "c1d"), ramp_s=5, rounds=3, brief=0),
     flow("ten", 10000, 10000, ("c1d",), ramp_s=10, seconds=8, rounds=3, workers=WORKERS),
-    Row("clean", "highest clean rate", ALL, BOTH, partial(measures.clean_rate, rates=RATES, count=1000, seconds=2), rounds=1, takes_starter=True),
+    Row("clean", "highest clean rate", ALL, BOTH, partial(measures.clean_rate, rates=RATES, count=1000, seconds=2), rounds=1, takes_starter=True,
+        brief_columns=("rust", "c1d")),
 ]
 
 # Seconds: do the parts work?
