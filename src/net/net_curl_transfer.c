@@ -257,8 +257,9 @@ static bool set_request(struct net_curl_transfer *transfer, const struct net_req
 	    may_share ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_ms);
 	SET(CURLOPT_FRESH_CONNECT, 0L);
-	/* What is held for as long as a stream lasts is to be small: the least that curl takes. */
-	SET(CURLOPT_BUFFERSIZE, request->is_stream ? 1024L : 8192L);
+	/* What is held for as long as a stream lasts is to be small: the least that curl takes. It
+	 * refuses while it still has the buffer of the last transfer, which serves as well. */
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, request->is_stream ? 1024L : 8192L);
 	SET(CURLOPT_ACCEPT_ENCODING, request->may_gzip ? "gzip" : NULL);
 	curl_easy_getinfo(easy, CURLINFO_CAINFO, &ca_file);
 	SET(CURLOPT_CAINFO, request->ca_file ? request->ca_file : ca_file);
