@@ -141,6 +141,13 @@ enum error_code store_row_read(const struct store_row *row, const char *thread_i
 /* ERROR_CORRUPT, said in the log: somebody has to find it. */
 enum error_code store_row_damaged(const char *thread_id, const char *message_id);
 
+/* What a step of a sweep has done with a marked thread: its messages, or the thread when it had
+ * none, so that a step ends however many there are. */
+static inline size_t store_swept(size_t removed)
+{
+	return removed > 0 ? removed : 1;
+}
+
 /* --- store_list.c: lists that are filled row by row --- */
 
 /* Room for one more item behind count of them: the same items or a larger copy, NULL when the arena

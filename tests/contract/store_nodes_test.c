@@ -95,12 +95,31 @@ static void r18_a_sweep_empties_marked_threads_and_forgets_old_marks(void **stat
 	get_message(alive, "m");
 }
 
+/* R18: many deleted threads that nothing was said in: a step of the sweep takes no more of them
+ * than it is told to, for who beats in between must not be late. */
+static void r18_a_step_of_a_sweep_ends_however_many_threads_are_marked(void **state)
+{
+	bool more = true;
+
+	(void)state;
+	sweep_all(LONG_AGO, LONG_AGO);
+	for (int i = 0; i < 7; i++)
+		delete_thread(new_thread("ada"));
+	OK(store_sweep(store, LONG_AGO, LONG_AGO, 3, &more, &error));
+	assert_true(more);
+	for (int steps = 1; more; steps++) {
+		assert_true(steps < 5);
+		OK(store_sweep(store, LONG_AGO, LONG_AGO, 3, &more, &error));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(claims_of_silent_nodes_are_found),
 		TEST(a_sweep_keeps_a_silent_node_that_holds_a_claim),
 		TEST(r18_a_sweep_empties_marked_threads_and_forgets_old_marks),
+		TEST(r18_a_step_of_a_sweep_ends_however_many_threads_are_marked),
 	};
 
 	return cmocka_run_group_tests_name("store: nodes", tests, open_store, close_store);

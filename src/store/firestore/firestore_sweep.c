@@ -62,7 +62,7 @@ static enum error_code empty_marked(struct firestore_op *op, void *arg)
 		id = thread_of(op, &found.items[0]);
 		code = id ? firestore_thread_empty(op, id, left, &removed) : ERROR_OVERLOADED;
 		if (code == ERROR_NONE)
-			left -= removed;
+			left -= store_swept(removed);
 	}
 	s->more = s->more || left == 0;
 	return code;

@@ -116,28 +116,28 @@ static enum error_code sweep_nodes(struct mongo_call *call, int64_t silent_ms, s
 
 /* --- marks --- */
 
+/* Of many threads in one go: a round trip for each would never catch up with who deletes. */
 static enum error_code empty_marked(struct mongo_call *call, size_t limit, bool *more)
 {
-	size_t left = limit, removed;
-	enum error_code code = ERROR_NONE;
+	bson_t threads = BSON_INITIALIZER, messages = BSON_INITIALIZER;
+	size_t marked, removed = 0, emptied;
+	enum error_code code = mongo_some(call, THREADS, BCON_NEW("purge", BCON_BOOL(true)), limit,
+					  &threads, &marked);
 
-	while (code == ERROR_NONE && left > 0) {
-		mongoc_cursor_t *cursor;
-		const bson_t *mark;
-		const char *id;
-
-		code = mongo_find_one(call, THREADS, BCON_NEW("purge", BCON_BOOL(true)), NULL,
-				      &cursor, &mark);
-		if (code == ERROR_NONE)
-			code = (id = mongo_text(mark, "_id"))
-				       ? mongo_thread_empty(call, id, left, &removed)
-				       : ERROR_CORRUPT;
-		if (code == ERROR_NONE)
-			left -= removed;
-		mongoc_cursor_destroy(cursor);
-	}
-	*more = *more || left == 0;
-	return code == ERROR_NOT_FOUND ? ERROR_NONE : code;
+	if (code == ERROR_NONE && marked > 0)
+		code = mongo_some(call, MESSAGES, BCON_NEW("thread_id", BCON_DOCUMENT(&threads)),
+				  limit, &messages, &removed);
+	if (code == ERROR_NONE && removed > 0)
+		code = mongo_delete(call, MESSAGES, BCON_NEW("_id", BCON_DOCUMENT(&messages)));
+	if (code == ERROR_NONE && marked > 0 && removed < limit)
+		code = mongo_update_many(
+			call, THREADS,
+			BCON_NEW("_id", BCON_DOCUMENT(&threads), "purge", BCON_BOOL(true)),
+			BCON_NEW("$set", "{", "purge", BCON_BOOL(false), "}"), &emptied);
+	*more = *more || removed == limit || marked == limit;
+	bson_destroy(&threads);
+	bson_destroy(&messages);
+	return code;
 }
 
 /* With the few messages that came when it was empty already. */

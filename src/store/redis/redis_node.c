@@ -130,15 +130,16 @@ static enum error_code pass_over(struct redis_call *call, const char *name)
 	return redis_ask(&remove, &reply);
 }
 
-static enum error_code empty_marked(struct redis_call *call, size_t limit, size_t *removed)
+/* *left: how much may still be done in this step. */
+static enum error_code empty_marked(struct redis_call *call, size_t *left)
 {
 	enum error_code code = ERROR_NONE;
 	char id[ID_MAX + 1];
 	const char *found;
-	size_t some;
+	size_t removed;
 
-	for (*removed = 0; code == ERROR_NONE && *removed < limit; *removed += some) {
-		some = 0;
+	for (; code == ERROR_NONE && *left > 0; *left -= store_swept(removed)) {
+		removed = 0;
 		code = first_marked(call, &found);
 		if (code != ERROR_NONE || !found)
 			break;
@@ -147,7 +148,7 @@ static enum error_code empty_marked(struct redis_call *call, size_t limit, size_
 			continue;
 		}
 		snprintf(id, sizeof id, "%s", found); /* it goes with its reply */
-		code = redis_thread_empty(call, id, limit - *removed, &some);
+		code = redis_thread_empty(call, id, *left, &removed);
 		if (code != ERROR_NONE)
 			break;
 	}
@@ -178,7 +179,7 @@ enum error_code redis_sweep(void *self, int64_t silent_ms, int64_t deleted_ms, s
 			    bool *more)
 {
 	size_t batch = limit < REDIS_BATCH ? limit : REDIS_BATCH;
-	size_t removed = 0, marks = 0, nodes = 0;
+	size_t left = limit, marks = 0, nodes = 0;
 	struct redis_call call;
 	int64_t now_ms;
 	enum error_code code = redis_begin(self, &call);
@@ -187,13 +188,13 @@ enum error_code redis_sweep(void *self, int64_t silent_ms, int64_t deleted_ms, s
 		return code;
 	code = read_clock(&call, &now_ms);
 	if (code == ERROR_NONE)
-		code = empty_marked(&call, limit, &removed);
+		code = empty_marked(&call, &left);
 	if (code == ERROR_NONE)
 		code = forget_marks(&call, now_ms - deleted_ms, batch, &marks);
 	if (code == ERROR_NONE)
 		code = sweep_nodes(&call, now_ms - silent_ms, batch, &nodes);
 	redis_end(&call);
 	if (code == ERROR_NONE)
-		*more = removed == limit || marks == batch || nodes == batch;
+		*more = left == 0 || marks == batch || nodes == batch;
 	return code;
 }

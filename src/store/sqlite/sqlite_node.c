@@ -35,7 +35,7 @@ static enum error_code first_marked(struct sqlite_conn *conn, char id[ID_MAX + 1
 	return code == ERROR_NOT_FOUND ? ERROR_NONE : code;
 }
 
-/* *left: how many messages may still be removed in this step. */
+/* *left: how much may still be done in this step. */
 static enum error_code empty_marked(struct sqlite_conn *conn, size_t *left)
 {
 	char id[ID_MAX + 1];
@@ -46,7 +46,7 @@ static enum error_code empty_marked(struct sqlite_conn *conn, size_t *left)
 		code = sqlite_thread_empty(conn, id, *left, &removed);
 		if (code != ERROR_NONE)
 			break;
-		*left -= (size_t)removed;
+		*left -= store_swept((size_t)removed);
 	}
 	return code;
 }
