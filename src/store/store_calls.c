@@ -30,7 +30,8 @@ static const struct words {
 	{ ERROR_CORRUPT, 0, "What is stored there is damaged; the log says more." },
 	{ ERROR_TOO_LARGE, 0,
 	  "This is larger than the store keeps in one piece; make it shorter." },
-	{ ERROR_OVERLOADED, 0, "This is too much for one answer; ask for less." },
+	{ ERROR_OVERLOADED, 1,
+	  "There is no memory for so much in one answer; ask for less, or try again in a moment." },
 };
 
 bool store_say(struct error *err, enum error_code code, enum store_subject subject)

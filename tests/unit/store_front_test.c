@@ -207,6 +207,8 @@ static void each_answer_of_a_store_has_words_of_its_own(void **state)
 		assert_false(store_say(&err, codes[i], THREAD));
 		assert_int_equal(err.code, codes[i]);
 		assert_string_not_equal(err.detail, error_title(codes[i]));
+		if (error_status(codes[i]) == 503)
+			assert_true(err.retry_after_s > 0);
 	}
 }
 
