@@ -67,7 +67,7 @@ struct rate {
 	X(end_expired, "C1D_END_EXPIRED", BOOL, "no", 0, 0, "end an open stream when its token has expired more than a minute ago; otherwise it may finish") \
 	X(workers, "C1D_WORKERS", COUNT, "0", 0, 64, "worker processes; 0 is one a core") \
 	X(threads, "C1D_THREADS", COUNT, "16", 1, 256, "request threads a worker") \
-	X(runs_max, "C1D_RUNS_MAX", COUNT, "4000", 1, 100000, "runs in flight a worker; more are refused with 503") \
+	X(runs_max, "C1D_RUNS_MAX", COUNT, "5000", 1, 100000, "runs in flight a worker; more are refused with 503") \
 	X(runs_per_user, "C1D_RUNS_PER_USER", COUNT, "5", 1, 100000, "answers that may be written for one user at once (of a visitor also by address); more are refused with 429") \
 	X(unattended_max, "C1D_UNATTENDED_MAX", COUNT, "3", 0, 1000, "runs of one user that may go on with nobody following") \
 	X(unattended_ms, "C1D_UNATTENDED_MS", MS, "30000", 0, 3600000, "how long nobody may follow a run before it counts among those") \

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define FOR_A_RUN    4  /* its client, its file, its call, and a second one who follows it */
+#define FOR_TWO_RUNS 7  /* their clients, files and calls, and a second one who follows either */
 #define FOR_A_THREAD 3  /* a connection, a file, one to the store */
 #define FOR_THE_REST 64 /* listener, engine, store, log, shared memory, resolver */
 #define FOR_A_PLACE  2  /* both ends of its inbox */
@@ -36,7 +36,7 @@ struct server_fit server_fit(const struct config *config)
 	fit.kept = left / KEPT_SHARE < 1          ? 1
 		   : left / KEPT_SHARE > KEPT_MAX ? KEPT_MAX
 						  : left / KEPT_SHARE;
-	left = (left - fit.kept) / FOR_A_RUN - ENGINE_RUNS_OVER;
+	left = (left - fit.kept) * 2 / FOR_TWO_RUNS - ENGINE_RUNS_OVER;
 	fit.runs = left < 1 ? 1 : left;
 	fit.is_short = fit.runs < config->runs_max;
 	if (!fit.is_short)

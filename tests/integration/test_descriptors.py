@@ -42,7 +42,7 @@ def test_r17_what_does_not_fit_is_said_and_refused_as_too_much(new_site, limited
     fits = site.log_lines("descriptors")[0]["answers_a_worker"]
     assert 20 < fits < 100
     warning, = [line for line in site.log_lines() if "do not suffice" in line["event"]]
-    assert warning["asked"] == 4000 and warning["answers_a_worker"] == fits
+    assert warning["asked"] == 5000 and warning["answers_a_worker"] == fits
     gate = "g" + uuid.uuid4().hex[:8]
 
     def ask(n):
@@ -50,8 +50,8 @@ def test_r17_what_does_not_fit_is_said_and_refused_as_too_much(new_site, limited
 
     streams = [ask(n) for n in range(fits)]
     assert {stream.status for stream in streams} == {200}
-    # Each has a second one who follows it.
-    followers = [follow(site, stream.headers["X-Run-Id"]) for stream in streams]
+    # Every other one has a second one who follows it.
+    followers = [follow(site, stream.headers["X-Run-Id"]) for stream in streams[::2]]
     assert {follower.status for follower in followers} == {200}
     for n in range(5):
         refused = ask(f"more{n}")
@@ -64,6 +64,12 @@ def test_r17_what_does_not_fit_is_said_and_refused_as_too_much(new_site, limited
     wait_for(lambda: len(site.log_lines("run ended")) == fits, "all ended")
     assert {line["status"] for line in site.log_lines("run ended")} == {"complete"}
     assert not site.log_lines("connections wait: no descriptors or memory left")
+
+
+def test_r17_two_workers_carry_ten_thousand_answers_where_a_process_may_open_20000(new_site, limited):
+    site = new_site(program=limited(1024, 20000), workers=2)
+    assert {line["answers_a_worker"] for line in site.log_lines("descriptors")} == {5000}
+    assert not [line for line in site.log_lines() if "do not suffice" in line["event"]]
 
 
 def test_r17_check_says_what_fits(new_site, limited):

@@ -1,5 +1,4 @@
 """The table of what is measured: a row is a measurement, a column a target."""
-import resource
 from functools import partial
 
 import measures
@@ -9,8 +8,6 @@ FAST = ("nginx", "rust", "go", "c1d")
 SLOW = ("node", "fastapi", "c1d")
 BOTH = ("plain", "tls")
 ANY = ("plain",)  # the upstream does not matter
-# c1d reckons with four descriptors an answer, so that two workers carry 10,000 only where a process may have 20,480 open and some.
-WORKERS = 2 if resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= 21000 else 3
 RATES = (1000, 2000, 5000, 7500, 10000, 12500, 15000, 17500, 20000, 25000, 30000, 35000, 40000, 45000, 50000, 60000)
 
 
@@ -42,7 +39,7 @@ ROWS = [
       for count, each_s, seconds in ((100, 2, 6), (1000, 5, 5))),
     *(Row("crud", name, ("rust", "go", "node", "fastapi", "c1d"), ANY, partial(measures.request, name=name, seconds=2), brief=3) for name in measures.REQUESTS),
     flow("many", 5000, 10000, ("rust", "go", "c1d"), ramp_s=5, rounds=3, brief=0),
-    flow("ten", 10000, 10000, ("c1d",), ramp_s=10, seconds=8, rounds=3, workers=WORKERS),
+    flow("ten", 10000, 10000, ("c1d",), ramp_s=10, seconds=8, rounds=3, workers=2),
     Row("clean", "highest clean rate", ALL, BOTH, partial(measures.clean_rate, rates=RATES, count=1000, seconds=2), rounds=1, takes_starter=True,
         brief_columns=("rust", "c1d")),
 ]
