@@ -352,6 +352,26 @@ static void numbers_may_be_exchanged(void **state)
 	assert_message(&list.items[1], &pair[0]);
 }
 
+/* As people write it who make such files. */
+static void what_is_said_in_a_thread_of_rev_0_is_its_history(void **state)
+{
+	struct thread thread = full_thread(fresh("thread"), "ada");
+	struct turn_open open = turn_of(thread.id);
+	struct message messages[2] = { message_of(thread.id, "m5"), message_of(thread.id, "m6") };
+	struct turn_opened opened;
+
+	(void)state;
+	thread.rev = 0;
+	put_thread(&thread);
+	messages[0].seq = 5;
+	messages[1].seq = 6;
+	put_messages(messages, 2);
+	opened = open_turn(&open);
+	assert_int_equal(opened.history.count, 2);
+	assert_int_equal(opened.question.seq, 7);
+	assert_text(opened.question.parent_id, "m6");
+}
+
 static void a_message_without_its_thread_is_refused(void **state)
 {
 	struct message messages[2] = { full_message(new_thread("ada"), "m", 1),
@@ -496,6 +516,7 @@ int main(void)
 		TEST(a_message_that_was_put_can_be_found_by_all_its_names),
 		TEST(numbers_and_keys_are_taken_from_who_has_them),
 		TEST(numbers_may_be_exchanged),
+		TEST(what_is_said_in_a_thread_of_rev_0_is_its_history),
 		TEST(a_message_without_its_thread_is_refused),
 		TEST(four_megabytes_are_put_and_read),
 		TEST(what_is_dropped_is_gone_and_nothing_else),

@@ -294,14 +294,14 @@ static enum error_code put_messages(struct mongo_call *call, const struct messag
 }
 
 /* All of them are there and not marked; told by one command when each thread's messages stand
- * together. */
+ * together. A thread whose rev is 0 would be taken for one in which nothing was ever said. */
 static enum error_code check_threads(struct mongo_call *call, const struct message *messages,
 				     size_t count, bool *all)
 {
 	bson_t filter = BSON_INITIALIZER, in, list, ids = BSON_INITIALIZER;
 	const char *key, *seen = "";
 	char number[16];
-	size_t named = 0, found = 0;
+	size_t named = 0, found = 0, changed;
 	enum error_code code;
 
 	BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id", &in);
@@ -318,6 +318,10 @@ static enum error_code check_threads(struct mongo_call *call, const struct messa
 	BSON_APPEND_NULL(&filter, "deleted_at");
 	code = mongo_some(call, THREADS, bson_copy(&filter), named + 1, &ids, &found);
 	*all = found == named;
+	if (code == ERROR_NONE && found > 0)
+		code = mongo_update_many(
+			call, THREADS, BCON_NEW("_id", BCON_DOCUMENT(&ids), "rev", BCON_INT64(0)),
+			BCON_NEW("$set", "{", "rev", BCON_INT64(1), "}"), &changed);
 	bson_destroy(&filter);
 	bson_destroy(&ids);
 	return code;
