@@ -119,7 +119,8 @@ static bool answer_management(struct record_in *in, const struct header *header)
 		return fail(in);
 	len = header->type == TYPE_GET_VALUES ? record_values(out, sizeof out, values)
 					      : record_unknown(out, header->type);
-	return send(in->fd, out, len, MSG_NOSIGNAL) == (ssize_t)len || fail(in);
+	/* Who asks and never reads is not waited for. */
+	return send(in->fd, out, len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len || fail(in);
 }
 
 /* The next record that belongs to a request. */

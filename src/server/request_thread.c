@@ -66,8 +66,9 @@ static void serve_counted(struct request_thread *thread, struct connection *conn
 {
 	const struct request_work *work = &thread->all->work;
 
-	move_on(thread, true);
-	serve(work, thread->all->kept, connection);
+	do
+		move_on(thread, true); /* with each: none of them hangs because there are many */
+	while (serve_next(work, thread->all->kept, connection));
 	move_on(thread, false);
 	atomic_fetch_sub(&work->slot->requests_busy, 1);
 }
@@ -107,13 +108,21 @@ static bool take_one(struct request_thread *thread)
 	return fd >= 0;
 }
 
+/* Its end is none, and what was seen may have been read already. */
+static bool has_request(const struct connection *connection)
+{
+	char byte;
+
+	return recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 /* A connection's next request goes to another worker like a new connection, where that has clearly
  * less to do. So no worker keeps all the load that it once got. */
 static bool pass_on(const struct request_threads *all, struct connection *connection)
 {
 	const struct spread *spread = &all->work.spread;
 
-	if (!spread_is_uneven(spread))
+	if (!spread_is_uneven(spread) || !has_request(connection))
 		return false;
 	kept_leave(all->kept, connection);
 	connection->fd = spread_place(spread, connection->fd);

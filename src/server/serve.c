@@ -9,6 +9,7 @@
 #include "record.h"
 #include "record_sink.h"
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #define ANSWER_MS 60000 /* for a whole answer; nothing of it is taken for C1D_WRITE_MS at most */
@@ -54,6 +55,14 @@ void serve_sweep(struct kept *kept)
 		part(kept, &overdue);
 }
 
+/* Accepted just before we stop: its first request is on its way, and is waited for here. */
+static bool wait_for_first(const struct request_work *work, const struct connection *connection)
+{
+	struct pollfd peer = { .fd = connection->fd, .events = POLLIN };
+
+	return !connection->is_used && poll(&peer, 1, (int)work->config->read_ms) > 0;
+}
+
 /* true: something came meanwhile, and it is ours still. */
 static bool let_wait(const struct request_work *work, struct kept *kept,
 		     struct connection *connection)
@@ -67,6 +76,8 @@ static bool let_wait(const struct request_work *work, struct kept *kept,
 		part(kept, &oldest);
 		state = kept_wait(kept, connection, until_ms);
 	}
+	if (state == KEPT_SHUT && wait_for_first(work, connection))
+		return true;
 	if (state == KEPT_FULL || state == KEPT_SHUT)
 		part(kept, connection);
 	return state == KEPT_READY;
@@ -172,9 +183,7 @@ static bool answer(const struct request_work *work, struct kept *kept,
 	return keeps;
 }
 
-/* true: there may be more of it. */
-static bool serve_next(const struct request_work *work, struct kept *kept,
-		       struct connection *connection)
+bool serve_next(const struct request_work *work, struct kept *kept, struct connection *connection)
 {
 	struct incoming in;
 
@@ -191,10 +200,4 @@ static bool serve_next(const struct request_work *work, struct kept *kept,
 	metrics_add(M_KEPT_REQUESTS, 0, 0, connection->is_used);
 	connection->is_used = true;
 	return answer(work, kept, connection, &in) && let_wait(work, kept, connection);
-}
-
-void serve(const struct request_work *work, struct kept *kept, struct connection *connection)
-{
-	while (serve_next(work, kept, connection))
-		;
 }

@@ -8,8 +8,9 @@
 #include "kept.h"
 #include "request_work.h"
 
-/* Any request thread, for as long as a request takes. The connection is nobody's behind it. */
-void serve(const struct request_work *work, struct kept *kept, struct connection *connection);
+/* One request, if it is there. Any request thread, for as long as that takes. true: there may be
+ * another one already; else the connection is nobody's behind it. */
+bool serve_next(const struct request_work *work, struct kept *kept, struct connection *connection);
 
 /* Closes what waits and whose time is over. */
 void serve_sweep(struct kept *kept);

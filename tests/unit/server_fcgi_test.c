@@ -647,6 +647,19 @@ static void r37_endless_management_records_are_dropped(void **state)
 	assert_dropped();
 }
 
+/* Who asks and takes no answer holds no thread. */
+static void r37_a_peer_that_asks_and_does_not_read_is_dropped(void **state)
+{
+	static const char zeros[4096];
+
+	(void)state;
+	for (size_t n = sizeof zeros; n > 0; n /= 2)
+		while (send(ours, zeros, n, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+			;
+	SAY(9, 0, "");
+	assert_dropped();
+}
+
 /* The time between two reads is the handler's: it is not held against the peer. */
 static void r30_a_handler_that_took_long_still_gets_the_body(void **state)
 {
@@ -754,6 +767,7 @@ int main(void)
 		TEST(r37_parameters_over_their_cap_are_dropped),
 		TEST(r37_management_records_are_answered_unread),
 		TEST(r37_endless_management_records_are_dropped),
+		TEST(r37_a_peer_that_asks_and_does_not_read_is_dropped),
 		TEST(r30_a_handler_that_took_long_still_gets_the_body),
 		TEST(A21_records_out_of_their_turn_are_dropped),
 		TEST(A21_an_abort_in_the_body_ends_it),

@@ -2,11 +2,13 @@
  * Connections that wait for a request: each byte is seen by one thread, none is lost, and nobody is
  * taken for another one who had the place before.
  */
-#include "../../src/server/kept.h"
+#include "../../src/server/serve.h"
 
+#include "fcgi_peer.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -308,6 +310,58 @@ static void every_request_is_answered_whoever_sees_it(void **state)
 	assert_int_equal(kept_count(kept), 0);
 }
 
+/* --- the moment of a stop --- */
+
+static void answer_shortly(void *app, struct request *request, struct response *response)
+{
+	(void)app;
+	(void)request;
+	buffer_append(&response->body, SLICE("here"));
+}
+
+static void *say_late(void *peer)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000000 };
+	struct buffer params;
+	int fd = *(int *)peer;
+
+	nanosleep(&pause, NULL);
+	buffer_init(&params, 1024);
+	peer_add_param(&params, "REQUEST_METHOD", "GET");
+	peer_begin(fd, 1);
+	peer_say(fd, PEER_PARAMS, 1, buffer_slice(&params));
+	peer_say(fd, PEER_PARAMS, 1, SLICE(""));
+	peer_say(fd, PEER_STDIN, 1, SLICE(""));
+	buffer_done(&params);
+	return NULL;
+}
+
+/* Its web server has connected and says the rest in a moment: nobody else would answer it. */
+static void d10_one_that_was_accepted_just_before_a_stop_is_still_answered(void **state)
+{
+	static const struct config config = { .read_ms = 10000, .write_ms = 10000 };
+	static const struct server_app app = { .handle = answer_shortly };
+	const struct request_work work = { .config = &config, .app = &app };
+	struct connection connection = { .place = -1 };
+	struct peer_answer answer;
+	pthread_t peer;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	connection.fd = ends[0];
+	kept_shut(kept);
+	assert_int_equal(pthread_create(&peer, NULL, say_late, &ends[1]), 0);
+	while (serve_next(&work, kept, &connection))
+		;
+	pthread_join(peer, NULL);
+	peer_read_answer(ends[1], 1, &answer);
+	assert_true(answer.ended && !answer.wrong);
+	assert_non_null(strstr(answer.text.data, "here"));
+	buffer_done(&answer.text);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,6 +374,7 @@ int main(void)
 		TEST(one_that_is_put_back_unread_is_seen_again),
 		TEST(nobody_waits_any_more_once_it_is_shut),
 		TEST(every_request_is_answered_whoever_sees_it),
+		TEST(d10_one_that_was_accepted_just_before_a_stop_is_still_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
