@@ -9,7 +9,7 @@
  * savepoint, and the last one commits for all. Nobody is told that something is stored before that
  * commit has ended, and who fails takes back his own part alone.
  */
-#include "sqlite_queue.h"
+#include "sqlite_log.h"
 
 #include "base/clock.h"
 #include "base/cond.h"
@@ -26,6 +26,7 @@ struct sqlite_pool {
 				       it writes */
 	int idle_count, open_count; /* open: idle or in use */
 	struct sqlite_queue writers;
+	struct sqlite_log *log;
 };
 
 /* --- connections; all of it with the lock held --- */
@@ -88,6 +89,17 @@ static void give_back(struct sqlite_call *call)
 	pthread_mutex_unlock(&pool->lock);
 }
 
+static struct sqlite_conn *open_one(const struct sqlite_pool *pool, enum error_code *code,
+				    struct error *err)
+{
+	struct sqlite_conn *conn =
+		sqlite_file_open(pool->path, pool->limit_ms, pool->as_found, code, err);
+
+	if (conn)
+		sqlite_log_watch(pool->log, conn);
+	return conn;
+}
+
 static enum error_code begin(struct sqlite_call *call, struct error *err)
 {
 	const struct sqlite_pool *pool = call->pool;
@@ -97,8 +109,7 @@ static enum error_code begin(struct sqlite_call *call, struct error *err)
 	call->until_ms = clock_mono_ms() + pool->limit_ms;
 	if (!take_turn(call->pool, call))
 		return ERROR_STORE_TIMEOUT;
-	if (!call->conn && !(call->conn = sqlite_file_open(pool->path, pool->limit_ms,
-							   pool->as_found, &code, err))) {
+	if (!call->conn && !(call->conn = open_one(pool, &code, err))) {
 		give_back(call);
 		return code;
 	}
@@ -226,6 +237,9 @@ struct sqlite_pool *sqlite_pool_open(const char *path, const struct store_option
 	pool->as_found = options->as_found;
 	pthread_mutex_init(&pool->lock, NULL);
 	cond_init(&pool->changed);
+	if (!pool->as_found)
+		pool->log =
+			sqlite_log_start(pool->path, pool->limit_ms, &pool->writers, &pool->lock);
 	return pool;
 }
 
@@ -238,6 +252,7 @@ void sqlite_pool_free(struct sqlite_pool *pool)
 {
 	if (!pool)
 		return;
+	sqlite_log_stop(pool->log);
 	sqlite_file_close(pool->writer);
 	while (pool->idle_count > 0)
 		sqlite_file_close(pool->idle[--pool->idle_count]);

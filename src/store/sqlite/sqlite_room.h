@@ -4,6 +4,7 @@
  *   sqlite.c         the table of its functions, the URI, ping
  *   sqlite_pool.c    connections, and a call's transaction on one of them
  *   sqlite_queue.c   who writes next, and who shares a transaction
+ *   sqlite_log.c     the thread that takes the log into the file
  *   sqlite_file.c    one connection: the file, its settings, its time limit
  *   sqlite_schema.c  tables and indexes, and the way from each version to the next
  *   sqlite_sql.h     all statements
