@@ -96,7 +96,8 @@ uint32_t h2_connection_room(struct h2_connection *connection)
 		return 0;
 	if (now_ms - connection->heard_ms >= STALE_MS)
 		h2_session_ping(connection);
-	return connection->asked_ms ? 0 : max - connection->stream_count;
+	/* One whose socket is full would keep a question inside nghttp2. */
+	return connection->asked_ms || connection->kept ? 0 : max - connection->stream_count;
 }
 
 bool h2_connection_comes(const struct h2_connection *connection)

@@ -128,6 +128,15 @@ static void take_out(struct h2_host *host, struct h2_connection *connection)
 	host->connection_count--;
 }
 
+/* Is there one that takes streams, or will? */
+static bool has_hope(const struct h2_host *host)
+{
+	for (const struct h2_connection *c = host->connections; c; c = c->next)
+		if (c->state != H2_DRAINS && c->state != H2_OVER)
+			return true;
+	return false;
+}
+
 /* It never was open. Those that wait hear of it unless there is another. */
 static void did_not_open(struct h2_host *host, enum net_failure failure)
 {
@@ -143,7 +152,9 @@ static void did_not_open(struct h2_host *host, enum net_failure failure)
 	SSL_SESSION_free(host->session);
 	host->session = NULL;
 	host->refused_until_ms = now_ms + PAUSE_MS;
-	if (!host->connections)
+	if (failure == NET_TLS)
+		host->tls_is_doubted = true;
+	if (!has_hope(host))
 		end_waiting(host, failure);
 }
 
@@ -229,10 +240,27 @@ static bool wants_another(const struct h2_host *host, uint32_t room)
 			      (host->connection_count == 1 && streams_on(host) >= MANY));
 }
 
+/* Behind a failure it is made anew: the file of certificates may have been mended, and where memory
+ * failed OpenSSL for a moment it may have kept half of something. What reads it takes a moment. */
+static bool is_old(const struct h2_host *host, int64_t now_ms)
+{
+	return host->tls && host->tls_is_doubted && !host->connections &&
+	       now_ms - host->tls_made_ms >= PAUSE_MS;
+}
+
 static bool has_tls(struct h2_host *host)
 {
-	if (!host->tls)
+	int64_t now_ms = loop_now_ms(host->shared->loop);
+
+	if (is_old(host, now_ms)) {
+		h2_tls_free(host->tls);
+		host->tls = NULL;
+	}
+	if (!host->tls) {
 		host->tls = h2_tls_open(host->ca_file);
+		host->tls_made_ms = now_ms;
+		host->tls_is_doubted = false;
+	}
 	if (!host->tls)
 		log_warn("no TLS with the upstream",
 			 LOG_T("error", "the certificates to trust cannot be read"));

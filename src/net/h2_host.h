@@ -18,6 +18,8 @@ struct h2_host {
 	char *name, *port, *ca_file; /* ca_file NULL: the system's */
 	size_t connections_max;
 	struct h2_tls *tls;
+	int64_t tls_made_ms;
+	bool tls_is_doubted; /* a connection failed of it */
 	SSL_SESSION *session;
 	struct h2_addresses addresses;
 	int64_t looked_up_ms; /* 0: never, or they are no good any more */

@@ -121,8 +121,10 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 
 	(void)flags;
 	/* At once, whatever becomes of them: no stream may close the window of the others. */
-	if (nghttp2_session_consume(session, id, n) != 0)
+	if (nghttp2_session_consume(session, id, n) != 0) {
+		h2_is_over(connection, NET_NO_MEMORY);
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	}
 	connection->flood -= connection->flood > 0;
 	h2_touch(connection);
 	if (stream)

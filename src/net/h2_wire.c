@@ -81,8 +81,11 @@ static void decrypt(struct h2_connection *connection)
 			h2_session_feed(connection, shared->plain, n);
 			continue;
 		}
-		if (SSL_get_error(connection->ssl, 0) != SSL_ERROR_WANT_READ)
-			is_cut(connection);
+		if (SSL_get_error(connection->ssl, 0) == SSL_ERROR_WANT_READ)
+			return;
+		if (ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE)
+			h2_is_over(connection, NET_NO_MEMORY);
+		is_cut(connection);
 		return;
 	}
 }
@@ -151,16 +154,17 @@ static size_t put(struct h2_connection *connection, const unsigned char *bytes, 
 	return done;
 }
 
-static void keep(struct h2_connection *connection, const unsigned char *bytes, size_t n)
+static bool keep(struct h2_connection *connection, const unsigned char *bytes, size_t n)
 {
 	connection->kept = malloc(n);
 	if (!connection->kept) {
 		h2_is_over(connection, NET_NO_MEMORY);
-		return;
+		return false;
 	}
 	memcpy(connection->kept, bytes, n);
 	connection->kept_at = 0;
 	connection->kept_len = n;
+	return true;
 }
 
 /* Nothing is kept any more? */
@@ -209,8 +213,8 @@ static void send_all(struct h2_connection *connection)
 		if (n == 0)
 			return;
 		done = put(connection, output, n);
-		if (done < n)
-			keep(connection, output + done, n - done);
+		if (done < n && !keep(connection, output + done, n - done))
+			return; /* what follows would stand behind half a record */
 	}
 }
 

@@ -144,6 +144,9 @@ void net_question_free(struct net_question *question)
 {
 	if (!question)
 		return;
+	for (const char *const *header = question->request.headers; *header; header++)
+		if (strncmp(*header, "authorization:", 14) == 0)
+			explicit_bzero((char *)*header, strlen(*header));
 	buffer_done(&question->body);
 	free(question);
 }

@@ -1,8 +1,9 @@
 """TLS to the C1 API: certificates are always checked; HTTP/2 streams share a connection and fail alone. Rows B6, B10."""
 import uuid
+from pathlib import Path
 
 import pytest
-from house import Upstream, in_parallel
+from house import Upstream, in_parallel, wait_for
 
 
 def name(kind):
@@ -53,6 +54,18 @@ def test_B6_certificate_that_is_not_good_is_refused(new_site, scratch, kind, why
 def test_B6_without_the_ca_it_is_refused(new_site, tls):
     site = new_site({"THESYS_CA_FILE": None}, upstream=tls, workers=1)
     assert site.post("/api/chat", {"thread_id": "t1", "message": "hello"}).status == 502
+
+
+def test_B6_certificates_that_were_mended_are_believed_without_a_restart(new_site, tls, scratch):
+    folder = scratch / name("other-")
+    folder.mkdir()
+    Upstream(folder, "--tls-self", str(folder)).stop()  # another authority
+    believed = folder / "believed.pem"
+    believed.write_bytes((folder / "ca.pem").read_bytes())
+    site = new_site({"THESYS_CA_FILE": str(believed)}, upstream=tls, workers=1)
+    assert site.chat("hello", name("t")).status == 502
+    believed.write_bytes((Path(tls.settings["THESYS_CA_FILE"])).read_bytes())
+    wait_for(lambda: site.chat("hello", name("t")).status == 200, "the new certificates are believed")
 
 
 @pytest.mark.parametrize("fault, early", [("goaway=90", False), ("h2_rst=90", False), ("cut_no_notify=90", False), ("h2_refused", True)])
