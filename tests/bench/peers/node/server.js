@@ -11,6 +11,14 @@ const store = await new MongoClient(process.env.MONGODB_URI).connect();
 const threads = store.db("c1d").collection("threads");
 const messages = store.db("c1d").collection("messages");
 const app = Fastify({ bodyLimit: 1 << 20 });
+// A DELETE that says it is JSON and has no body is refused otherwise.
+app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+  try {
+    done(null, body ? JSON.parse(body) : undefined);
+  } catch (error) {
+    done(Object.assign(error, { statusCode: 400 }));
+  }
+});
 
 const threadOut = ({ _id, title, user_id, created_at, updated_at, archived }) => ({ id: _id, title, user_id, created_at, updated_at, archived });
 const messageOut = ({ _id, thread_id, role, content, status, created_at, updated_at }) => ({ id: _id, thread_id, role, content, status, created_at, updated_at });
