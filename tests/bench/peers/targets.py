@@ -175,7 +175,7 @@ class Rust(Target):
     @classmethod
     def build(cls):
         super().build()
-        cls.run("cargo", "build", "--release", "--locked", "--quiet", cwd=HERE / "rust", CARGO_TARGET_DIR=str(BUILD / "peers/rust"))
+        cls.run("cargo", "build", "--release", "--quiet", cwd=HERE / "rust", CARGO_TARGET_DIR=str(BUILD / "peers/rust"))
 
     @classmethod
     def version(cls):
