@@ -6,6 +6,7 @@
 #include "../../src/service/service_room.h"
 
 #include "base/loop.h"
+#include "folder.h"
 #include "stream/engine.h"
 #include "stream/spool.h"
 #include <errno.h>
@@ -22,7 +23,7 @@
 
 #define MOST 64
 
-static char folder[64], spool[128], place[128];
+static char spool[128], place[128];
 static struct config config;
 static rlim_t before;
 
@@ -33,8 +34,7 @@ static int set_up(void **state)
 	(void)state;
 	getrlimit(RLIMIT_NOFILE, &limit);
 	before = limit.rlim_cur;
-	snprintf(folder, sizeof folder, "/tmp/c1d-trouble-XXXXXX");
-	if (!mkdtemp(folder))
+	if (!folder_make("trouble"))
 		return -1;
 	snprintf(spool, sizeof spool, "%s/spool", folder);
 	snprintf(place, sizeof place, "%s/c1d.sock", folder);
@@ -44,11 +44,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+	return folder_remove();
 }
 
 /* From now on so many descriptors can be opened. The lowest free number is where they begin. */

@@ -2,6 +2,7 @@
  * board, a spool and a store of their own. */
 #include "../../src/service/service_room.h"
 
+#include "folder.h"
 #include "service/runs.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 
 #define RUN "01990000-0000-7000-8000-000000000000-0badcafe"
 
-static char folder[64], spool[128], uri[128];
+static char spool[128], uri[128];
 static struct config config;
 static struct shm *shm;
 static struct engine *engine;
@@ -39,8 +40,7 @@ static bool name_node(void)
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/c1d-runs-XXXXXX");
-	if (!mkdtemp(folder) || !name_node() || !(shm = shm_map(NULL, NULL)))
+	if (!folder_make("runs") || !name_node() || !(shm = shm_map(NULL, NULL)))
 		return -1;
 	snprintf(spool, sizeof spool, "%s/spool", folder);
 	snprintf(uri, sizeof uri, "sqlite:%s/c1d.db", folder);
@@ -57,15 +57,12 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
 	arena_done(&arena);
 	service_close(service);
 	engine_free(engine);
 	shm_unmap(shm);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+	return folder_remove();
 }
 
 /* A question on this thread has come so far that its run is on the board, and no further. */

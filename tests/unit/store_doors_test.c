@@ -4,6 +4,7 @@
 #include "store/store.h"
 
 #include "base/clock.h"
+#include "folder.h"
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -15,15 +16,14 @@
 
 #include <cmocka.h>
 
-static char folder[64], path[96], uri[112];
+static char path[96], uri[112];
 static struct config config;
 static struct store *store;
 
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/c1d-doors-XXXXXX");
-	if (!mkdtemp(folder))
+	if (!folder_make("doors"))
 		return -1;
 	snprintf(path, sizeof path, "%s/store.db", folder);
 	snprintf(uri, sizeof uri, "sqlite:%s", path);
@@ -34,12 +34,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
 	store_free(store);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+	return folder_remove();
 }
 
 static enum error_code put(const char *id)

@@ -5,6 +5,7 @@
 #include "store/store.h"
 
 #include "base/clock.h"
+#include "folder.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -15,15 +16,14 @@
 
 #include <cmocka.h>
 
-static char folder[64], uri[128];
+static char uri[128];
 static struct shm *shm;
 static struct config config;
 
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/c1d-store-XXXXXX");
-	if (!mkdtemp(folder) || !(shm = shm_map(NULL, NULL)))
+	if (!folder_make("store") || !(shm = shm_map(NULL, NULL)))
 		return -1;
 	snprintf(uri, sizeof uri, "sqlite:%s/away/data/store.db", folder);
 	config = (struct config){ .store_uri = uri };
@@ -32,12 +32,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
 	shm_unmap(shm);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+	return folder_remove();
 }
 
 static struct store *open_away(void)

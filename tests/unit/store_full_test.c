@@ -1,6 +1,7 @@
 /* SQLite on a disk that is full: each write says so, whichever it is, nothing of it stays, and what
  * is there is read. The size that a file may have stands for the disk. */
 #include "../../src/store/sqlite/sqlite_room.h"
+#include "folder.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 
 #include <cmocka.h>
 
-static char folder[64], uri[112];
+static char uri[112];
 static struct config config;
 static struct store *store;
 static struct arena arena;
@@ -21,8 +22,7 @@ static struct arena arena;
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/c1d-full-XXXXXX");
-	if (!mkdtemp(folder))
+	if (!folder_make("full"))
 		return -1;
 	snprintf(uri, sizeof uri, "sqlite:%s/store.db", folder);
 	config = (struct config){ .store_uri = uri };
@@ -34,13 +34,10 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
 	store_free(store);
 	arena_done(&arena);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+	return folder_remove();
 }
 
 static void set_size_max(rlim_t size)

@@ -1,6 +1,7 @@
 /* The tables of the SQLite store: each statement finds its rows by an index, and a file of an older
  * version is brought up to date, whoever else is at it. */
 #include "../../src/store/sqlite/sqlite_room.h"
+#include "folder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,14 +16,13 @@
 
 #define WORKERS 6
 
-static char folder[64], path[96], uri[112];
+static char path[96], uri[112];
 static struct config config;
 
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/c1d-schema-XXXXXX");
-	if (!mkdtemp(folder))
+	if (!folder_make("schema"))
 		return -1;
 	snprintf(path, sizeof path, "%s/store.db", folder);
 	snprintf(uri, sizeof uri, "sqlite:%s", path);
@@ -32,11 +32,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+	return folder_remove();
 }
 
 /* --- every statement on an index --- */

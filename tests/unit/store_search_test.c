@@ -1,6 +1,7 @@
 /* SQLite's search: parts of words in any script, however rare or common; the way of an older file's
  * messages into the index, whatever happens to them meanwhile; and a copy of the file. */
 #include "../../src/store/sqlite/sqlite_room.h"
+#include "folder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 
 #define MANY 2200 /* more than are looked at one by one */
 
-static char folder[64], path[96], uri[112];
+static char path[96], uri[112];
 static struct config config;
 static struct store *store;
 static struct arena arena;
@@ -22,8 +23,7 @@ static struct arena arena;
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/c1d-search-XXXXXX");
-	if (!mkdtemp(folder))
+	if (!folder_make("search"))
 		return -1;
 	snprintf(path, sizeof path, "%s/store.db", folder);
 	snprintf(uri, sizeof uri, "sqlite:%s", path);
@@ -35,13 +35,10 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
 	store_free(store);
 	arena_done(&arena);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+	return folder_remove();
 }
 
 static void make_thread(const char *id, const char *user)

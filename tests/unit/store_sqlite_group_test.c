@@ -3,6 +3,7 @@
 #include "../../src/store/sqlite/sqlite_room.h"
 
 #include "base/clock.h"
+#include "folder.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@
 
 #define WRITERS 8
 
-static char folder[64], path[96];
+static char path[96];
 static struct sqlite_pool *pool;
 static atomic_int syncs;
 
@@ -39,8 +40,7 @@ static struct sqlite_pool *open_pool(int64_t limit_ms)
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/c1d-group-XXXXXX");
-	if (!mkdtemp(folder))
+	if (!folder_make("group"))
 		return -1;
 	snprintf(path, sizeof path, "%s/store.db", folder);
 	pool = open_pool(60000);
@@ -49,12 +49,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
 	sqlite_pool_free(pool);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+	return folder_remove();
 }
 
 struct writer {

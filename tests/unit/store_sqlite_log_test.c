@@ -1,6 +1,7 @@
 /* What SQLite's writers put into its log goes into the file by a thread of the pool, and by no
  * writer as long as that thread can; and the log begins anew, whoever writes and reads. */
 #include "../../src/store/sqlite/sqlite_room.h"
+#include "folder.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -22,7 +23,7 @@
 #define PAGE      4120      /* with its head, in the log */
 #define LOG_BYTES (4 << 20) /* what it has when it is to be taken in */
 
-static char folder[64], path[96], log_path[112];
+static char path[96], log_path[112];
 static struct sqlite_pool *pool;
 
 /* How often the file itself was synced, which only what takes the log into it does. */
@@ -59,8 +60,7 @@ static int set_up(void **state)
 	const struct store_options options = { .limit_ms = 60000 };
 
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/c1d-log-XXXXXX");
-	if (!mkdtemp(folder))
+	if (!folder_make("log"))
 		return -1;
 	snprintf(path, sizeof path, "%s/store.db", folder);
 	snprintf(log_path, sizeof log_path, "%s-wal", path);
@@ -76,12 +76,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
 	sqlite_pool_free(pool);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+	return folder_remove();
 }
 
 static off_t log_size(void)

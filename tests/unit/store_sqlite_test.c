@@ -1,6 +1,7 @@
 /* What is SQLite's alone: the file, workers that start at once, a version to come, files that are
  * no store. */
 #include "base/id.h"
+#include "folder.h"
 #include "store/store.h"
 
 #include <sqlite3.h>
@@ -19,14 +20,13 @@
 #define WORKERS 6
 #define NUMBERS 10
 
-static char folder[64], path[96], uri[112];
+static char path[96], uri[112];
 static struct config config;
 
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/c1d-sqlite-XXXXXX");
-	if (!mkdtemp(folder))
+	if (!folder_make("sqlite"))
 		return -1;
 	snprintf(path, sizeof path, "%s/data/store.db", folder);
 	snprintf(uri, sizeof uri, "sqlite:%s", path);
@@ -36,11 +36,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+	return folder_remove();
 }
 
 static void make_file(const char *bytes)

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "folder.h"
 #include "stream_sink.h"
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,7 +19,6 @@
 
 #include <cmocka.h>
 
-static char folder[64];
 static struct config config;
 static struct spool_dir *dir;
 static struct engine *engine;
@@ -35,8 +35,7 @@ static int set_up(void **state)
 	static const struct engine_hooks hooks = { .ended = ended };
 
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/c1d-engine-XXXXXX");
-	if (!mkdtemp(folder))
+	if (!folder_make("engine"))
 		return -1;
 	config = (struct config){ .spool_path = folder,
 				  .runs_max = 1000,
@@ -50,14 +49,11 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
 	engine_stop(engine, clock_mono_ms());
 	engine_free(engine);
 	spool_dir_free(dir);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+	return folder_remove();
 }
 
 static struct spool *make(const char *run)

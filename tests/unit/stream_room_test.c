@@ -1,4 +1,5 @@
 /* The places of runs: what was taken is given back, whatever becomes of the turn. */
+#include "folder.h"
 #include "stream/engine.h"
 
 #include <semaphore.h>
@@ -11,7 +12,6 @@
 
 #include <cmocka.h>
 
-static char folder[64];
 static struct config config;
 static struct spool_dir *dir;
 static struct engine *engine;
@@ -31,8 +31,7 @@ static int set_up(void **state)
 	static const struct engine_hooks hooks = { .ended = on_ended };
 
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/c1d-room-XXXXXX");
-	if (!mkdtemp(folder) || !(dir = spool_dir_open(folder, &limits, NULL, NULL)))
+	if (!folder_make("room") || !(dir = spool_dir_open(folder, &limits, NULL, NULL)))
 		return -1;
 	config = (struct config){ .spool_path = folder, .runs_max = 1 };
 	sem_init(&ended, 0, 0);
@@ -42,14 +41,11 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
 	engine_stop(engine, 1);
 	engine_free(engine);
 	spool_dir_free(dir);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+	return folder_remove();
 }
 
 static void r30_a_turn_without_a_sink_gives_its_place_back(void **state)

@@ -3,6 +3,7 @@
  * for its readers all the same. */
 #include "../../src/stream/follower.h"
 #include "../../src/stream/run.h"
+#include "folder.h"
 #include "stream_sink.h"
 
 #include <stdio.h>
@@ -14,7 +15,6 @@
 
 #include <cmocka.h>
 
-static char folder[64];
 static struct config config;
 static struct spool_dir *dir;
 static struct loop *loop;
@@ -54,8 +54,7 @@ static int set_up(void **state)
 	const struct spool_record record = { .run_id = "run" };
 
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/c1d-run-XXXXXX");
-	if (!mkdtemp(folder) || !(dir = spool_dir_open(folder, &limits, NULL, NULL)) ||
+	if (!folder_make("run") || !(dir = spool_dir_open(folder, &limits, NULL, NULL)) ||
 	    !(loop = loop_open(NULL)))
 		return -1;
 	runs = (struct runs){
@@ -69,16 +68,13 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
 	spool_unref(owner);
 	followers_done(&followers);
 	runs_done(&runs);
 	loop_free(loop);
 	spool_dir_free(dir);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+	return folder_remove();
 }
 
 /* Another worker writes it, and here is no memory to look at its file: nobody would ever say that

@@ -6,6 +6,7 @@
 #include "../../src/stream/follower.h"
 #include "../../src/stream/run.h"
 #include "../../src/stream/source_upstream.h"
+#include "folder.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -73,7 +74,6 @@ static void say(const struct net_transfer *transfer, const char *bytes)
 
 /* --- the house --- */
 
-static char folder[64];
 static char address[] = "https://c1.example/v1", secret[] = "sk";
 static struct config config = { .base_url = address, .api_key = secret };
 static struct spool_dir *dir;
@@ -100,8 +100,7 @@ static int set_up(void **state)
 	static const struct spool_limits limits = { .total = 1 << 30 };
 
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/c1d-silent-XXXXXX");
-	if (!mkdtemp(folder) || !(dir = spool_dir_open(folder, &limits, NULL, NULL)) ||
+	if (!folder_make("silent") || !(dir = spool_dir_open(folder, &limits, NULL, NULL)) ||
 	    !(loop = loop_open(NULL)))
 		return -1;
 	config.answer_max = config.first_byte_ms = config.idle_ms = config.total_ms = 1 << 20;
@@ -117,8 +116,6 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
 	followers_done(&followers);
 	llm_done(&upstream.llm);
@@ -127,8 +124,7 @@ static int tear_down(void **state)
 	spool_dir_free(dir);
 	for (int i = 0; i < STREAMS; i++)
 		close(peers[i]);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+	return folder_remove();
 }
 
 /* With ids and names as long as they are in use. */

@@ -3,6 +3,7 @@
  * owns and nobody ends is not waited for for ever.
  */
 #include "../../src/stream/source_file.h"
+#include "folder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,6 @@
 
 #include <cmocka.h>
 
-static char folder[64];
 static struct spool_dir *dir;
 static struct loop *loop;
 static struct spool *owner, *reader;
@@ -73,8 +73,7 @@ static int set_up(void **state)
 	struct spool_record record = { .run_id = "run" };
 
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/c1d-source-XXXXXX");
-	if (!mkdtemp(folder) || !(dir = spool_dir_open(folder, &limits, NULL, NULL)) ||
+	if (!folder_make("source") || !(dir = spool_dir_open(folder, &limits, NULL, NULL)) ||
 	    !(loop = loop_open(NULL)))
 		return -1;
 	files = (struct files){ .loop = loop, .look_ms = 10, .patience_ms = 50 };
@@ -90,8 +89,6 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
 	source->ops->free(source);
 	notices_close(files.notices);
@@ -99,8 +96,7 @@ static int tear_down(void **state)
 	spool_unref(reader);
 	spool_unref(owner);
 	spool_dir_free(dir);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+	return folder_remove();
 }
 
 static void begin(void)

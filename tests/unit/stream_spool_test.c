@@ -1,5 +1,6 @@
 /* The spool: what was appended is what is read, whoever reads; who sees a file sees it locked; caps
  * hold. */
+#include "folder.h"
 #include "stream/spool.h"
 
 #include <fcntl.h>
@@ -16,15 +17,13 @@
 
 #include <cmocka.h>
 
-static char folder[64];
 static struct spool_dir *dir;
 static const struct spool_limits roomy = { .reserve = 0, .total = 1 << 20 };
 
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/c1d-spool-XXXXXX");
-	if (!mkdtemp(folder))
+	if (!folder_make("spool"))
 		return -1;
 	dir = spool_dir_open(folder, &roomy, NULL, NULL);
 	return dir ? 0 : -1;
@@ -32,12 +31,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
 	spool_dir_free(dir);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command); /* NOLINT(cert-env33-c): a folder of ours */
+	return folder_remove();
 }
 
 static struct spool_record record_of(const char *run)
