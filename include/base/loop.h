@@ -42,6 +42,8 @@ void loop_forget(struct loop *loop, struct loop_watch *watch);
 void loop_set_timer(struct loop *loop, struct loop_timer *timer, int64_t due_ms);
 void loop_clear_timer(struct loop *loop,
 		      struct loop_timer *timer); /* one that is not set is fine */
+/* One or the other: 0 is no time, and clears it. */
+void loop_move_timer(struct loop *loop, struct loop_timer *timer, int64_t due_ms);
 
 int64_t loop_now_ms(const struct loop *loop); /* monotonic, read once a round */
 

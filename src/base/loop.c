@@ -184,6 +184,14 @@ void loop_set_timer(struct loop *loop, struct loop_timer *timer, int64_t due_ms)
 	put_root(loop, meld(loop->timers, timer));
 }
 
+void loop_move_timer(struct loop *loop, struct loop_timer *timer, int64_t due_ms)
+{
+	if (due_ms)
+		loop_set_timer(loop, timer, due_ms);
+	else
+		loop_clear_timer(loop, timer);
+}
+
 /* What is due leaves the heap before the first fires: so a timer that is set to now by what it
  * wakes waits for the next round, and descriptors have their turn between. */
 static void take_due(struct loop *loop)

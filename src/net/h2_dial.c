@@ -1,14 +1,13 @@
 /* h2_dial: see h2_dial.h. */
 #include "h2_dial.h"
 
+#include "net_patience.h"
+
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#define NEXT_MS    250
-#define UNACKED_MS 10000 /* a connection whose peer acknowledges nothing for this long is dead */
+#define NEXT_MS 250
 
 struct h2_dial {
 	struct loop *loop;
@@ -34,14 +33,14 @@ static void drop(struct h2_dial *dial, struct loop_watch *watch, int error)
 /* A socket on its way to the address; -1 and errno. */
 static int begin(const struct h2_address *address)
 {
-	int on = 1, unacked_ms = UNACKED_MS, error;
+	int on = 1, error;
 	int fd = socket(address->at.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof unacked_ms);
+	net_bound_unacked(fd);
 	if (connect(fd, &address->at.any, address->len) == 0 || errno == EINPROGRESS)
 		return fd;
 	error = errno;

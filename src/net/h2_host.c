@@ -137,7 +137,14 @@ static bool has_hope(const struct h2_host *host)
 	return false;
 }
 
-/* It never was open. Those that wait hear of it unless there is another. */
+/* Those that wait hear of it, unless there is another that may take them. */
+static void give_up(struct h2_host *host, enum net_failure failure)
+{
+	if (!has_hope(host))
+		end_waiting(host, failure);
+}
+
+/* It never was open. */
 static void did_not_open(struct h2_host *host, enum net_failure failure)
 {
 	int64_t now_ms = loop_now_ms(host->shared->loop);
@@ -154,8 +161,7 @@ static void did_not_open(struct h2_host *host, enum net_failure failure)
 	host->refused_until_ms = now_ms + PAUSE_MS;
 	if (failure == NET_TLS)
 		host->tls_is_doubted = true;
-	if (!has_hope(host))
-		end_waiting(host, failure);
+	give_up(host, failure);
 }
 
 static void on_over(void *ctx, struct h2_connection *connection)
@@ -299,8 +305,7 @@ static void on_found(void *ctx, const struct h2_addresses *addresses, bool no_me
 		return;
 	}
 	log_warn("no connection to the upstream", LOG_T("error", "its name has no address"));
-	if (!host->connections)
-		end_waiting(host, no_memory ? NET_UNSENT : NET_DNS);
+	give_up(host, no_memory ? NET_UNSENT : NET_DNS);
 }
 
 /* False: not yet, or not at all. */
@@ -317,8 +322,8 @@ static bool has_addresses(struct h2_host *host)
 		return true;
 	}
 	host->is_looking_up = h2_names_ask(host->names, host->name, host->port, on_found, host);
-	if (!host->is_looking_up && !host->connections)
-		end_waiting(host, NET_UNSENT);
+	if (!host->is_looking_up)
+		give_up(host, NET_UNSENT);
 	return false;
 }
 
@@ -337,8 +342,8 @@ static void open_more(struct h2_host *host)
 	while (failure == NET_OK && wants_another(host, room) &&
 	       (!host->connections || now_ms >= host->refused_until_ms) && has_addresses(host))
 		failure = open_one(host);
-	if (failure != NET_OK && !host->connections)
-		end_waiting(host, failure);
+	if (failure != NET_OK)
+		give_up(host, failure);
 }
 
 void h2_host_serve(struct h2_host *host)

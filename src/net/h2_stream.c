@@ -1,6 +1,8 @@
 /* h2_stream: see h2_stream.h. */
 #include "h2_stream.h"
 
+#include "net_patience.h"
+
 #include <stdlib.h>
 
 void h2_stream_put(struct h2_stream **list, struct h2_stream *stream)
@@ -77,13 +79,8 @@ void h2_stream_elsewhere(struct h2_stream *stream)
 
 static void set_timer(struct h2_stream *stream)
 {
-	int64_t a_ms = stream->connect_by_ms, b_ms = stream->end_by_ms;
-	int64_t due_ms = b_ms && (!a_ms || b_ms < a_ms) ? b_ms : a_ms;
-
-	if (due_ms)
-		loop_set_timer(stream->loop, &stream->timer, due_ms);
-	else
-		loop_clear_timer(stream->loop, &stream->timer);
+	loop_move_timer(stream->loop, &stream->timer,
+			net_sooner(stream->connect_by_ms, stream->end_by_ms));
 }
 
 void h2_stream_deadline(struct h2_stream *stream, int64_t ms)

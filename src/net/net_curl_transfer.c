@@ -1,34 +1,23 @@
 /* net_curl_transfer: see net_curl_transfer.h. */
 #include "net_curl_transfer.h"
 
+#include "net_patience.h"
 #include "net_retry_after.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/socket.h>
 
-#define UNACKED_MS 10000 /* a connection whose peer acknowledges nothing for this long is dead */
-#define IDLE_MAX_S 15L   /* a kept connection older than this may be closed behind our back */
+#define IDLE_MAX_S 15L /* a kept connection older than this may be closed behind our back */
 
 /* --- deadlines --- */
-
-static int64_t sooner(int64_t a_ms, int64_t b_ms)
-{
-	return b_ms && (!a_ms || b_ms < a_ms) ? b_ms : a_ms;
-}
 
 /* After any of the deadlines has changed. */
 static void set_timer(struct net_curl_transfer *transfer)
 {
-	int64_t due_ms = sooner(sooner(transfer->connect_by_ms, transfer->detach_at_ms),
-				transfer->end_by_ms);
+	int64_t begun_by_ms = net_sooner(transfer->connect_by_ms, transfer->detach_at_ms);
 
-	if (due_ms)
-		loop_set_timer(transfer->loop, &transfer->timer, due_ms);
-	else
-		loop_clear_timer(transfer->loop, &transfer->timer);
+	loop_move_timer(transfer->loop, &transfer->timer,
+			net_sooner(begun_by_ms, transfer->end_by_ms));
 }
 
 void net_curl_transfer_deadline(struct net_curl_transfer *transfer, int64_t ms)
@@ -152,11 +141,10 @@ static int on_resolve(void *resolver, void *reserved, void *userdata)
 static int on_socket(void *userdata, curl_socket_t fd, curlsocktype purpose)
 {
 	struct net_curl_transfer *transfer = userdata;
-	int unacked_ms = UNACKED_MS;
 
 	(void)purpose;
 	stops_waiting(transfer);
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof unacked_ms);
+	net_bound_unacked(fd);
 	return CURL_SOCKOPT_OK;
 }
 

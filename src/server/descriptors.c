@@ -33,9 +33,9 @@ struct server_fit server_fit(const struct config *config)
 	int64_t left = fit.descriptors - FOR_THE_REST - FOR_A_THREAD * config->threads -
 		       FOR_A_PLACE * SERVER_WORKERS_MAX;
 
-	fit.kept = left / KEPT_SHARE < 1          ? 1
-		   : left / KEPT_SHARE > KEPT_MAX ? KEPT_MAX
-						  : left / KEPT_SHARE;
+	fit.kept = left / KEPT_SHARE < KEPT_MAX ? left / KEPT_SHARE : KEPT_MAX;
+	if (fit.kept < 1)
+		fit.kept = 1;
 	left = (left - fit.kept) * 2 / FOR_TWO_RUNS - ENGINE_RUNS_OVER;
 	fit.runs = left < 1 ? 1 : left;
 	fit.is_short = fit.runs < config->runs_max;

@@ -117,10 +117,7 @@ static void set_timer(struct follower *f)
 		due_ms = f->last_sent_ms + beat_ms(f);
 	if (may_expire(f) && (due_ms == 0 || f->until_ms < due_ms))
 		due_ms = f->until_ms;
-	if (due_ms > 0)
-		loop_set_timer(f->all->loop, &f->timer, due_ms);
-	else
-		loop_clear_timer(f->all->loop, &f->timer);
+	loop_move_timer(f->all->loop, &f->timer, due_ms);
 }
 
 /* --- sending --- */
