@@ -101,6 +101,10 @@ static bool take_head(struct h2_connection *connection, struct h2_stream *stream
 {
 	struct net_response response = h2_head_response(&connection->head);
 
+	if (!stream->has_head && response.status < 100) { /* nghttp2 lets 051 pass as a final one */
+		end_reset(stream, NGHTTP2_PROTOCOL_ERROR, NET_PROTOCOL);
+		return false;
+	}
 	stream->interim += !stream->has_head && response.status < 200;
 	if (connection->head.size > H2_HEAD_MAX || stream->interim > INTERIM_MAX) {
 		end_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM, NET_PROTOCOL);
