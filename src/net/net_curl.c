@@ -18,6 +18,7 @@
 
 struct net_curl {
 	CURLM *curl;
+	CURLSH *share; /* TLS sessions */
 	struct loop *loop;
 	struct loop_timer curl_timer;
 	struct net_curl_transfer *running, *cancelled, *broken, *free;
@@ -229,6 +230,19 @@ static bool set_multi_options(struct net_curl *all, size_t connections_max)
 	       curl_multi_setopt(curl, CURLMOPT_MAXCONNECTS, connections) == CURLM_OK;
 }
 
+/* Who asks anew goes on with the session of whoever asked last, and no transfer has a table of
+ * sessions of its own, which is a kilobyte. One thread has them all: nothing is to be locked. */
+static CURLSH *share_new(void)
+{
+	CURLSH *share = curl_share_init();
+
+	if (share &&
+	    curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK)
+		return share;
+	curl_share_cleanup(share);
+	return NULL;
+}
+
 struct net_curl *net_curl_open(struct loop *loop, size_t connections_max, struct error *err)
 {
 	struct net_curl *all = calloc(1, sizeof *all);
@@ -237,8 +251,9 @@ struct net_curl *net_curl_open(struct loop *loop, size_t connections_max, struct
 		goto fail;
 	all->loop = loop;
 	all->curl = curl_multi_init();
+	all->share = share_new();
 	all->curl_timer = (struct loop_timer){ .fire = on_curl_timer_due, .owner = all };
-	if (!all->curl || !set_multi_options(all, connections_max))
+	if (!all->curl || !all->share || !set_multi_options(all, connections_max))
 		goto fail;
 	return all;
 fail:
@@ -260,6 +275,7 @@ void net_curl_free(struct net_curl *all)
 		net_curl_transfer_free(transfer);
 	}
 	curl_multi_cleanup(all->curl); /* closes its sockets through on_curl_socket */
+	curl_share_cleanup(all->share);
 	loop_clear_timer(all->loop, &all->curl_timer);
 	free(all);
 }
@@ -272,7 +288,7 @@ static struct net_curl_transfer *take_free(struct net_curl *all)
 	if (transfer) {
 		list_take_out(transfer);
 		all->free_count--;
-	} else if ((transfer = net_curl_transfer_new(all->loop))) {
+	} else if ((transfer = net_curl_transfer_new(all->loop, all->share))) {
 		transfer->all = all;
 		transfer->timer = (struct loop_timer){ .fire = on_transfer_due, .owner = transfer };
 	}

@@ -153,11 +153,12 @@ static int on_socket(void *userdata, curl_socket_t fd, curlsocktype purpose)
 /* curl_easy_setopt checks types by itself; all its results are one answer here. */
 #define SET(option, value) (ok = ok && curl_easy_setopt(easy, (option), (value)) == CURLE_OK)
 
-static bool set_fixed_options(CURL *easy, struct net_curl_transfer *transfer)
+static bool set_fixed_options(CURL *easy, struct net_curl_transfer *transfer, CURLSH *share)
 {
 	bool ok = true;
 
 	SET(CURLOPT_PRIVATE, transfer);
+	SET(CURLOPT_SHARE, share);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_HEADERDATA, transfer);
 	SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -186,7 +187,7 @@ static bool set_fixed_options(CURL *easy, struct net_curl_transfer *transfer)
 	return ok;
 }
 
-struct net_curl_transfer *net_curl_transfer_new(struct loop *loop)
+struct net_curl_transfer *net_curl_transfer_new(struct loop *loop, CURLSH *share)
 {
 	struct net_curl_transfer *transfer = calloc(1, sizeof *transfer);
 
@@ -194,7 +195,7 @@ struct net_curl_transfer *net_curl_transfer_new(struct loop *loop)
 		return NULL;
 	transfer->loop = loop;
 	transfer->easy = curl_easy_init();
-	if (transfer->easy && set_fixed_options(transfer->easy, transfer))
+	if (transfer->easy && set_fixed_options(transfer->easy, transfer, share))
 		return transfer;
 	net_curl_transfer_free(transfer);
 	return NULL;

@@ -29,8 +29,9 @@ struct net_curl_transfer {
 	bool cancelled; /* nobody wants to hear of it: curl is told so when it asks */
 };
 
-/* With the options that all have. NULL: no memory. */
-struct net_curl_transfer *net_curl_transfer_new(struct loop *loop);
+/* With the options that all have. share: what all of one owner have together; it stays until the
+ * last of them is freed. NULL: no memory. */
+struct net_curl_transfer *net_curl_transfer_new(struct loop *loop, CURLSH *share);
 void net_curl_transfer_free(struct net_curl_transfer *transfer); /* NULL is fine */
 /* Everything that differs from request to request; takes the body over, always. */
 bool net_curl_transfer_prepare(struct net_curl_transfer *transfer,

@@ -193,6 +193,18 @@ def test_B6_server_of_http11_over_tls_is_spoken_to_as_such(new_site, server, alp
     assert h1 >= 1 and h2 == 0
 
 
+def test_B6_sessions_of_tls_go_on_over_http11(new_site, server):
+    """Whoever asks next has what the last one was given, on connections of their own, too."""
+    fresh(server)
+    server.ask("POST", "/alpn/h1")
+    site = new_site({}, upstream=server, workers=1)
+    answered(site)
+    before = server.stats()["connections_resumed"]
+    bystanders = [Bystander(site) for _ in range(3)]
+    assert server.stats()["connections_resumed"] >= before + 2
+    assert [bystander.goes_on() for bystander in bystanders] == ["complete"] * 3
+
+
 def test_B6_server_that_falls_back_to_http11_loses_no_question(site, server):
     answered(site)
     server.ask("POST", "/alpn/h1")
