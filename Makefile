@@ -21,6 +21,7 @@
 ## make bench-stores    what each route costs on each store, small and large; STORES="sqlite postgresql" THREADS=N MESSAGES=N SECONDS=N
 ## make bench-kept      what 20,000 kept answers cost a chat's first byte and a delete
 ## make bench-copy      100,000 conversations copied from store to store, interrupted, and compared; THREADS=N
+## make docs            docs/reference, of the program's own tables
 ## make install         PREFIX=/usr/local DESTDIR= ; make uninstall takes away exactly that
 ## make format          clang-format over all C files
 ## make clean           removes build/ (the test database's binary stays in .cache/)
@@ -56,13 +57,14 @@ SRC      = $(sort $(wildcard src/*/*.c src/*/*/*.c))
 OBJ      = $(SRC:%.c=$(BUILD)/%.o)
 UNIT     = $(sort $(wildcard tests/unit/*_test.c))
 CONTRACT = $(sort $(wildcard tests/contract/*_test.c))
-TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%) $(BUILD)/tests/differential/token_says $(BUILD)/tests/drivers/firestore_asks $(BUILD)/tests/drivers/h2_asks
+TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%) $(BUILD)/tests/differential/token_says $(BUILD)/tests/drivers/firestore_asks $(BUILD)/tests/drivers/h2_asks \
+           $(BUILD)/tests/docs/tables
 FUZZ     = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c)))
 BENCH    = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))) $(BUILD)/tests/bench/upstream $(BUILD)/tests/bench/load $(BUILD)/tests/bench/store_stub
 MOCK     = $(sort $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/mock/*.c)))
 CLIENT   = $(sort $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/client/*.c)))
 STUB     = $(sort $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/stub/*.c)))
-C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] src/*/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/differential/*.c tests/drivers/*.c tests/fuzz/*.[ch] tests/torture/*.c tests/bench/*.c tests/bench/*/*.[ch]))
+C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] src/*/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/differential/*.c tests/drivers/*.c tests/docs/*.c tests/fuzz/*.[ch] tests/torture/*.c tests/bench/*.c tests/bench/*/*.[ch]))
 SCRIPTS  = $(sort $(wildcard tests/deps tests/circles tests/hardening tests/debian13 tests/go_build tests/mongod/start tests/mongod_java/start .ci/run))
 
 all:
@@ -95,6 +97,9 @@ $(BUILD)/tests/differential/%: $(BUILD)/tests/differential/%.o $(BUILD)/libc1d.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/drivers/%: $(BUILD)/tests/drivers/%.o $(BUILD)/libc1d.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/docs/%: $(BUILD)/tests/docs/%.o $(BUILD)/libc1d.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # With libFuzzer's main where that is asked for (make fuzz), else with one that replays files.
@@ -171,6 +176,11 @@ demo:
 		echo "Building the page, which takes about a minute the first time"; \
 		$(MAKE) --no-print-directory -s $(BUILD)/web/index.html || echo "The page could not be built: the demo has the plain one"; fi
 	@exec $(PYTHON) tests/demo/run $(BUILD)/c1d
+
+docs:
+	@sh tests/deps build
+	@$(MAKE) --no-print-directory -s $(BUILD)/c1d $(BUILD)/tests/docs/tables
+	@BUILD=$(abspath $(BUILD)) $(PYTHON) tests/docs/reference
 
 schemathesis:
 	@sh tests/deps test
@@ -265,7 +275,9 @@ format:
 NGINX_FILES = $(sort $(wildcard nginx/*.conf))
 FIRESTORE   = packaging/firestore/firestore.indexes.json
 UNITS       = systemd/c1d.service systemd/c1d.socket
-DOCS        = $(wildcard README.md LICENSE docs/*.md docs/*.svg)
+DOCS        = $(wildcard README.md LICENSE docs/*.md docs/*.svg docs/*/*.md docs/*/*.svg)
+PICTURES    = $(wildcard docs/pictures/*.png)
+DOC_FOLDERS = $(sort $(dir $(filter docs/%,$(DOCS)) $(PICTURES)))
 SHARE       = $(DESTDIR)$(PREFIX)/share/c1d
 DOC         = $(DESTDIR)$(PREFIX)/share/doc/c1d
 LIB         = $(DESTDIR)$(PREFIX)/lib
@@ -274,8 +286,8 @@ SETTINGS    = $(DESTDIR)/etc/c1d/c1d.conf
 put         = sed 's|/usr/local|$(PREFIX)|g' $(1) >$(2).new && chmod 644 $(2).new && mv $(2).new $(2)
 
 install: all
-	@umask 022; mkdir -p $(DESTDIR)$(PREFIX)/bin $(SHARE)/nginx $(DOC)/docs $(LIB)/systemd/system $(LIB)/sysusers.d \
-		$(LIB)/tmpfiles.d $(dir $(SETTINGS))
+	@umask 022; mkdir -p $(DESTDIR)$(PREFIX)/bin $(SHARE)/nginx $(DOC_FOLDERS:%=$(DOC)/%) $(LIB)/systemd/system \
+		$(LIB)/sysusers.d $(LIB)/tmpfiles.d $(dir $(SETTINGS))
 	@install -m 755 $(BUILD)/c1d $(DESTDIR)$(PREFIX)/bin/c1d
 	@$(foreach f,$(NGINX_FILES),$(call put,$(f),$(SHARE)/nginx/$(notdir $(f))) &&) :
 	@$(foreach f,$(UNITS),$(call put,$(f),$(LIB)/systemd/system/$(notdir $(f))) &&) :
@@ -286,6 +298,7 @@ install: all
 	@install -m 644 web/src/c1d.ts $(SHARE)/c1d.ts
 	@[ ! -e $(BUILD)/web/index.html ] || { rm -rf $(SHARE)/web && cp -R $(BUILD)/web $(SHARE)/web && chmod -R u=rwX,go=rX $(SHARE)/web; }
 	@$(foreach f,$(DOCS),$(call put,$(f),$(DOC)/$(f)) &&) :
+	@$(foreach f,$(PICTURES),install -m 644 $(f) $(DOC)/$(f) &&) :
 	@[ -e $(SETTINGS) ] || install -m 640 systemd/c1d.conf $(SETTINGS)
 ifeq ($(DESTDIR),)
 	@echo "c1d is in $(PREFIX). Next, as root:"
@@ -300,12 +313,12 @@ uninstall:
 		if [ -L $$link ]; then \
 			echo "c1d is enabled ($$link). First: systemctl disable --now c1d.socket c1d.service" >&2; exit 1; fi; done
 	@rm -f $(DESTDIR)$(PREFIX)/bin/c1d $(UNITS:systemd/%=$(LIB)/systemd/system/%) $(LIB)/sysusers.d/c1d.conf \
-		$(LIB)/tmpfiles.d/c1d.conf $(NGINX_FILES:%=$(SHARE)/%) $(DOCS:%=$(DOC)/%)
+		$(LIB)/tmpfiles.d/c1d.conf $(NGINX_FILES:%=$(SHARE)/%) $(DOCS:%=$(DOC)/%) $(PICTURES:%=$(DOC)/%)
 	@if cmp -s $(SHARE)/c1d.conf $(SETTINGS); then rm -f $(SETTINGS); \
 		elif [ -e $(SETTINGS) ]; then echo "$(SETTINGS) was changed and stays"; fi
 	@rm -rf $(SHARE)/web
 	@rm -f $(SHARE)/c1d.conf $(SHARE)/$(notdir $(FIRESTORE)) $(SHARE)/c1d.ts
-	@for dir in $(SHARE)/nginx $(SHARE) $(DOC)/docs $(DOC) $(dir $(SETTINGS)); do \
+	@for dir in $(SHARE)/nginx $(SHARE) $(filter-out %/docs/,$(DOC_FOLDERS:%=$(DOC)/%)) $(DOC)/docs $(DOC) $(dir $(SETTINGS)); do \
 		[ ! -d $$dir ] || rmdir --ignore-fail-on-non-empty $$dir; done
 	@echo "What stays is yours: /var/lib/c1d (conversations), the user c1d, keys in /etc/credstore. Take the two"
 	@echo "includes out of nginx's files: it does not start with them any more. docs/operations.md tells of each."
@@ -313,7 +326,7 @@ uninstall:
 clean:
 	@rm -rf $(BUILD)
 
-.PHONY: all help web test test-unit test-debian13 test-docker test-programs fuzz fuzz-programs demo schemathesis coverage torture torture-alloc bench bench-peers bench-peers-docs bench-stores bench-kept bench-copy check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
+.PHONY: all help web docs test test-unit test-debian13 test-docker test-programs fuzz fuzz-programs demo schemathesis coverage torture torture-alloc bench bench-peers bench-peers-docs bench-stores bench-kept bench-copy check check-needs check-layers check-format check-warnings check-circles check-hardening check-tidy \
 	check-cppcheck check-scripts format install uninstall clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(BUILD)/src/main.d $(TESTBINS:%=%.d) $(FUZZ:%=%.d) $(MOCK:.o=.d) $(CLIENT:.o=.d) $(STUB:.o=.d) $(BENCH:%=%.d)

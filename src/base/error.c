@@ -12,7 +12,7 @@ static const struct {
 	int status;
 	const char *word, *title;
 } codes[ERROR_CODE_COUNT] = {
-#define X(code, status, word, title) [code] = { status, word, title },
+#define X(code, status, word, title, help) [code] = { status, word, title },
 	ERROR_CODES(X)
 #undef X
 };

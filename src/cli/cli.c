@@ -8,12 +8,7 @@
 
 static int help(int argc, char **argv);
 
-static const struct command {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *takes; /* the words it knows, as commands.h has them */
-	const char *options, *help;
-} commands[] = {
+const struct command commands[] = {
 	{ "serve", command_serve, "--config= --trial", "", "run the pool until SIGTERM" },
 	{ "check", command_check, "--config= --user= -t --live", "[-t|--live] [--user NAME]",
 	  "try all that the service needs, as root as its user; -t: the settings only; --live: is "
@@ -42,13 +37,13 @@ static const struct command {
 	  "this text; or every setting with its default" },
 };
 
-#define COMMANDS (sizeof commands / sizeof commands[0])
+const size_t command_count = sizeof commands / sizeof commands[0];
 
 static void list_commands(void)
 {
 	printf("c1d " C1D_VERSION
 	       ": the Thesys C1 backend behind nginx\n\nusage: c1d COMMAND [--config FILE]\n\n");
-	for (size_t i = 0; i < COMMANDS; i++)
+	for (size_t i = 0; i < command_count; i++)
 		printf("  %-8s %-26s %s\n", commands[i].name, commands[i].options,
 		       commands[i].help);
 	printf("\nSettings are KEY=value lines in /etc/c1d/c1d.conf (or --config FILE) and the "
@@ -121,7 +116,7 @@ int cli_main(int argc, char **argv)
 		name = "help";
 	if (strcmp(name, "--version") == 0)
 		name = "version";
-	for (size_t i = 0; i < COMMANDS; i++)
+	for (size_t i = 0; i < command_count; i++)
 		if (strcmp(commands[i].name, name) == 0)
 			return check_words(&commands[i], argc - 1, argv + 1)
 				       ? printed(&commands[i],

@@ -7,14 +7,21 @@
 
 #include "config/config.h"
 
-/* As sysexits(3) has them; EXIT_AGAIN: it was stopped, and the same command goes on. */
+/* As sysexits(3) has them. X(name, code, what it says) */
+/* clang-format off */
+#define EXIT_CODES(X) \
+	X(EXIT_OK, 0, "done") \
+	X(EXIT_FAILED, 1, "failed, or a line of an import was refused, a copy is not equal, or what it printed did not get out") \
+	X(EXIT_USAGE, 2, "the command was not understood, or nobody was there to say yes") \
+	X(EXIT_UNAVAILABLE, 69, "the store, or what else was to be reached, cannot be, or did not answer in time") \
+	X(EXIT_AGAIN, 75, "it was stopped (Ctrl-C, SIGTERM), or there is more to do: the same command goes on") \
+	X(EXIT_CONFIG, 78, "a setting is wrong; it says which, and how to mend it")
+/* clang-format on */
+
 enum {
-	EXIT_OK = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
-	EXIT_UNAVAILABLE = 69,
-	EXIT_AGAIN = 75,
-	EXIT_CONFIG = 78,
+#define X(name, code, about) name = (code),
+	EXIT_CODES(X)
+#undef X
 };
 
 int command_serve(int argc, char **argv);
@@ -29,6 +36,16 @@ int command_import(int argc, char **argv);
 int command_copy(int argc, char **argv);
 int command_backup(int argc, char **argv);
 int command_store(int argc, char **argv);
+
+/* A row of cli.c's table. */
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *takes; /* the words it knows, as below */
+	const char *options, *help;
+};
+extern const struct command commands[];
+extern const size_t command_count;
 
 /* The words that a command knows, separated by blanks. "=" behind one: it takes a value. Each "*":
  * one word of any kind that is no option. */

@@ -83,12 +83,9 @@ bool response_headerf(struct response *response, const char *name, const char *f
 
 void response_shield(struct response *response)
 {
-	buffer_append(
-		&response->headers,
-		SLICE("X-Content-Type-Options: nosniff\r\n"
-		      "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
-		      "Referrer-Policy: no-referrer\r\n"
-		      "Cross-Origin-Resource-Policy: same-origin\r\n"));
+#define X(name, value, about) name ": " value "\r\n"
+	buffer_append(&response->headers, SLICE(RESPONSE_SHIELD(X)));
+#undef X
 }
 
 void response_json(struct response *response, int status)

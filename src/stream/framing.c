@@ -4,12 +4,13 @@
 #include "base/digits.h"
 #include "base/json.h"
 #include "http/problem.h"
+#include "stream/events.h"
 
 bool framing_sse_run(const struct spool_record *record, struct buffer *out)
 {
 	struct json_writer w;
 
-	buffer_appendf(out, "id: %s.0\nevent: run\ndata: ", record->run_id);
+	buffer_appendf(out, "id: %s.0\nevent: " EVENT_RUN "\ndata: ", record->run_id);
 	json_writer_init(&w, out);
 	json_open(&w, '{');
 	json_put_text(&w, "run_id", record->run_id);
@@ -36,7 +37,7 @@ bool framing_sse_delta(const struct spool_record *record, int64_t offset_behind,
 	at = (char *)memcpy(at, record->run_id, run_len) + run_len;
 	*at++ = '.';
 	at = digits_write(at, offset_behind);
-	at = PUT(at, "\nevent: delta\ndata: \"");
+	at = PUT(at, "\nevent: " EVENT_DELTA "\ndata: \"");
 	at = json_escape_at(at, text);
 	at = PUT(at, "\"\n\n");
 	buffer_commit(out, (size_t)(at - begin));
@@ -45,7 +46,7 @@ bool framing_sse_delta(const struct spool_record *record, int64_t offset_behind,
 
 bool framing_sse_error(const struct error *error, const char *request_id, struct buffer *out)
 {
-	buffer_append(out, SLICE("event: error\ndata: "));
+	buffer_append(out, SLICE("event: " EVENT_ERROR "\ndata: "));
 	problem_json(error, request_id, out);
 	return buffer_append(out, SLICE("\n\n")) && !out->failed;
 }
@@ -59,8 +60,8 @@ bool framing_sse_end(const struct spool_record *record, enum message_status stat
 	if (error->code != ERROR_NONE)
 		framing_sse_error(error, request_id, out);
 	if (usage_text(&record->usage, usage))
-		buffer_appendf(out, "event: usage\ndata: %s\n\n", usage);
-	buffer_append(out, SLICE("event: done\ndata: "));
+		buffer_appendf(out, "event: " EVENT_USAGE "\ndata: %s\n\n", usage);
+	buffer_append(out, SLICE("event: " EVENT_DONE "\ndata: "));
 	json_writer_init(&w, out);
 	json_open(&w, '{');
 	json_put_text(&w, "status", message_status_text(status));
@@ -72,5 +73,5 @@ bool framing_sse_end(const struct spool_record *record, enum message_status stat
 
 struct slice framing_heartbeat(enum stream_format format)
 {
-	return format == STREAM_SSE ? SLICE(": hb\n\n") : SLICE("<!--k-->");
+	return format == STREAM_SSE ? SLICE(EVENT_HEARTBEAT "\n\n") : SLICE("<!--k-->");
 }

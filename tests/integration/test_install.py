@@ -21,17 +21,9 @@ OURS = [
     "share/c1d/nginx/c1d.conf",
     "share/c1d/nginx/site.conf",
     "share/doc/c1d/LICENSE",
-    "share/doc/c1d/docs/administration.md",
-    "share/doc/c1d/docs/api.md",
-    "share/doc/c1d/docs/operations.md",
-    "share/doc/c1d/docs/performance-chunk.svg",
-    "share/doc/c1d/docs/performance-clean.svg",
-    "share/doc/c1d/docs/performance-crud.svg",
-    "share/doc/c1d/docs/performance-memory.svg",
-    "share/doc/c1d/docs/performance.md",
-    "share/doc/c1d/docs/security.md",
-    "share/doc/c1d/docs/stores.md",
 ]
+# All documents, in the folders that they have here.
+OURS += [f"share/doc/c1d/{path.relative_to(ROOT)}" for path in (ROOT / "docs").rglob("*") if path.suffix in (".md", ".svg", ".png")]
 FOREIGN = ["usr/bin/other", "usr/share/doc/other/README", "etc/other.conf", "usr/lib/systemd/system/other.service"]
 
 
@@ -54,7 +46,7 @@ class Machine:
         return done.stdout + done.stderr
 
     def files(self):
-        return {str(p.relative_to(self.root)): p.read_text() for p in self.root.rglob("*") if p.is_file()}
+        return {str(p.relative_to(self.root)): p.read_text(errors="replace") for p in self.root.rglob("*") if p.is_file()}
 
     @property
     def settings(self):

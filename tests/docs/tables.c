@@ -1,0 +1,161 @@
+/*
+ * tables: what the program's tables hold, as one JSON object: what tests/docs/reference makes pages
+ * of. Settings are told by
+ * `c1d help` already.
+ */
+#include "../../src/api/api_room.h"
+#include "../../src/cli/commands.h"
+#include "base/metrics.h"
+#include "stream/events.h"
+
+#include <stdio.h>
+
+static struct json_writer w;
+
+static void open_list(const char *key)
+{
+	json_key(&w, key);
+	json_open(&w, '[');
+}
+
+static void put_errors(void)
+{
+	static const struct {
+		int status;
+		const char *code, *title, *help;
+	} rows[] = {
+#define X(id, status, word, title, help) { status, word, title, help },
+		ERROR_CODES(X)
+#undef X
+	};
+
+	open_list("errors");
+	for (size_t i = 1; i < sizeof rows / sizeof rows[0]; i++) { /* the first is none */
+		json_open(&w, '{');
+		json_put_int(&w, "status", rows[i].status);
+		json_put_text(&w, "code", rows[i].code);
+		json_put_text(&w, "title", rows[i].title);
+		json_put_text(&w, "help", rows[i].help);
+		json_close(&w, '}');
+	}
+	json_close(&w, ']');
+}
+
+static void put_events(void)
+{
+	static const struct {
+		const char *name, *schema, *about;
+	} rows[] = {
+#define X(name, schema, about) { name, schema, about },
+		STREAM_EVENTS(X)
+#undef X
+	};
+
+	open_list("events");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		json_open(&w, '{');
+		json_put_text(&w, "name", rows[i].name);
+		json_put_text(&w, "schema", rows[i].schema);
+		json_put_text(&w, "about", rows[i].about);
+		json_close(&w, '}');
+	}
+	json_close(&w, ']');
+}
+
+static void put_shield(void)
+{
+	static const struct {
+		const char *name, *value, *about;
+	} rows[] = {
+#define X(name, value, about) { name, value, about },
+		RESPONSE_SHIELD(X)
+#undef X
+	};
+
+	open_list("shield");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		json_open(&w, '{');
+		json_put_text(&w, "name", rows[i].name);
+		json_put_text(&w, "value", rows[i].value);
+		json_put_text(&w, "about", rows[i].about);
+		json_close(&w, '}');
+	}
+	json_close(&w, ']');
+}
+
+static void put_commands(void)
+{
+	open_list("commands");
+	for (size_t i = 0; i < command_count; i++) {
+		json_open(&w, '{');
+		json_put_text(&w, "name", commands[i].name);
+		json_put_text(&w, "takes", commands[i].takes);
+		json_put_text(&w, "options", commands[i].options);
+		json_put_text(&w, "help", commands[i].help);
+		json_close(&w, '}');
+	}
+	json_close(&w, ']');
+}
+
+static void put_exit_codes(void)
+{
+	open_list("exit_codes");
+#define X(name, code, about)                                                                       \
+	json_open(&w, '{');                                                                        \
+	json_put_int(&w, "code", code);                                                            \
+	json_put_text(&w, "about", about);                                                         \
+	json_close(&w, '}');
+	EXIT_CODES(X)
+#undef X
+	json_close(&w, ']');
+}
+
+/* A scrape of a pool that has counted nothing has each family, and the series of all but the
+ * largest. */
+static void put_metrics(void)
+{
+	struct shm *shm = shm_map(NULL, NULL);
+	struct buffer text;
+
+	buffer_init(&text, 1u << 20);
+	atomic_store(&shm->redis_state, SHM_REDIS_UP);
+	atomic_store(&shm->cache_state, SHM_REDIS_UP);
+	metrics_render(shm, false, &text);
+	json_key(&w, "scrape");
+	json_string(&w, buffer_slice(&text));
+	json_key(&w, "labels");
+	json_open(&w, '{');
+#define X(id, name, type, help, label_a, names_a, count_a, label_b, names_b, count_b)              \
+	json_key(&w, name);                                                                        \
+	json_open(&w, '{');                                                                        \
+	json_put_text(&w, "a", label_a);                                                           \
+	json_put_text(&w, "b", label_b);                                                           \
+	json_close(&w, '}');
+	METRIC_FAMILIES(X)
+#undef X
+	json_close(&w, '}');
+	buffer_done(&text);
+	shm_unmap(shm);
+}
+
+int main(void)
+{
+	struct buffer out;
+
+	buffer_init(&out, 4u << 20);
+	json_writer_init(&w, &out);
+	json_open(&w, '{');
+	put_errors();
+	put_events();
+	put_shield();
+	put_commands();
+	put_exit_codes();
+	put_metrics();
+	json_key(&w, "openapi");
+	openapi_write(&out, routes, route_count);
+	json_close(&w, '}');
+	if (out.failed || fwrite(out.data, 1, out.len, stdout) != out.len)
+		return 1;
+	buffer_done(&out);
+	return 0;
+}
