@@ -222,8 +222,8 @@ enum turn_opened_kind {
 
 struct turn_opened {
 	enum turn_opened_kind kind;
-	struct message_list history; /* opened: oldest first; of each id, seq, role, status and
-					content alone */
+	struct message_list history; /* opened: oldest first; of each id, seq, role, status,
+					content and metadata alone */
 	struct run_ref holder;       /* held */
 	/* As stored; opened: both. Asked: those that exist, else with a NULL id; `answer` is the
 	 * one with the key, the id, or the question's own. */

@@ -6,10 +6,16 @@
  * included. A conversation begins with a user: an answer whose question is too far back is left
  * out. In its middle the store leaves out what is larger than the whole budget; the model is told,
  * so that it neither answers an old question anew nor takes two questions for one.
+ *
+ * A question that was asked in place of an earlier one (`replaces` in its metadata has that one's
+ * id) stands where that one stood: of it, and of all that was said between the two, the model is
+ * not told any more. The store keeps them, so a new attempt that fails has cost nothing.
  */
 #include "service_room.h"
 
+#include "base/json.h"
 #include "llm/llm.h"
+#include <string.h>
 
 #define BODY_SLACK 4096
 #define LEFT_OUT   SLICE("(A message that is too long to repeat is left out here.)")
@@ -21,40 +27,105 @@ static bool counts(const struct message *message)
 		message->role == ROLE_SYSTEM);
 }
 
+/* What is told: a message, and where it stands: at its own number, or at that of the first version
+ * of a question that was asked again. */
+struct said {
+	const struct message *message;
+	int64_t place;
+};
+
+/* The id that a question's metadata names under `replaces`, in the arena; NULL: none. */
+static const char *replaced_id(const struct message *question, struct arena *arena)
+{
+	const char *text = question->metadata, *id = NULL;
+	struct error err;
+	struct json *metadata;
+
+	if (question->role != ROLE_USER || !text || !strstr(text, "\"replaces\""))
+		return NULL;
+	if (!(metadata = json_parse(slice_of(text), &err)))
+		return NULL;
+	if (json_type(metadata) == JSON_OBJECT &&
+	    json_type(json_get(metadata, "replaces")) == JSON_STRING)
+		id = arena_copy(arena, json_text(json_get(metadata, "replaces")));
+	json_free(metadata);
+	return id;
+}
+
+/* Where a question stands behind what was said before it. What it names and what is not here: the
+ * store read no further, so it replaces all there is; or there is no such message. */
+static int64_t place_of(const struct message *question, const struct said *all, size_t count,
+			struct arena *arena)
+{
+	const char *id = replaced_id(question, arena);
+
+	if (!id)
+		return question->seq;
+	for (size_t i = count; i-- > 0;)
+		if (all[i].message->role == ROLE_USER && strcmp(all[i].message->id, id) == 0)
+			return all[i].place;
+	return count > 0 && all[0].message->seq > 1 ? 0 : question->seq;
+}
+
+/* How many of the first `count` stand before this place. They are in its order. */
+static size_t before_place(const struct said *kept, size_t count, int64_t place)
+{
+	while (count > 0 && kept[count - 1].place >= place)
+		count--;
+	return count;
+}
+
+/* What of the history stands before the question, into `kept`; returns how much that is. */
+static size_t keep(const struct message_list *history, struct said *all, struct said *kept,
+		   struct said *question, struct arena *arena)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < history->count; i++) {
+		const struct message *message = &history->items[i];
+
+		all[i] = (struct said){ message, place_of(message, all, i, arena) };
+		count = before_place(kept, count, all[i].place);
+		kept[count++] = all[i];
+	}
+	question->place = place_of(question->message, all, history->count, arena);
+	return before_place(kept, count, question->place);
+}
+
 /* Where the conversation begins. */
-static size_t first_of(const struct message_list *history)
+static size_t first_of(const struct said *said, size_t count)
 {
 	size_t first = 0;
 
-	while (first < history->count &&
-	       (!counts(&history->items[first]) || history->items[first].role == ROLE_ASSISTANT))
+	while (first < count &&
+	       (!counts(said[first].message) || said[first].message->role == ROLE_ASSISTANT))
 		first++;
 	return first;
 }
 
 /* The numbers of a thread have no holes, so where one is the store left something out. */
-static void put_gap(const struct message *before, int64_t seq, enum message_role *role,
+static void put_gap(const struct message *before, int64_t place, enum message_role *role,
 		    struct llm_message *out, size_t *count)
 {
-	if (seq <= before->seq + 1)
+	if (place <= before->seq + 1)
 		return;
 	*role = *role == ROLE_USER ? ROLE_ASSISTANT : ROLE_USER;
 	out[(*count)++] = (struct llm_message){ *role, LEFT_OUT };
 }
 
 /* Twice as many as there are is room for a word on each gap. Returns how many it put. */
-static size_t put_history(const struct message_list *history, int64_t question_seq,
+static size_t put_history(const struct said *said, size_t said_count, int64_t question_place,
 			  struct llm_message *out)
 {
 	const struct message *before = NULL;
 	enum message_role role = ROLE_SYSTEM;
 	size_t count = 0;
 
-	for (size_t i = first_of(history); i < history->count; i++) {
-		const struct message *message = &history->items[i];
+	for (size_t i = first_of(said, said_count); i < said_count; i++) {
+		const struct message *message = said[i].message;
 
 		if (before)
-			put_gap(before, message->seq, &role, out, &count);
+			put_gap(before, said[i].place, &role, out, &count);
 		before = message;
 		if (!counts(message))
 			continue;
@@ -62,7 +133,7 @@ static size_t put_history(const struct message_list *history, int64_t question_s
 		out[count++] = (struct llm_message){ role, message->content };
 	}
 	if (before)
-		put_gap(before, question_seq, &role, out, &count);
+		put_gap(before, question_place, &role, out, &count);
 	return count;
 }
 
@@ -72,15 +143,18 @@ bool prompt_build(const struct config *config, const struct message_list *histor
 {
 	struct llm_message *messages =
 		arena_alloc(arena, (history->count * 2 + 2) * sizeof *messages);
+	struct said *all = arena_alloc(arena, (history->count * 2 + 1) * sizeof *all);
+	struct said asked = { .message = question };
 	const char *model_text = arena_copy(arena, model);
-	size_t count = 0, bytes = 0;
+	size_t count = 0, bytes = 0, kept;
 
-	if (!messages || !model_text)
+	if (!messages || !all || !model_text)
 		return budget_refused(err);
 	if (config->system_prompt)
 		messages[count++] =
 			(struct llm_message){ ROLE_SYSTEM, slice_of(config->system_prompt) };
-	count += put_history(history, question->seq, messages + count);
+	kept = keep(history, all, all + history->count, &asked, arena);
+	count += put_history(all + history->count, kept, asked.place, messages + count);
 	messages[count++] = (struct llm_message){ ROLE_USER, question->content };
 	for (size_t i = 0; i < count; i++)
 		bytes += messages[i].content.len + 64;

@@ -37,16 +37,19 @@ static void a_turn_goes_on_behind_what_was_said(void **state)
 {
 	const char *id = new_thread("ada");
 	struct turn_open first = whole_turn(id), second = turn_of(id);
+	struct message between = message_of(id, "between");
 	struct turn_opened opened;
 
 	(void)state;
-	insert(message_of(id, "between"));
+	between.metadata = "{\"replaces\":\"first\"}";
+	insert(between);
 	opened = open_turn(&second);
 	assert_int_equal(opened.history.count, 3);
 	assert_string_equal(opened.history.items[0].id, first.question.id);
 	assert_string_equal(opened.history.items[1].id, first.answer.id);
 	assert_content(&opened.history.items[1], SLICE("Sunny."));
 	assert_string_equal(opened.history.items[2].id, "between");
+	assert_text(opened.history.items[2].metadata, between.metadata);
 	assert_int_equal(get_message(id, second.question.id).seq, 4);
 	assert_text(get_message(id, second.question.id).parent_id, "between");
 	assert_int_equal(get_message(id, second.answer.id).seq, 5);

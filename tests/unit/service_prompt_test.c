@@ -14,6 +14,7 @@ static const struct config config = { .model = model, .models = models };
 static struct message items[16];
 static size_t count;
 static int64_t next_seq;
+static const char *question_metadata;
 
 /* One more message; its number is the next, unless something was left out before it. */
 static void say(enum message_role role, const char *content, int64_t left_out)
@@ -31,13 +32,17 @@ static int begin(void **state)
 	(void)state;
 	count = 0;
 	next_seq = 1;
+	question_metadata = NULL;
 	return 0;
 }
 
 static void assert_sent(const struct config *with, const char *messages)
 {
 	const struct message_list history = { items, count, false };
-	const struct message question = { .seq = next_seq, .content = SLICE("q") };
+	const struct message question = { .seq = next_seq,
+					  .role = ROLE_USER,
+					  .content = SLICE("q"),
+					  .metadata = question_metadata };
 	struct error err = { 0 };
 	struct arena arena;
 	struct buffer body;
@@ -118,6 +123,88 @@ static void an_answer_that_failed_is_no_gap(void **state)
 			     "{\"role\":\"user\",\"content\":\"b\"},");
 }
 
+/* The same, with an id and in place of another; NULL: of none. */
+static void ask(const char *id, const char *content, const char *metadata)
+{
+	say(ROLE_USER, content, 0);
+	items[count - 1].id = id;
+	items[count - 1].metadata = metadata;
+}
+
+static void two_turns(void)
+{
+	ask("1", "a", NULL);
+	say(ROLE_ASSISTANT, "b", 0);
+	ask("2", "c", NULL);
+	say(ROLE_ASSISTANT, "d", 0);
+}
+
+#define TURN(question, answer)                                                                     \
+	"{\"role\":\"user\",\"content\":\"" question "\"},"                                        \
+	"{\"role\":\"assistant\",\"content\":\"" answer "\"},"
+
+static void what_was_asked_again_is_told_once(void **state)
+{
+	(void)state;
+	two_turns();
+	ask("3", "e", "{\"replaces\":\"2\"}");
+	say(ROLE_ASSISTANT, "f", 0);
+	assert_sent(&config, TURN("a", "b") TURN("e", "f"));
+	ask("4", "g", "{\"replaces\":\"3\"}"); /* and again, */
+	say(ROLE_ASSISTANT, "h", 0);
+	assert_sent(&config, TURN("a", "b") TURN("g", "h"));
+	ask("5", "i", "{\"more\":[1],\"replaces\":\"2\"}"); /* by its first name, */
+	say(ROLE_ASSISTANT, "j", 0);
+	assert_sent(&config, TURN("a", "b") TURN("i", "j"));
+	ask("6", "k", "{\"replaces\":\"1\"}"); /* and from further up: what followed goes, too */
+	say(ROLE_ASSISTANT, "l", 0);
+	assert_sent(&config, TURN("k", "l"));
+}
+
+static void the_question_itself_may_stand_in_place_of_another(void **state)
+{
+	(void)state;
+	two_turns();
+	question_metadata = "{\"replaces\":\"2\"}";
+	assert_sent(&config, TURN("a", "b"));
+	question_metadata = "{\"replaces\":\"1\"}";
+	assert_sent(&config, "");
+}
+
+static void what_replaces_something_further_back_than_was_read_replaces_all(void **state)
+{
+	(void)state;
+	next_seq = 7;
+	two_turns();
+	question_metadata = "{\"replaces\":\"0\"}";
+	assert_sent(&config, "");
+}
+
+static void what_names_nothing_of_the_thread_replaces_nothing(void **state)
+{
+	static const char *const metadata[] = { "{\"replaces\":\"9\"}", "{\"replaces\":2}",
+						"{\"about\":\"\\\"replaces\\\"\"}" };
+
+	(void)state;
+	two_turns();
+	for (size_t i = 0; i < 3; i++) {
+		question_metadata = metadata[i];
+		assert_sent(&config, TURN("a", "b") TURN("c", "d"));
+	}
+}
+
+static void r26_a_gap_before_what_was_asked_again_is_said_and_none_within(void **state)
+{
+	(void)state;
+	ask("1", "a", NULL);
+	next_seq++;
+	ask("2", "b", NULL);
+	next_seq++;
+	ask("3", "c", "{\"replaces\":\"2\"}");
+	say(ROLE_ASSISTANT, "d", 0);
+	assert_sent(&config, TURN("a", LEFT_OUT) TURN("c", "d"));
+}
+
 static void only_models_that_are_offered_are_allowed(void **state)
 {
 	(void)state;
@@ -138,6 +225,13 @@ int main(void)
 		cmocka_unit_test_setup(r26_what_the_store_left_out_is_said, begin),
 		cmocka_unit_test_setup(r26_the_answer_right_before_may_be_the_one_left_out, begin),
 		cmocka_unit_test_setup(an_answer_that_failed_is_no_gap, begin),
+		cmocka_unit_test_setup(what_was_asked_again_is_told_once, begin),
+		cmocka_unit_test_setup(the_question_itself_may_stand_in_place_of_another, begin),
+		cmocka_unit_test_setup(
+			what_replaces_something_further_back_than_was_read_replaces_all, begin),
+		cmocka_unit_test_setup(what_names_nothing_of_the_thread_replaces_nothing, begin),
+		cmocka_unit_test_setup(
+			r26_a_gap_before_what_was_asked_again_is_said_and_none_within, begin),
 		cmocka_unit_test(only_models_that_are_offered_are_allowed),
 	};
 

@@ -357,6 +357,7 @@ enum error_code mongo_take_brief(const bson_t *document, const char *thread_id, 
 		.role = store_row_role(&row, text_of(&row, &values.role)),
 		.status = store_row_status(&row, text_of(&row, &values.status)),
 		.usage = USAGE_UNKNOWN,
+		.metadata = take_text(&row, &values.metadata, false),
 		.content = store_row_content(&row, text_of(&row, &values.content)),
 	};
 	code = store_row_read(&row, message.thread_id, message.id);

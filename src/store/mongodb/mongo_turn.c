@@ -134,11 +134,12 @@ static enum error_code take_history(struct opening *o, mongoc_cursor_t *cursor)
 static enum error_code read_history(struct opening *o)
 {
 	const struct turn_open *open = o->open;
-	bson_t *options = BCON_NEW(
-		"sort", "{", "seq", BCON_INT32(-1), "}", "batchSize", BCON_INT64(HISTORY_BATCH),
-		"maxTimeMS", BCON_INT64(o->call->mongo->limit_ms), "projection", "{", "_id",
-		BCON_INT32(0), "id", BCON_INT32(1), "seq", BCON_INT32(1), "role", BCON_INT32(1),
-		"status", BCON_INT32(1), "size", BCON_INT32(1), "content", BCON_INT32(1), "}");
+	bson_t *options = BCON_NEW("sort", "{", "seq", BCON_INT32(-1), "}", "batchSize",
+				   BCON_INT64(HISTORY_BATCH), "maxTimeMS",
+				   BCON_INT64(o->call->mongo->limit_ms), "projection", "{", "_id",
+				   BCON_INT32(0), "id", BCON_INT32(1), "seq", BCON_INT32(1), "role",
+				   BCON_INT32(1), "status", BCON_INT32(1), "size", BCON_INT32(1),
+				   "content", BCON_INT32(1), "metadata", BCON_INT32(1), "}");
 	mongoc_cursor_t *cursor =
 		mongo_find(o->call, MESSAGES,
 			   BCON_NEW("thread_id", BCON_UTF8(open->thread_id), "size", "{", "$lte",

@@ -109,7 +109,7 @@
 	  " ORDER BY seq LIMIT 1") \
 	X(MESSAGES_BACK, SQL_MESSAGE " WHERE thread_id = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4") \
 	X(MESSAGES_ON, SQL_MESSAGE " WHERE thread_id = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq LIMIT ?4") \
-	X(HISTORY, "SELECT id, seq, role, status, size, content FROM messages WHERE thread_id = ?1 AND seq < ?2 AND size <= ?3" \
+	X(HISTORY, "SELECT id, seq, role, status, size, content, metadata FROM messages WHERE thread_id = ?1 AND seq < ?2 AND size <= ?3" \
 	  " AND status <> 'streaming' ORDER BY seq DESC LIMIT ?4") \
 	X(RUNS_OF, "SELECT " SQL_MESSAGE_COLUMNS " FROM messages WHERE thread_id = ?1 AND run_id IS NOT NULL" \
 	  " AND role = 'assistant' ORDER BY seq DESC LIMIT ?2") \

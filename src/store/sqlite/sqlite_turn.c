@@ -162,6 +162,7 @@ static enum error_code take_brief(sqlite3_stmt *row, const struct opening *o, st
 		.role = store_row_role(&read, sql_column(row, 2)),
 		.status = store_row_status(&read, sql_column(row, 3)),
 		.content = store_row_content(&read, sql_column(row, 5)),
+		.metadata = store_row_text(&read, sql_column(row, 6), false),
 		.usage = USAGE_UNKNOWN,
 	};
 	return store_row_read(&read, out->thread_id, out->id);
