@@ -28,7 +28,8 @@ static const struct {
 	  "\"properties\":{\"id\":" ID ",\"thread_id\":" ID
 	  ",\"role\":{\"enum\":[\"user\",\"assistant\",\"system\",\"tool\"]},\"content\":" TEXT
 	  ",\"status\":" STATUS ",\"run_id\":" ID "," TIMES ",\"finish_reason\":" TEXT0
-	  ",\"usage\":" OBJ0 ",\"metadata\":" OBJECT ",\"feedback\":" OBJ0 "}}" },
+	  ",\"usage\":" OBJ0 ",\"model\":" TEXT0 ",\"metadata\":" OBJECT ",\"feedback\":" OBJ0
+	  "}}" },
 	{ "Run", "{\"type\":\"object\",\"required\":[\"id\",\"status\",\"bytes\"],\"properties\":{"
 		 "\"id\":" ID ",\"thread_id\":" ID ",\"message_id\":" ID ",\"status\":" STATUS
 		 ",\"bytes\":" NUMBER ",\"saved\":" FLAG ",\"created_at\":" WHEN
@@ -46,9 +47,9 @@ static const struct {
 		    ",\"services\":{\"type\":\"object\",\"properties\":{\"database\":" OBJECT
 		    ",\"llm_api\":" OBJECT "}}}}" },
 	{ "Object", OBJECT },
-	{ "EventRun",
-	  "{\"type\":\"object\",\"required\":[\"run_id\",\"thread_id\",\"message_id\"],"
-	  "\"properties\":{\"run_id\":" ID ",\"thread_id\":" ID ",\"message_id\":" ID "}}" },
+	{ "EventRun", "{\"type\":\"object\",\"required\":[\"run_id\",\"thread_id\",\"message_id\"],"
+		      "\"properties\":{\"run_id\":" ID ",\"thread_id\":" ID ",\"message_id\":" ID
+		      ",\"model\":" TEXT0 "}}" },
 	{ "EventUsage", "{\"type\":\"object\",\"properties\":{\"input_tokens\":" NUMBER
 			",\"output_tokens\":" NUMBER ",\"total_tokens\":" NUMBER "}}" },
 	{ "EventDone", "{\"type\":\"object\",\"required\":[\"status\",\"bytes\"],\"properties\":{"

@@ -125,6 +125,7 @@ static bool replay(struct call *call, const struct stream_options *options, cons
 					       answer->run_id ? answer->run_id : turn->response_id,
 				       .thread_id = turn->thread_id,
 				       .message_id = turn->response_id,
+				       .model = answer->model,
 				       .status = answer->status,
 				       .length = (int64_t)answer->content.len,
 				       .usage = answer->usage };

@@ -130,7 +130,8 @@ void render_message_close(struct buffer *out, const struct message *message)
 	const struct slice metadata = slice_of(message->metadata ? message->metadata : "{}");
 	const struct slice feedback = slice_of(message->feedback ? message->feedback : "null");
 	char *at = buffer_reserve(out, NAMES_ROOM + text_room(message->run_id) +
-					       text_room(message->finish_reason) + metadata.len +
+					       text_room(message->finish_reason) +
+					       text_room(message->model) + metadata.len +
 					       feedback.len),
 	     *begin = at;
 
@@ -143,6 +144,7 @@ void render_message_close(struct buffer *out, const struct message *message)
 	PUT_TIME(at, message->updated_ms, "updated_at", "updatedAt");
 	at = put_text(PUT(at, ",\"finish_reason\":"), message->finish_reason);
 	at = put_usage(PUT(at, ",\"usage\":"), &message->usage);
+	at = put_text(PUT(at, ",\"model\":"), message->model);
 	at = put(PUT(at, ",\"metadata\":"), metadata);
 	at = put(PUT(at, ",\"feedback\":"), feedback);
 	*at++ = '}';

@@ -47,7 +47,7 @@ static const struct field shape_chat_fields[] = {
 	{ "prompt", .kind = FIELD_OBJECT, .members = &prompt, .about = "The question as the C1 client sends it" },
 	{ "model", .kind = FIELD_TEXT, .max = 256, .about = "One of those that are offered" },
 	{ "on_disconnect", "onDisconnect", FIELD_LEAVE, .about = "What becomes of the answer when nobody follows it; wins over the query's" },
-	METADATA,
+	{ "metadata", .kind = FIELD_OBJECT, .max = METADATA_MAX, .about = "Kept with the question, at most 16 KiB; replaces: the id of an earlier question in whose place this one is asked" },
 	OWNER,
 };
 SHAPE(shape_chat, "Chat", "\"oneOf\":[" NEEDS("message", "string") "," NEEDS("prompt", "object") "]");
@@ -77,7 +77,7 @@ SHAPE(shape_thread_patch, "ThreadPatch", NULL);
 
 #define ECHO_MESSAGE \
 	ECHO("thread_id", "threadId"), ECHO_TIMES, ECHO("status", NULL), ECHO("run_id", "runId"), \
-	ECHO("finish_reason", "finishReason"), ECHO("usage", NULL), ECHO("feedback", NULL)
+	ECHO("finish_reason", "finishReason"), ECHO("usage", NULL), ECHO("model", NULL), ECHO("feedback", NULL)
 
 static const struct field shape_message_draft_fields[] = {
 	{ "id", .kind = FIELD_ID, .about = "One is made unless given" },

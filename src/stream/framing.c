@@ -16,6 +16,7 @@ bool framing_sse_run(const struct spool_record *record, struct buffer *out)
 	json_put_text(&w, "run_id", record->run_id);
 	json_put_text(&w, "thread_id", record->thread_id);
 	json_put_text(&w, "message_id", record->message_id);
+	json_put_text(&w, "model", record->model && record->model[0] ? record->model : NULL);
 	json_close(&w, '}');
 	return buffer_append(out, SLICE("\n\n")) && !out->failed;
 }

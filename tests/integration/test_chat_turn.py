@@ -84,6 +84,55 @@ def test_the_model_gets_the_conversation_in_order_and_as_it_is(site):
     assert body["stream"] is True and set(body) <= {"model", "messages", "stream", "user"}
 
 
+def replacing(text, thread, question, name=None):
+    return {"prompt": {"id": name or uuid.uuid4().hex, "role": "user", "content": text}, "threadId": thread, "metadata": {"replaces": question}}
+
+
+def asked_in_place(site, text, thread, question, name=None):
+    answer = site.post("/api/chat", replacing(text, thread, question, name))
+    assert answer.status == 200, answer
+    return ("assistant", answer.body.decode())
+
+
+def test_p2_a_question_asked_again_or_edited_takes_the_place_of_the_old_one(site):
+    thread = make(site)["id"]
+    first, second, edited, again, last = [prompt(word) for word in ("first", "second", "edited", "again", "last")]
+    one = ("assistant", site.chat(first, thread).body.decode())
+    site.chat(second, thread)
+    question = site.messages(thread)[2]["id"]
+    asked_in_place(site, edited, thread, question, "edited")
+    assert sent(site, edited) == [("user", first), one, ("user", edited)]
+    two = asked_in_place(site, again, thread, "edited")
+    assert sent(site, again) == [("user", first), one, ("user", again)]
+    site.chat(last, thread)
+    assert sent(site, last) == [("user", first), one, ("user", again), two, ("user", last)]
+    contents = [message["content"] for message in site.messages(thread) if message["role"] == "user"]
+    assert contents == [first, second, edited, again, last]  # nothing is gone
+
+
+def test_p2_what_is_refused_has_replaced_nothing(site):
+    thread, first, last = make(site)["id"], prompt("first"), prompt("last")
+    one = ("assistant", site.chat(first, thread).body.decode())
+    question = site.messages(thread)[0]["id"]
+    problem(site.post("/api/chat", {**replacing(prompt("x"), thread, question), "model": "nobody/offers-this"}), 422, "validation", "model")
+    site.chat(last, thread)
+    assert sent(site, last) == [("user", first), one, ("user", last)]
+
+
+def test_p2_the_model_is_named_with_its_answer(site):
+    """In the stream's first event, while it is written; then with the message. A replay names it, too."""
+    thread, text = make(site)["id"], prompt("x")
+    body = {"prompt": {"id": "q-" + uuid.uuid4().hex, "role": "user", "content": text}, "threadId": thread, "responseId": uuid.uuid4().hex}
+    stream = site.stream(body, "?stream=sse")
+    stream.read_all()
+    stream.close()
+    (name, run, _), *_ = stream.events()
+    assert (name, run["model"]) == ("run", asked(site, text)["body"]["model"])
+    question, answer = site.messages(thread)
+    assert (question["model"], answer["model"]) == (None, run["model"])
+
+
+
 def test_imported_and_edited_messages_are_part_of_the_conversation_and_failed_answers_are_not(site):
     thread, last = make(site)["id"], prompt("last")
     imported = [("user", "i1"), ("assistant", "i2"), ("tool", "i3")]

@@ -93,6 +93,7 @@ static void plain_message(struct json_writer *w, const struct message *message)
 	plain_times(w, message->created_ms, message->updated_ms);
 	json_put_text(w, "finish_reason", message->finish_reason);
 	plain_usage(w, &message->usage);
+	json_put_text(w, "model", message->model);
 	json_put_raw(w, "metadata", message->metadata ? message->metadata : "{}");
 	json_put_raw(w, "feedback", message->feedback);
 	json_close(w, '}');
@@ -148,6 +149,7 @@ static void make_messages(struct message rows[MESSAGES])
 						: SLICE(beyond),
 			.run_id = i % 3 ? "r" : NULL,
 			.finish_reason = i % 4 ? controls : NULL,
+			.model = i % 2 ? controls : NULL,
 			.usage = { i % 2 ? -1 : (int64_t)i, i % 3 ? -1 : INT64_MAX,
 				   i % 5 ? -1 : 0 },
 			.metadata = i % 2 ? "{\"k\":[1.10,12345678901234567890]}" : NULL,
