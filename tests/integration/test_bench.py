@@ -13,6 +13,7 @@ PEERS = ROOT / "tests/bench/peers"
 sys.path.insert(0, str(PEERS))
 sys.dont_write_bytecode = True
 
+import measures  # noqa: E402
 import report  # noqa: E402
 
 
@@ -41,6 +42,14 @@ def test_h6_the_median_counts_and_what_was_not_measured_is_said_to_be():
     assert report.losses(figures) == "- In nothing that was measured."
 
 
+def test_h6_what_the_store_had_of_a_turn_is_taken_off_it():
+    """Only what came before the model was asked, and what two commands had at once is taken off once."""
+    ms = 1000000
+    turns = {"bench-0-1": [(0, 10 * ms, 15 * ms, 18 * ms)], "bench-1-2": [(0, 2 * ms, 3 * ms, 4 * ms)]}
+    stored = {"bench-0-1": [(1 * ms, 4 * ms), (2 * ms, 3 * ms), (3 * ms, 5 * ms), (9 * ms, 12 * ms), (16 * ms, 17 * ms)]}
+    assert measures.beyond(turns, stored) == ([13, 3], [8, 3])
+
+
 def test_h6_the_runner_runs_and_each_target_that_is_there_loses_nothing(tmp_path):
     """The bench's own programs, built here; the peers only where they are built already."""
     build = tmp_path / "build"
@@ -55,4 +64,6 @@ def test_h6_the_runner_runs_and_each_target_that_is_there_loses_nothing(tmp_path
     assert done.returncode == 0, done.stderr[-3000:]
     samples = json.loads((build / "bench-peers.json").read_text())["samples"]
     assert {("nginx", "plain"), ("c1d", "plain"), ("c1d", "tls")} <= {(sample["target"], sample["transport"]) for sample in samples}
+    first = next(sample for sample in samples if (sample["row"], sample["target"]) == ("first byte", "c1d"))
+    assert 0 < first["first_p50_ms"] < first["stored_p50_ms"], "the store told what it had of each turn"
     assert all(sample["failed"] == 0 and sample.get("lost", 0) == 0 for sample in samples), samples

@@ -2,10 +2,13 @@
  * load: the client of the bench. The last line that it prints is one of JSON.
  *
  *   load streams PORT STREAMS [shape=CHUNKS,SIZE,PACE_MS[,SILENT_MS]] [ramp=MS] [seconds=S]
+ *                [turns=FILE]
  *       so many chats at once, begun within the ramp and read to their ends; with seconds, a chat
  *       that ends is followed by another until then. Before that, five times a second, a line
  *       "chunks COUNT STATE", where STATE is ramp, steady (each chat has begun, none has ended) or
- *       end. Time added to a delta is measured in steady flow (with seconds: all the time).
+ *       end. Time added to a delta is measured in steady flow (with seconds: all the time). A line
+ *       of FILE a chat: its thread, and when (ns) it was sent, the model asked, the first delta
+ *       sent by the model, and received
  *
  *   load requests PORT CONNECTIONS SECONDS METHOD PATH [BODY [COUNT]]
  *       kept connections, one request after the other on each; "{n}" in path and body is seven

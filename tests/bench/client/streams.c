@@ -19,12 +19,18 @@ static const char *shape = "";
 static int64_t began_ns, ramp_ns, until_ns, told_ns; /* until 0: each chat once */
 static int started, with_first;
 static bool goes_on; /* who ends begins again */
+static FILE *turns;  /* where the times of each first byte go; may be NULL */
 
 static const char *state(void)
 {
 	if (with_first < client->peer_count)
 		return "ramp";
 	return client->over == 0 ? "steady" : "end";
+}
+
+static void put_thread(const struct peer *peer, char *out, size_t size)
+{
+	snprintf(out, size, "bench-%d-%lld", (int)(peer - client->peers), (long long)peer->sent_ns);
 }
 
 static void leave(struct peer *peer)
@@ -37,15 +43,14 @@ static void leave(struct peer *peer)
 
 static void start(struct peer *peer)
 {
-	char body[512], text[10000];
+	char thread[64], body[512], text[10000];
 	int len;
 
 	*peer = (struct peer){ .sent_ns = now_ns() };
-	len = snprintf(
-		body, sizeof body,
-		"{\"thread_id\":\"b%d-%lld\",\"message\":\"A question for the bench. %s%s\"}",
-		(int)(peer - client->peers), (long long)peer->sent_ns, *shape ? "bench:" : "",
-		shape);
+	put_thread(peer, thread, sizeof thread);
+	len = snprintf(body, sizeof body,
+		       "{\"thread_id\":\"%s\",\"message\":\"A question for the bench. %s%s\"}",
+		       thread, *shape ? "bench:" : "", shape);
 	len = snprintf(text, sizeof text,
 		       "POST /api/chat HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s"
 		       "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
@@ -61,10 +66,21 @@ static void start(struct peer *peer)
 
 /* --- what comes --- */
 
+static void tell_turn(const struct peer *peer, int64_t answered_ns, int64_t at_ns)
+{
+	char thread[64];
+
+	put_thread(peer, thread, sizeof thread);
+	fprintf(turns, "%s %lld %lld %lld %lld\n", thread, (long long)peer->sent_ns,
+		(long long)peer->asked_ns, (long long)answered_ns, (long long)at_ns);
+}
+
 static void take_first(struct peer *peer, int64_t sent_ns, int64_t at_ns)
 {
 	peer->has_first = true;
 	with_first++;
+	if (turns)
+		tell_turn(peer, sent_ns, at_ns);
 	sample(&client->first, (double)(at_ns - peer->sent_ns - (sent_ns - peer->asked_ns)) / 1e6);
 }
 
@@ -155,9 +171,13 @@ void streams_run(struct client *the_client, int argc, char **argv)
 			ramp_ns = (int64_t)(atof(argv[i] + 5) * 1e6);
 		else if (strncmp(argv[i], "seconds=", 8) == 0)
 			until_ns = began_ns + (int64_t)(atof(argv[i] + 8) * 1e9);
+		else if (strncmp(argv[i], "turns=", 6) == 0)
+			turns = fopen(argv[i] + 6, "w");
 	}
 	goes_on = until_ns > 0;
 	client_loop(client, (goes_on ? until_ns : began_ns) + GIVE_UP_S * 1000000000LL, on_stream,
 		    on_round);
 	client->failed += client->peer_count - client->over;
+	if (turns)
+		fclose(turns);
 }

@@ -13,11 +13,12 @@ RATES = (1000, 2000, 5000, 7500, 10000, 12500, 15000, 17500, 20000, 25000, 30000
 
 class Row:
     """part: what --parts names; rounds: how often at most, and brief: at most with --brief, of these columns only; workers: of c1d and
-    nginx, which then may use every core."""
+    nginx, which then may use every core; takes_stub: a store that tells how long it had each command."""
 
-    def __init__(self, part, name, columns, transports, measure, rounds=99, workers=1, takes_starter=False, brief=1, brief_columns=()):
+    def __init__(self, part, name, columns, transports, measure, rounds=99, workers=1, takes_starter=False, takes_stub=False, brief=1,
+                 brief_columns=()):
         self.part, self.name, self.columns, self.transports, self.measure = part, name, columns, transports, measure
-        self.rounds, self.workers, self.takes_starter = rounds, workers, takes_starter
+        self.rounds, self.workers, self.takes_starter, self.takes_stub = rounds, workers, takes_starter, takes_stub
         self.brief, self.brief_columns = brief, brief_columns or columns
 
     def shorten(self):
@@ -35,7 +36,7 @@ ROWS = [
     flow("slow", 100, 1000, SLOW, brief=2),
     flow("one", 1, 20, ALL, ramp_s=0, seconds=3, brief=0),
     *(Row("first", f"first byte, {count:,} streams", FAST, BOTH,
-          partial(measures.first_byte, count=count, each_s=each_s, seconds=seconds))
+          partial(measures.first_byte, count=count, each_s=each_s, seconds=seconds), takes_stub=True)
       for count, each_s, seconds in ((100, 2, 6), (1000, 5, 5))),
     *(Row("crud", name, ("rust", "go", "node", "fastapi", "c1d"), ANY, partial(measures.request, name=name, seconds=2), brief=3) for name in measures.REQUESTS),
     flow("many", 5000, 10000, ("rust", "go", "c1d"), ramp_s=5, rounds=3, brief=0),
@@ -46,4 +47,5 @@ ROWS = [
 
 # Seconds: do the parts work?
 SMOKE = [flow("smoke", 5, 100, ALL, ramp_s=0, seconds=0.5),
+         Row("smoke", "first byte", ("nginx", "c1d"), ANY, partial(measures.first_byte, count=3, each_s=0.3, seconds=0), takes_stub=True),
          Row("smoke", "create", ("rust", "go", "node", "fastapi", "c1d"), ANY, partial(measures.request, name="create", seconds=0.3, warm_s=0.1))]

@@ -1,6 +1,6 @@
 /*
- * store_stub: MongoDB's wire protocol. Prints "ready mongodb://127.0.0.1:PORT"; ends with its
- * parent or by SIGTERM.
+ * store_stub [TURNS]: MongoDB's wire protocol. Prints "ready mongodb://127.0.0.1:PORT"; ends with
+ * its parent or by SIGTERM. How long the commands of chats lay here is written to the file TURNS.
  */
 #include "stub.h"
 
@@ -26,6 +26,7 @@ struct link {
 	int fd;
 	uint8_t *in;
 	size_t in_len, in_room;
+	int64_t arrived_ns; /* what came last */
 };
 
 static struct out out; /* of one round of one connection */
@@ -151,6 +152,7 @@ static bool take_all(struct link *link)
 			break;
 		ok = kind == OP_MSG ? take_msg(bytes, len)
 				    : kind == OP_QUERY && take_query(bytes, len);
+		turns_answered(bytes, (size_t)len, link->arrived_ns);
 		at += (size_t)len;
 	}
 	link->in_len -= at;
@@ -168,7 +170,8 @@ static bool on_bytes(struct link *link)
 		if (!link->in)
 			return false;
 	}
-	n = recv(link->fd, link->in + link->in_len, link->in_room - link->in_len, MSG_DONTWAIT);
+	n = turns_receive(link->fd, link->in + link->in_len, link->in_room - link->in_len,
+			  &link->arrived_ns);
 	if (n <= 0)
 		return n < 0 && errno == EAGAIN;
 	link->in_len += (size_t)n;
@@ -193,6 +196,7 @@ static void accept_one(int listener, int epoll)
 		return;
 	}
 	setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	turns_watch(link->fd);
 	epoll_ctl(epoll, EPOLL_CTL_ADD, link->fd, &event);
 }
 
@@ -211,7 +215,7 @@ static int open_listener(void)
 	return fd;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct epoll_event events[EVENTS], listening = { .events = EPOLLIN };
 	int listener, epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -219,6 +223,8 @@ int main(void)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	signal(SIGPIPE, SIG_IGN);
 	canned_make();
+	if (argc > 1 && !turns_open(argv[1]))
+		return 1;
 	listener = open_listener();
 	if (listener < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &listening) != 0)
 		return 1;
@@ -230,5 +236,6 @@ int main(void)
 				accept_one(listener, epoll);
 			else if (!on_bytes(events[i].data.ptr))
 				drop(events[i].data.ptr);
+		turns_flush();
 	}
 }

@@ -6,6 +6,7 @@
  *   main.c      the listener, the loop, the messages of the protocol
  *   answers.c   what each command is answered with
  *   canned.c    the documents
+ *   turns.c     how long commands lay here
  *
  * A thread whose id begins with "full" has 200 messages, all others have none. There are as many
  * threads as are asked for, up to 200.
@@ -17,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define CANNED_MAX 200
 
@@ -44,5 +46,14 @@ void out_put(struct out *out, const void *bytes, size_t len);
 
 /* count: of the documents that came with it in a section of their own. */
 void answer(const bson_t *command, int64_t count, struct out *out);
+
+/* --- turns.c --- */
+
+/* From now on it is written there; without it the others do nothing but receive. */
+bool turns_open(const char *path);
+void turns_watch(int fd); /* a new connection */
+ssize_t turns_receive(int fd, void *bytes, size_t size, int64_t *arrived_ns);
+void turns_answered(const uint8_t *command, size_t len, int64_t arrived_ns);
+void turns_flush(void);
 
 #endif
