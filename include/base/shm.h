@@ -96,6 +96,7 @@ struct shm {
 	_Atomic int64_t cache_away_since_ms; /* monotonic; 0: it is not, or that was not told */
 	_Atomic uint64_t cache_debts;
 	_Atomic int64_t cache_debt_ms, cache_lease_ms; /* monotonic */
+	_Atomic int64_t cache_lease_era;
 	/* What is known of the C1 API (llm/llm_health.h). */
 	_Atomic bool llm_asked;        /* a question has told; until then connections do */
 	_Atomic uint32_t llm_failures; /* in a row */

@@ -16,6 +16,7 @@ void cache_debt_init(struct cache_debt *debt, struct shm *shm)
 	debt->word = shm ? &shm->cache_debts : &debt->own_word;
 	debt->last_ms = shm ? &shm->cache_debt_ms : &debt->own_ms[0];
 	debt->lease_ms = shm ? &shm->cache_lease_ms : &debt->own_ms[1];
+	debt->lease_era = shm ? &shm->cache_lease_era : &debt->own_era;
 }
 
 uint64_t cache_debt_make(struct cache_debt *debt)

@@ -121,8 +121,9 @@ void cache_attend(struct cache *cache, const char *node)
 	int64_t now_ms = clock_mono_ms();
 	struct cache_question q;
 	char era[ID_UUID_SIZE];
+	bool due, was_asked;
+	redisReply *reply;
 	uint64_t word;
-	bool due;
 
 	cache_pay(cache, &cache->changes, CACHE_OWED_MAX);
 	due = cache_debt_due(&cache->debt, &word);
@@ -138,8 +139,11 @@ void cache_attend(struct cache *cache, const char *node)
 	cache_add_number(&q, CACHE_FORGET_MS);
 	cache_add(&q, era);
 	cache_add(&q, due ? "1" : "0");
-	if (!cache_tell(cache, &cache->changes, &q, REDIS_REPLY_INTEGER))
+	reply = cache_ask(cache, &cache->changes, &q, REDIS_REPLY_INTEGER, &was_asked);
+	if (!reply)
 		return;
+	atomic_store(cache->debt.lease_era, (int64_t)reply->integer);
+	freeReplyObject(reply);
 	pthread_mutex_lock(&cache->lock);
 	snprintf(cache->node, sizeof cache->node, "%s", node);
 	pthread_mutex_unlock(&cache->lock);

@@ -67,6 +67,7 @@ void cache_read(struct cache *cache, const char *thread_id, const char *field, s
 		cache_add(&q, field);
 		cache_add(&q, stamp);
 		cache_add_number(&q, CACHE_STAMP_MS);
+		cache_add_number(&q, atomic_load(cache->debt.lease_era));
 		reply = cache_ask(cache, &cache->reads, &q, REDIS_REPLY_ARRAY, &was_asked);
 		kind = reply       ? take_found(reply, arena, out)
 		       : was_asked ? METRIC_CACHE_failed

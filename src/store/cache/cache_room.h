@@ -37,9 +37,12 @@
  *           of changes? Each node renews a lease there, with its entry in the store, and does not
  *           while it has debts. When the lease of any has run out nobody reads anything, until it
  *           is back, has left in good order, or has been silent for CACHE_FORGET_MS, which begins a
- *           new era. So, in this one case, and for those who ask another node, a change may go
- *           unseen for CACHE_LEASE_MS. A node that starts when it is cut off already, or is longer
- *           than CACHE_FORGET_MS, is beyond this: there C1D_CACHE_SECONDS is the bound.
+ *           new era. An era may begin without leases (FLUSHALL), so in each a node reads nothing
+ *           before it has renewed its own: who reads is one who would be missed. So, in this one
+ *           case, and for those who ask another node, a change may go unseen for CACHE_LEASE_MS. A
+ *           node that starts when it is cut off already, or is cut off before it has renewed its
+ *           lease in a new era, or for longer than CACHE_FORGET_MS, is beyond this: there
+ *           C1D_CACHE_SECONDS is the bound.
  *   moved   What one user's threads become another's, all at once (threads_take), is not looked
  *           for: the first one is noted as moved, for as long as anything may be kept, and nothing
  *           that was his is read.
@@ -82,11 +85,12 @@
 
 /* --- cache_debt.c --- */
 struct cache_debt {
-	_Atomic uint64_t *word;    /* how often it was settled, and how many there are */
-	_Atomic int64_t *last_ms;  /* monotonic: when the last one was made */
-	_Atomic int64_t *lease_ms; /* monotonic: until then this pool's lease is good */
-	_Atomic uint64_t own_word; /* of a process without a pool */
-	_Atomic int64_t own_ms[2];
+	_Atomic uint64_t *word;     /* how often it was settled, and how many there are */
+	_Atomic int64_t *last_ms;   /* monotonic: when the last one was made */
+	_Atomic int64_t *lease_ms;  /* monotonic: until then this pool's lease is good */
+	_Atomic int64_t *lease_era; /* and in which era, as the script counts them */
+	_Atomic uint64_t own_word;  /* of a process without a pool */
+	_Atomic int64_t own_ms[2], own_era;
 };
 
 void cache_debt_init(struct cache_debt *debt, struct shm *shm);

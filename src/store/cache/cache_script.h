@@ -20,7 +20,7 @@
 #define CACHE_SCRIPT_H
 
 /* What "read" begins with. */
-#define CACHE_SAYS_OFF   0 /* a node is silent, or there is no era */
+#define CACHE_SAYS_OFF   0 /* a node is silent, or the era is none or not the reader's */
 #define CACHE_SAYS_HELD  1
 #define CACHE_SAYS_NONE  2 /* and a stamp */
 #define CACHE_SAYS_FOUND 3 /* and a stamp, and the value */
@@ -33,12 +33,17 @@ static const char cache_script[] =
 	"local function moved(owner)\n"
 	"  return owner and redis.call('EXISTS', KEYS[1]:sub(1, -4) .. 'moved:' .. owner) == 1\n"
 	"end\n"
+	/* an era as a number: Lua has 53 bits */
+	"local function short(era)\n"
+	"  return tonumber(era:sub(-12), 16) or 0\n"
+	"end\n"
 	"local step = {}\n"
 	"\n"
-	/* field, stamp, how long a bare stamp lives */
-	"function step.read(field, stamp, bare_ms)\n"
+	/* field, stamp, how long a bare stamp lives, the era of the reader's lease */
+	"function step.read(field, stamp, bare_ms, leased)\n"
 	"  local era, time = redis.call('GET', KEYS[1]), now()\n"
-	"  if not era or redis.call('ZCOUNT', KEYS[2], '-inf', time) > 0 then return {0} end\n"
+	"  if not era or short(era) ~= tonumber(leased) then return {0} end\n"
+	"  if redis.call('ZCOUNT', KEYS[2], '-inf', time) > 0 then return {0} end\n"
 	"  if redis.call('ZCOUNT', KEYS[4], time, '+inf') > 0 then return {1} end\n"
 	"  local had = redis.pcall('HMGET', KEYS[3], 'era', 'stamp', 'owner', field)\n"
 	"  if had.err or had[1] ~= era or not had[2] or moved(had[3]) then\n"
@@ -78,7 +83,7 @@ static const char cache_script[] =
 	"  return 1\n"
 	"end\n"
 	"\n"
-	/* node, its lease, when the silent are forgotten, a new era, does it begin */
+	/* node, its lease, when the silent are forgotten, a new era, does it begin: the era */
 	"function step.attend(node, lease_ms, forget_ms, era, anew)\n"
 	"  local time = now()\n"
 	"  local gone = redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', time - forget_ms)\n"
@@ -86,7 +91,7 @@ static const char cache_script[] =
 	"    redis.call('SET', KEYS[1], era)\n"
 	"  end\n"
 	"  redis.call('ZADD', KEYS[2], time + lease_ms, node)\n"
-	"  return 1\n"
+	"  return short(redis.call('GET', KEYS[1]))\n"
 	"end\n"
 	"\n"
 	/* Redis' run_id, a new era */
