@@ -321,7 +321,7 @@ uninstall:
 	@for dir in $(SHARE)/nginx $(SHARE) $(filter-out %/docs/,$(DOC_FOLDERS:%=$(DOC)/%)) $(DOC)/docs $(DOC) $(dir $(SETTINGS)); do \
 		[ ! -d $$dir ] || rmdir --ignore-fail-on-non-empty $$dir; done
 	@echo "What stays is yours: /var/lib/c1d (conversations), the user c1d, keys in /etc/credstore. Take the two"
-	@echo "includes out of nginx's files: it does not start with them any more. docs/operations.md tells of each."
+	@echo "includes out of nginx's files: it does not start with them any more. docs/how-to/uninstall.md tells of each."
 
 clean:
 	@rm -rf $(BUILD)

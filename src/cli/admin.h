@@ -1,6 +1,6 @@
 /*
  * admin: what the commands that work on stores share: whom they are, the store, words and codes for
- * what went wrong. See docs/administration.md for what each does.
+ * what went wrong. See docs/how-to/administration.md for what each does.
  */
 #ifndef CLI_ADMIN_H
 #define CLI_ADMIN_H

@@ -37,7 +37,7 @@ static int check_what_is_stored(const struct config *config)
 	if (!store_look(config->store_uri, config, &how, &err)) {
 		check_say(CHECK_FAIL, "stored",
 			  "%s %s Stop the service and put the last backup in its place, or see "
-			  "docs/stores.md",
+			  "docs/how-to/backup.md",
 			  store_name(config->store_uri), err.detail);
 		return EXIT_FAILED;
 	}

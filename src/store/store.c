@@ -103,9 +103,10 @@ bool store_backup(const char *uri, const struct config *config, const char *path
 	if (!maker || !maker->check(uri, config, err))
 		return false;
 	if (!maker->backup)
-		return error_set(err, ERROR_CONFIG,
-				 "%s has its own tools for backups; docs/stores.md names them.",
-				 maker->name);
+		return error_set(
+			err, ERROR_CONFIG,
+			"%s has its own tools for backups; docs/how-to/backup.md names them.",
+			maker->name);
 	return maker->backup(uri, path, watch, err);
 }
 

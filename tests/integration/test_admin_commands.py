@@ -440,9 +440,12 @@ def handles(pid, number):
 
 
 # --- what is written about it ---
+PAGES = ("administration", "erase-a-user", "export", "move-store", "backup")
+
+
 def test_t5_each_command_of_the_page_works_as_it_stands(desk, full):
-    """docs/administration.md, on a store that has what it names."""
-    page = (ROOT / "docs/administration.md").read_text()
+    """The pages about conversations, on a store that has what they name."""
+    page = "".join((ROOT / f"docs/how-to/{name}.md").read_text() for name in PAGES)
     lines = [line for block in re.findall(r"^```sh\n(.*?)^```$", page, re.M | re.S) for line in block.splitlines()]
     assert len(lines) >= 14
     example = re.search(r"^```json\n(.*?)^```$", page, re.M | re.S)[1]
@@ -458,7 +461,7 @@ def test_t5_each_command_of_the_page_works_as_it_stands(desk, full):
 
 def test_t5_the_help_names_every_command_and_the_page_every_code(desk):
     out, _ = desk.run("help")
-    page = (ROOT / "docs/administration.md").read_text()
+    page = (ROOT / "docs/reference/commands.md").read_text()
     for command in ("threads", "export", "import", "copy", "backup", "users"):
         assert re.search(rf"^  {command} ", out, re.M) and f"c1d {command}" in page
     for code in (OK, FAILED, USAGE, UNAVAILABLE, AGAIN, CONFIG):

@@ -9,17 +9,18 @@ import pytest
 from api import next_page
 from house import DEADLINE_S, ROOT
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-API = (ROOT / "docs/api.md").read_text()
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+API = (ROOT / "docs/reference/api.md").read_text()
+PROMISES = (ROOT / "docs/explanation/promises.md").read_text()
 HERE = "http://127.0.0.1:8080"
 OF_A_PAGE = ("src/App.jsx", "src/main.jsx")
 
 
 def examples():
-    """Every curl of every document, with its continued lines. Those of security.md need settings: test_docs_security.py."""
+    """Every curl of every document, with its continued lines. Those of sign-in.md need settings: test_docs_security.py."""
     found = []
     for document in DOCUMENTS:
-        if document.name == "security.md":
+        if document.name in ("sign-in.md", "tutorial.md"):
             continue
         for block in re.findall(r"^```sh\n(.*?)^```$", document.read_text(), re.M | re.S):
             lines = block.replace("\\\n", " ").splitlines()
@@ -144,16 +145,13 @@ def test_t7_the_readme_names_no_setting_that_is_not_there():
 
 
 def test_t8_it_is_said_which_servers_were_tried():
-    readme = (ROOT / "README.md").read_text()
-    assert "FerretDB" in readme and "MONGODB_TEST_URI" in readme
+    assert "FerretDB" in PROMISES and "MONGODB_TEST_URI" in PROMISES
     for document in [*DOCUMENTS, ROOT / "src/README.md", ROOT / "CONTRIBUTING.md"]:
         assert not re.search(r"real\s+stores|MongoDB killed", document.read_text()), document
 
 
 def test_each_promise_names_its_end_and_a_test_that_exists():
-    text = (ROOT / "README.md").read_text()
-    section = text[text.index("## What is promised"):text.index("## Figures")]
-    promises = re.split(r"^\d\. ", section.split("\n\n")[1], flags=re.M)[1:]
+    promises = re.split(r"^\d\. ", PROMISES.split("\n\n")[1], flags=re.M)[1:]
     assert len(promises) == 8
     for promise in promises:
         assert "*Ends:*" in promise and "*Tests:*" in promise, promise
@@ -161,13 +159,30 @@ def test_each_promise_names_its_end_and_a_test_that_exists():
         assert tests and all((ROOT / "tests/integration" / test).exists() for test in tests), promise
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def anchors(document):
+    """Those that a heading makes, as GitHub names them."""
+    outside = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.M | re.S)
+    titles = [re.sub(r"[`*]|\]\([^)]*\)|\[", "", title) for title in re.findall(r"^#+ (.*)$", outside, re.M)]
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_what_a_document_points_at_is_there(document):
     text = document.read_text()
-    for target in re.findall(r"\]\(([^)#]+)\)", text):
-        assert target.startswith("https://") or (document.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)):
+        if target.startswith("https://"):
+            continue
+        there = document.parent / target if target else document
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), f"{target}#{anchor}"
     for path in re.findall(r"`((?:src|tests|docs|nginx|systemd)/[\w./-]+)`", text):
         assert (ROOT / path).exists() or path in OF_A_PAGE, path
+
+
+def test_d7_each_page_is_in_the_index():
+    index = (ROOT / "docs/README.md").read_text()
+    for document in DOCUMENTS[1:]:
+        assert f"({document.relative_to(ROOT / 'docs')})" in index or document.name == "README.md", document
 
 
 def test_t5_bodies_of_examples_are_json():

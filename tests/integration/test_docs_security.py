@@ -1,4 +1,4 @@
-"""docs/security.md as somebody follows it: each way to run c1d is set up with the lines of its section, and its curls are run as
+"""docs/how-to/sign-in.md as somebody follows it: each way to run c1d is set up with the lines of its section, and its curls are run as
 they stand. What stands behind # is what has to come: a status, and what is in the body ([] is all of it)."""
 import functools
 import http.server
@@ -14,7 +14,8 @@ import pytest
 from attackers import b64
 from house import DEADLINE_S, ROOT, Site
 
-DOCUMENT = (ROOT / "docs/security.md").read_text()
+DOCUMENT = (ROOT / "docs/how-to/sign-in.md").read_text()
+SECURITY = (ROOT / "docs/explanation/security.md").read_text()
 HERE = "http://127.0.0.1:8080"
 WAYS = {"Visitors": "visitor", "Tokens": "jwt", "Firebase": "firebase", "Whom the web server has signed in": "header"}
 # What was changed a moment ago (a key was revoked) is known within seconds: asked again until then.
@@ -45,11 +46,11 @@ def blocks(title, language):
     return re.findall(rf"^```{language}\n(.*?)^```$", section(title), re.M | re.S)
 
 
-def section(title):
+def section(title, document=DOCUMENT):
     """A comment in a block begins with # too: headings are those outside of them."""
-    start = re.search(rf"^#+ {re.escape(title)}$", DOCUMENT, re.M).end()
+    start = re.search(rf"^#+ {re.escape(title)}$", document, re.M).end()
     inside, lines = False, []
-    for line in DOCUMENT[start:].splitlines(keepends=True):
+    for line in document[start:].splitlines(keepends=True):
         inside ^= line.startswith("```")
         if not inside and line.startswith("#"):
             break
@@ -171,8 +172,8 @@ def test_keys_for_servers_as_told(new_site, tmp_path):
 def test_the_limits_that_are_named_are_the_programs():
     program = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
     table = subprocess.run([program, "help", "settings", "--markdown"], capture_output=True, text=True, check=True).stdout
-    assert "`C1D_LIMIT_CHAT` (`10/minute`)" in section("How often") and "| `C1D_LIMIT_CHAT` | `10/minute` |" in table
-    assert re.search(r"Five\s+answers", section("How often")) and "| `C1D_RUNS_PER_USER` | `5` |" in table
+    assert "`C1D_LIMIT_CHAT` (`10/minute`)" in section("How often", SECURITY) and "| `C1D_LIMIT_CHAT` | `10/minute` |" in table
+    assert re.search(r"Five\s+answers", section("How often", SECURITY)) and "| `C1D_RUNS_PER_USER` | `5` |" in table
 
 
 def test_what_is_said_of_the_shipped_settings_is_so():

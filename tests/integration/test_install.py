@@ -116,7 +116,7 @@ def test_the_administrators_settings_are_neither_overwritten_nor_taken_away(mach
 def test_t10_uninstall_says_what_stays(machine):
     machine.make("install")
     said = machine.make("uninstall")
-    for word in ("/var/lib/c1d", "user c1d", "/etc/credstore", "includes", "docs/operations.md"):
+    for word in ("/var/lib/c1d", "user c1d", "/etc/credstore", "includes", "docs/how-to/uninstall.md"):
         assert word in said, said
 
 

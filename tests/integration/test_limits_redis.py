@@ -246,7 +246,7 @@ def test_passwords_are_asked_for_and_never_told(redis, new_site):
 
 def test_the_documented_rights_are_enough(redis, new_site):
     server = redis()
-    documented = re.search(r"its user needs `([^`]*)`", (ROOT / "docs/operations.md").read_text().replace("\n", " "))[1]
+    documented = re.search(r"its user needs `([^`]*)`", (ROOT / "docs/how-to/limits.md").read_text().replace("\n", " "))[1]
     assert server.ask("ACL", "SETUSER", "c1d", "on", ">secret", *documented.split()) == "OK"
     site = new_site({"REDIS_URL": f"unix://c1d:secret@{server.socket}?db=2", "C1D_LIMIT_CHAT": "2/day", "C1D_RUNS_MAX": "1"})
     assert up(site) and [site.chat("hello").status for _ in range(3)] == [200, 200, 429]

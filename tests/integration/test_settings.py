@@ -68,10 +68,10 @@ def test_the_markdown_says_the_same(c1d):
     assert {name: (default, more) for name, default, more in cells} == listed(c1d)
 
 
-def test_the_readmes_table_is_the_programs(c1d):
-    readme = ROOT / "README.md"
-    if readme.exists():
-        assert c1d("help", "settings", "--markdown").stdout in readme.read_text()
+def test_the_documents_table_is_the_programs(c1d):
+    page = ROOT / "docs/reference/settings.md"
+    if page.exists():
+        assert c1d("help", "settings", "--markdown").stdout in page.read_text()
 
 
 # --- where they come from ---

@@ -357,8 +357,8 @@ def test_an_address_that_is_none_says_what_is_wrong_with_it(uri, words):
 
 
 def test_a_socket_a_user_and_a_database_of_its_own_as_the_documentation_says(new_site, scratch):
-    """The user's rights are those of docs/stores.md, word for word, and the fence around the workers stands."""
-    rights = re.search(r"`ACL SETUSER c1d on >PASSWORD (.*?)`", (ROOT / "docs/stores.md").read_text()).group(1)
+    """The user's rights are those of docs/how-to/store-redis.md, word for word, and the fence around the workers stands."""
+    rights = re.search(r"`ACL SETUSER c1d on >PASSWORD (.*?)`", (ROOT / "docs/how-to/store-redis.md").read_text()).group(1)
     folder = scratch / name("socket")
     folder.mkdir()
     path = folder / "redis.sock"

@@ -25,7 +25,8 @@ static const struct meaning {
 	{ "MOVED", ERROR_CONFIG, "it is one of a cluster; name the one that has our keys" },
 	{ "NOAUTH", ERROR_CONFIG, "it wants a password" },
 	{ "WRONGPASS", ERROR_CONFIG, "the user or the password is wrong" },
-	{ "NOPERM", ERROR_CONFIG, "this user may not do what c1d does; docs/stores.md names it" },
+	{ "NOPERM", ERROR_CONFIG,
+	  "this user may not do what c1d does; docs/how-to/store-redis.md names it" },
 	{ "WRONGTYPE", ERROR_CORRUPT, "a key of ours holds something else" },
 };
 

@@ -1,7 +1,7 @@
 /*
  * redis_store: Redis as the place where threads and messages are: all of it in memory, and on disk
- * as far as Redis is told to (docs/stores.md). One primary; replicas of it and what moves its
- * address do no harm.
+ * as far as Redis is told to (docs/how-to/store-redis.md). One primary; replicas of it and what
+ * moves its address do no harm.
  */
 #include "redis_room.h"
 
