@@ -9,12 +9,14 @@
  *   done/<minute>/<run>    saved, and kept a while for resumes; the minute is in the run's id
  *   stop/<run>             a wish that its owner end it
  *   .<run>                 being made
+ *   tails                  the last bytes of those that are being written (spool_tails.h)
  *
  * A file is made under its hidden name, locked, its header written, then renamed into place: who
  * sees it sees it locked. Byte 0 is locked for writing by the owner for as long as the run is not
  * saved (F_OFD_SETLK: the kernel drops it with the last descriptor, also at a kill). While it
- * streams the file's size is the answer's length, so a piece costs one write; the end writes
- * length and status as one word; then saved.
+ * streams the answer's length is the file's size and what lies in its tail, so a piece costs a
+ * copy, or one write for some; the end writes the tail, then length and status as one word; then
+ * saved.
  *
  * A spool belongs to the engine and a saver together: reference-counted; each call from one of them
  * at a time.

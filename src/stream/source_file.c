@@ -120,6 +120,7 @@ static void begin(struct source *source)
 	/* Watch first, then look: no growth falls between the two. */
 	if (file->files->notices && !record->saved)
 		notices_watch(file->files->notices, &file->notice, record->run_id);
+	spool_file_ask(file->spool);
 	on_time(&file->look);
 }
 

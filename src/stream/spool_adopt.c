@@ -70,7 +70,7 @@ static struct spool *open_live(struct spool_dir *dir, const char *run_id, struct
 	errno = ENOENT;
 	if (spool_name_is_run(run_id))
 		fd = openat(spool_dir_fd(dir), run_id, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd >= 0 && (spool = spool_file_wrap(fd, spool_dir_used(dir))))
+	if (fd >= 0 && (spool = spool_file_wrap(fd, spool_dir_used(dir), spool_dir_tails(dir))))
 		return spool;
 	if (fd >= 0)
 		close(fd);
@@ -113,6 +113,7 @@ struct spool *spool_adopt(struct spool_dir *dir, const char *run_id, int64_t now
 						  .usage = USAGE_UNKNOWN,
 						  .asked = record->asked,
 						  .now_ms = now_ms };
+		spool_file_take_tail(spool); /* or it is read from where it is, and again written */
 		cut_tail(spool);
 		spool_end(spool, &cut, NULL);
 	}

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "spool_file.h"
 #include "spool_name.h"
+#include "spool_tails.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,7 @@ struct spool_dir {
 	int fd;
 	struct spool_limits limits;
 	_Atomic int64_t *used, own_used;
+	struct spool_tails *tails;
 };
 
 int spool_dir_fd(const struct spool_dir *dir)
@@ -30,6 +32,11 @@ int spool_dir_fd(const struct spool_dir *dir)
 _Atomic int64_t *spool_dir_used(struct spool_dir *dir)
 {
 	return dir->used;
+}
+
+struct spool_tails *spool_dir_tails(const struct spool_dir *dir)
+{
+	return dir->tails;
 }
 
 static bool make_folder(int at, const char *path)
@@ -68,6 +75,7 @@ struct spool_dir *spool_dir_open(const char *path, const struct spool_limits *li
 		spool_dir_free(dir);
 		return NULL;
 	}
+	dir->tails = spool_tails_open(dir->fd);
 	return dir;
 }
 
@@ -75,6 +83,7 @@ void spool_dir_free(struct spool_dir *dir)
 {
 	if (!dir)
 		return;
+	spool_tails_close(dir->tails);
 	if (dir->fd >= 0)
 		close(dir->fd);
 	free(dir);
@@ -132,7 +141,7 @@ static struct spool *make_hidden(struct spool_dir *dir, const char *hidden)
 
 	if (fd < 0)
 		return NULL;
-	if ((spool = spool_file_wrap(fd, dir->used)))
+	if ((spool = spool_file_wrap(fd, dir->used, dir->tails)))
 		return spool;
 	close(fd);
 	unlinkat(dir->fd, hidden, 0);
@@ -216,7 +225,7 @@ struct spool *spool_open(struct spool_dir *dir, const char *run_id, struct error
 
 	if (fd < 0)
 		return not_opened(run_id, errno, err);
-	if (!(spool = spool_file_wrap(fd, NULL))) {
+	if (!(spool = spool_file_wrap(fd, NULL, dir->tails))) {
 		close(fd);
 		return not_opened(run_id, ENOMEM, err);
 	}

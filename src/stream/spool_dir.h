@@ -6,6 +6,7 @@
 
 int spool_dir_fd(const struct spool_dir *dir);
 _Atomic int64_t *spool_dir_used(struct spool_dir *dir);
+struct spool_tails *spool_dir_tails(const struct spool_dir *dir); /* NULL: none */
 /* Has the disk that this file or folder is on so many bytes left? */
 bool spool_disk_has_room(int fd, int64_t reserve);
 /* Calls `visit` with every name in a folder of it ("." is its own), until it says false. */

@@ -7,6 +7,7 @@
 #include "spool_dir.h"
 #include "spool_file.h"
 #include "spool_name.h"
+#include "spool_tails.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -128,7 +129,17 @@ struct survey {
 	void *ctx;
 	int64_t bytes;
 	const char *folder;
+	bool is_unsure;                       /* not every live file could be read */
+	unsigned char tails[SPOOL_TAILS / 8]; /* that live files name: a bit each */
 };
+
+static void note_tail(struct survey *survey, const struct spool *spool)
+{
+	uint32_t number = spool_file_tail(spool);
+
+	if (number > 0)
+		survey->tails[(number - 1) / 8] |= (unsigned char)(1 << (number - 1) % 8);
+}
 
 static bool survey_live(struct spool_dir *dir, const char *name, void *ctx)
 {
@@ -149,8 +160,10 @@ static bool survey_live(struct spool_dir *dir, const char *name, void *ctx)
 	if (!(spool = spool_open(dir, name, &err))) {
 		log_error("spool file not taken up", LOG_T("run", name),
 			  LOG_T("reason", err.detail));
+		survey->is_unsure = true;
 		return true;
 	}
+	note_tail(survey, spool);
 	survey->bytes += SPOOL_HEADER + spool_record(spool)->length;
 	if (spool_record(spool)->saved)
 		move_to_done(dir, name);
@@ -196,4 +209,6 @@ void spool_survey(struct spool_dir *dir,
 	spool_dir_names(dir, SPOOL_DONE, count_bucket, &survey);
 	spool_dir_names(dir, ".", survey_live, &survey);
 	atomic_store(spool_dir_used(dir), survey.bytes);
+	if (!survey.is_unsure)
+		spool_tails_sweep(spool_dir_tails(dir), survey.tails, time(NULL) - LEFTOVER_S);
 }

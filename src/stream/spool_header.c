@@ -43,7 +43,7 @@ static struct slice on_disk(const struct text *text, const struct spool_disk *di
 static uint32_t identity_sum(const struct spool_disk *disk)
 {
 	const unsigned char *at = (const unsigned char *)&disk->created_ms;
-	const unsigned char *end = (const unsigned char *)disk + sizeof *disk;
+	const unsigned char *end = (const unsigned char *)&disk->tail;
 	uint32_t sum = 2166136261u;
 
 	while (at < end)

@@ -26,6 +26,8 @@ struct spool_disk {
 	char user_id[516];
 	char user_key[ID_UUID_SIZE], key[ID_UUID_SIZE], question[ID_UUID_SIZE];
 	char model[SPOOL_MODEL_MAX + 1];
+	/* behind the identity, whose sum does not cover it: others know of no tails */
+	uint32_t tail; /* spool_tail's number; 0: it has none */
 };
 
 _Static_assert(sizeof(struct spool_disk) <= SPOOL_HEADER, "the header block holds the header");

@@ -12,7 +12,7 @@
 bool spool_name_is_run(const char *name)
 {
 	return id_valid(slice_of(name)) && strcmp(name, SPOOL_STOP) != 0 &&
-	       strcmp(name, SPOOL_DONE) != 0;
+	       strcmp(name, SPOOL_DONE) != 0 && strcmp(name, SPOOL_TAILS_FILE) != 0;
 }
 
 /* 0 for an id that holds no time: those share one bucket. */

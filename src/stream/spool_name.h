@@ -5,9 +5,10 @@
 #include "base/id.h"
 #include <stdint.h>
 
-#define SPOOL_PATH_SIZE (ID_MAX + 40)
-#define SPOOL_DONE      "done"
-#define SPOOL_STOP      "stop"
+#define SPOOL_PATH_SIZE  (ID_MAX + 40)
+#define SPOOL_DONE       "done"
+#define SPOOL_STOP       "stop"
+#define SPOOL_TAILS_FILE "tails"
 
 /* What else lies in the folder is no run. */
 bool spool_name_is_run(const char *name);

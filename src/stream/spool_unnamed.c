@@ -56,7 +56,7 @@ struct spool *spool_unnamed(const char *path, int64_t reserve, const struct spoo
 			    struct slice text, struct error *err)
 {
 	int fd = open_with_room(path, reserve);
-	struct spool *spool = fd >= 0 ? spool_file_wrap(fd, NULL) : NULL;
+	struct spool *spool = fd >= 0 ? spool_file_wrap(fd, NULL, NULL) : NULL;
 
 	if (spool && fill(spool, record, text))
 		return spool;
