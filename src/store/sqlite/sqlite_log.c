@@ -16,8 +16,10 @@
 #include "base/cond.h"
 #include <stdlib.h>
 
-#define TAKE_PAGES 1000 /* SQLite's own measure: 4 MB */
-#define REST_MS    10   /* for writers of other processes and for readers, in which nobody writes */
+#define TAKE_PAGES                                                                                 \
+	250        /* 1 MB: what is scattered over a large file is written in some 2 ms, and       \
+		      commits wait behind it at the disk */
+#define REST_MS 10 /* for writers of other processes and for readers, in which nobody writes */
 
 struct sqlite_log {
 	const char *path;

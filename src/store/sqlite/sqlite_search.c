@@ -17,7 +17,7 @@
 #define RARE_MAX      2000 /* messages that are looked at one by one */
 #define MATCH_MAX     8192
 #define FILL_MESSAGES 32 /* taken into the index by a step of the sweep, ... */
-#define FILL_MS       3  /* ... for so long, since others wait for their turn to write */
+#define FILL_MS       1  /* ... for so long, since others wait for their turn to write */
 #define FILL_THREADS  500
 
 /* --- what is asked of the index --- */

@@ -163,7 +163,7 @@
 	X(FILL_TAKE_IN, "INSERT INTO search (rowid, text) SELECT st.no << 32 | m.seq," \
 	  " substr(m.content, 1, " SQL_INDEXED ") || char(10, 10) FROM search_threads st CROSS JOIN messages m" \
 	  " ON m.thread_id = st.thread_id AND m.seq > ?2 AND m.seq <= ?3 WHERE st.thread_id = ?1 AND m.content <> ''" \
-	  " AND m.seq BETWEEN 0 AND 4294967295") \
+	  " AND +m.seq BETWEEN 0 AND 4294967295") /* +: what is looked through is between ?2 and ?3 */ \
 	X(FILL_DONE, "DELETE FROM search_pending WHERE thread_id = ?1 AND seq > ?2 AND seq <= ?3") \
 	X(FILL_GO_ON, "UPDATE search_fill SET after_id = ?1 WHERE one = 1") \
 	X(FILL_END, "DELETE FROM search_fill WHERE one = 1") \
