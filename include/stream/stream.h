@@ -18,15 +18,17 @@ struct engine_hooks {
 	void *ctx;
 };
 
-enum stream_format { STREAM_RAW, STREAM_SSE };
+/* In which form it is sent (src/stream/framing.h). */
+enum stream_format { STREAM_RAW, STREAM_SSE, STREAM_OPENAI };
+const char *stream_type(enum stream_format format); /* its Content-Type */
 
 /* What becomes of the run when its last follower leaves. */
 enum leave_policy { LEAVE_CONTINUE, LEAVE_CANCEL, LEAVE_GRACE };
 
 struct stream_options {
 	enum stream_format format;
-	int64_t keepalive_ms; /* raw: a comment after so much silence; 0: none. SSE always has its
-				 heartbeat */
+	int64_t keepalive_ms; /* raw: a comment after so much silence; 0: none. The others always
+				 have their heartbeat */
 	bool errors_card;     /* raw: failures are shown as a card, with 200 */
 	int64_t offset;       /* follow from this byte of the answer */
 	int64_t until_ms;     /* wall: the client is cut off then, since it counts as signed in no

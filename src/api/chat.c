@@ -16,10 +16,11 @@
 
 void stream_query(const struct call *call, struct stream_options *out)
 {
-	enum { RAW, SSE, STATUS = 0, CARD };
+	enum { STATUS, CARD };
+	int format = query_word(call, "stream"); /* its words stand in the order of the forms */
 
 	*out = (struct stream_options){
-		.format = query_word(call, "stream") == SSE ? STREAM_SSE : STREAM_RAW,
+		.format = format < 0 ? STREAM_RAW : (enum stream_format)format,
 		.errors_card = query_word(call, "errors") == CARD,
 		.keepalive_ms = query_number(call, "keepalive") * 1000,
 		.headers_kept = call->response->kept,
@@ -32,9 +33,7 @@ bool stream_headers(struct response *response, const struct stream_options *opti
 		    const char *run_id, const char *thread_id, const char *message_id)
 {
 	response->status = 200;
-	response_header(response, "Content-Type",
-			options->format == STREAM_SSE ? SLICE("text/event-stream; charset=utf-8")
-						      : SLICE("text/plain; charset=utf-8"));
+	response_header(response, "Content-Type", slice_of(stream_type(options->format)));
 	response_header(response, "Cache-Control", SLICE("no-store, no-transform"));
 	response_header(response, "X-Accel-Buffering", SLICE("no"));
 	if (run_id)

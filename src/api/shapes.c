@@ -102,7 +102,7 @@ SHAPE(shape_message_patch, "MessagePatch",
 /* --- queries --- */
 
 #define STREAM \
-	{ "stream", .kind = FIELD_WORD, .words = "raw sse", .about = "raw: the answer's bytes and nothing else; sse: events" }, \
+	{ "stream", .kind = FIELD_WORD, .words = "raw sse openai", .about = "raw: the answer's bytes and nothing else; sse: events; openai: chunks of a chat completion" }, \
 	{ "keepalive", .kind = FIELD_NUMBER, .min = 1, .max = KEEP_MAX_S, .about = "Raw: a comment that the C1 client passes over after so many silent seconds" }, \
 	{ "errors", .kind = FIELD_WORD, .words = "status card", .about = "Raw: card shows a failure as a C1 card, with status 200" }
 #define YES_NO "false true 0 1"

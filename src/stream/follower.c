@@ -12,6 +12,8 @@
 #define LINGER_MS      (15 * 60 * 1000)
 #define LINGER_STOP_MS 3000 /* while the worker stops */
 
+#define READ_COUNTED 4096 /* what one read of a spool counts for, whatever it brings */
+
 static const struct error expired = {
 	.code = ERROR_UNAUTHORIZED,
 	.detail = "Your token has expired meanwhile. Sign in again, then ask for the rest.",
@@ -78,10 +80,14 @@ static void client_gone(struct follower *f)
 
 /* --- time --- */
 
+static const struct framing *form_of(const struct follower *f)
+{
+	return framing_of(f->options.format);
+}
+
 static int64_t beat_ms(const struct follower *f)
 {
-	return f->options.format == STREAM_SSE ? f->all->config->heartbeat_ms
-					       : f->options.keepalive_ms;
+	return form_of(f)->always_beats ? f->all->config->heartbeat_ms : f->options.keepalive_ms;
 }
 
 static bool is_over(const struct follower *f)
@@ -157,7 +163,7 @@ static bool send_scratch(struct follower *f)
 	return scratch->failed ? went_on(f, SINK_GONE) : send_bytes(f, buffer_slice(scratch));
 }
 
-/* The head of a success; an SSE stream then says which run it is. */
+/* The head of a success, and what stands before all text. */
 static bool begin(struct follower *f)
 {
 	if (f->begun)
@@ -165,9 +171,9 @@ static bool begin(struct follower *f)
 	f->begun = true;
 	f->sink->ops->begin(f->sink, f->status, buffer_slice(&f->headers));
 	buffer_done(&f->headers);
-	if (f->options.format == STREAM_RAW)
+	if (!form_of(f)->run)
 		return true;
-	framing_sse_run(run_record(f->run), new_frame(f->all));
+	form_of(f)->run(run_record(f->run), new_frame(f->all));
 	return send_scratch(f);
 }
 
@@ -175,18 +181,20 @@ static bool begin(struct follower *f)
 static void frame_piece(const struct follower *f, struct slice piece)
 {
 	struct followers *all = f->all;
-	const struct framed wanted = { f->run, f->offset, f->offset + (int64_t)piece.len };
+	const struct framed wanted = { f->run, f->options.format, f->offset,
+				       f->offset + (int64_t)piece.len };
 	const struct framed *is = &all->framed;
 
-	if (is->run == wanted.run && is->from == wanted.from && is->behind == wanted.behind)
+	if (is->run == wanted.run && is->format == wanted.format && is->from == wanted.from &&
+	    is->behind == wanted.behind)
 		return;
-	framing_sse_delta(run_record(f->run), wanted.behind, piece, new_frame(all));
+	form_of(f)->delta(run_record(f->run), wanted.behind, piece, new_frame(all));
 	all->framed = wanted;
 }
 
 static bool send_piece(struct follower *f, struct slice piece)
 {
-	bool is_raw = f->options.format == STREAM_RAW;
+	bool is_raw = !form_of(f)->delta;
 
 	if (!is_raw)
 		frame_piece(f, piece);
@@ -241,8 +249,8 @@ static void end_stream(struct follower *f, const struct error *error)
 	if (!begin(f))
 		return;
 	scratch = new_frame(f->all);
-	if (f->options.format == STREAM_SSE)
-		framing_sse_end(run_record(f->run), run_status(f->run), error,
+	if (form_of(f)->end)
+		form_of(f)->end(run_record(f->run), run_status(f->run), error,
 				f->options.request_id, scratch);
 	else if (f->options.errors_card && error->code != ERROR_NONE)
 		c1_error_card(scratch, error_title(error->code), error->detail);
@@ -262,7 +270,7 @@ static void end(struct follower *f)
 		end_stream(f, error);
 }
 
-/* What its client may have is over, whatever becomes of the run: SSE is told, and not that it is
+/* What its client may have is over, whatever becomes of the run: it is told, and not that it is
  * done; a raw body just ends, as it does when an answer fails. */
 static void expire(struct follower *f)
 {
@@ -273,11 +281,11 @@ static void expire(struct follower *f)
 		depart(f, "expired");
 		return;
 	}
-	if (!f->begun || f->options.format == STREAM_RAW) {
+	if (!f->begun || !form_of(f)->error) {
 		end(f);
 		return;
 	}
-	framing_sse_error(&expired, f->options.request_id, new_frame(f->all));
+	form_of(f)->error(&expired, f->options.request_id, new_frame(f->all));
 	f->ending = true;
 	if (send_scratch(f))
 		finish_body(f);
@@ -292,15 +300,15 @@ static bool may_read(struct follower *f, int64_t *share)
 		return true;
 	f->hungry = (*share <= 0 || f->all->budget <= 0) && f->offset < run_record(f->run)->length;
 	f->starved = *share == CATCH_UP_MAX;
-	*share -= FRAMING_RAW_TEXT_MAX;
-	f->all->budget -= FRAMING_RAW_TEXT_MAX;
+	*share -= READ_COUNTED;
+	f->all->budget -= READ_COUNTED;
 	return !f->hungry;
 }
 
 /* false: it is gone, waits for room, or for the next round. */
 static bool send_text(struct follower *f)
 {
-	size_t max = f->options.format == STREAM_SSE ? FRAMING_SSE_TEXT_MAX : FRAMING_RAW_TEXT_MAX;
+	size_t max = form_of(f)->text_max;
 	int64_t share = CATCH_UP_MAX;
 
 	for (;;) {
@@ -349,7 +357,7 @@ static void on_time(struct loop_timer *timer)
 	else if (f->blocked)
 		f->last_sent_ms = now_ms; /* it has enough to take: nobody takes it for dead */
 	else if (now_ms - f->last_sent_ms >= beat_ms(f) && begin(f))
-		send_bytes(f, framing_heartbeat(f->options.format));
+		send_bytes(f, slice_of(form_of(f)->heartbeat));
 	set_timer(f);
 }
 

@@ -29,6 +29,7 @@ struct followers {
 	struct buffer scratch;         /* one frame, */
 	struct framed {                /* of this piece: those at the same place send it, too */
 		const struct run *run; /* NULL: of something else */
+		enum stream_format format;
 		int64_t from, behind;
 	} framed;
 	char chunk[SINK_CHUNK_MAX]; /* one read of a spool */

@@ -6,7 +6,9 @@
 #include "http/problem.h"
 #include "stream/events.h"
 
-bool framing_sse_run(const struct spool_record *record, struct buffer *out)
+/* --- server-sent events --- */
+
+static bool sse_run(const struct spool_record *record, struct buffer *out)
 {
 	struct json_writer w;
 
@@ -25,8 +27,8 @@ bool framing_sse_run(const struct spool_record *record, struct buffer *out)
 #define DELTA_FRAME      64 /* what is neither text nor the run's name */
 
 /* There are as many of these as pieces of text. */
-bool framing_sse_delta(const struct spool_record *record, int64_t offset_behind, struct slice text,
-		       struct buffer *out)
+static bool sse_delta(const struct spool_record *record, int64_t offset_behind, struct slice text,
+		      struct buffer *out)
 {
 	size_t run_len = strlen(record->run_id);
 	char *begin = buffer_reserve(out, DELTA_FRAME + run_len + JSON_ESCAPED_MAX(text.len));
@@ -45,21 +47,21 @@ bool framing_sse_delta(const struct spool_record *record, int64_t offset_behind,
 	return true;
 }
 
-bool framing_sse_error(const struct error *error, const char *request_id, struct buffer *out)
+static bool sse_error(const struct error *error, const char *request_id, struct buffer *out)
 {
 	buffer_append(out, SLICE("event: " EVENT_ERROR "\ndata: "));
 	problem_json(error, request_id, out);
 	return buffer_append(out, SLICE("\n\n")) && !out->failed;
 }
 
-bool framing_sse_end(const struct spool_record *record, enum message_status status,
-		     const struct error *error, const char *request_id, struct buffer *out)
+static bool sse_end(const struct spool_record *record, enum message_status status,
+		    const struct error *error, const char *request_id, struct buffer *out)
 {
 	char usage[USAGE_TEXT];
 	struct json_writer w;
 
 	if (error->code != ERROR_NONE)
-		framing_sse_error(error, request_id, out);
+		sse_error(error, request_id, out);
 	if (usage_text(&record->usage, usage))
 		buffer_appendf(out, "event: " EVENT_USAGE "\ndata: %s\n\n", usage);
 	buffer_append(out, SLICE("event: " EVENT_DONE "\ndata: "));
@@ -72,7 +74,92 @@ bool framing_sse_end(const struct spool_record *record, enum message_status stat
 	return buffer_append(out, SLICE("\n\n")) && !out->failed;
 }
 
-struct slice framing_heartbeat(enum stream_format format)
+/* --- OpenAI's chunks --- */
+
+/* As far as what the delta holds. */
+static void open_chunk(const struct spool_record *record, struct buffer *out)
 {
-	return format == STREAM_SSE ? SLICE(EVENT_HEARTBEAT "\n\n") : SLICE("<!--k-->");
+	buffer_appendf(out, "data: {\"id\":\"%s\",\"object\":\"chat.completion.chunk\"",
+		       record->message_id);
+	buffer_appendf(out, ",\"created\":%lld,\"model\":\"",
+		       (long long)(record->created_ms / 1000));
+	json_escape(out, slice_of(record->model));
+	buffer_append(out, SLICE("\",\"choices\":[{\"index\":0,\"delta\":{"));
+}
+
+#define CHUNK_GOES_ON "},\"finish_reason\":null}]}\n\n"
+
+static bool openai_run(const struct spool_record *record, struct buffer *out)
+{
+	open_chunk(record, out);
+	return buffer_append(out, SLICE("\"role\":\"assistant\",\"content\":\"\"" CHUNK_GOES_ON));
+}
+
+static bool openai_delta(const struct spool_record *record, int64_t offset_behind,
+			 struct slice text, struct buffer *out)
+{
+	(void)offset_behind; /* a chunk has no place for it */
+	open_chunk(record, out);
+	buffer_append(out, SLICE("\"content\":\""));
+	json_escape(out, text);
+	return buffer_append(out, SLICE("\"" CHUNK_GOES_ON));
+}
+
+/* As OpenAI's clients know errors of a stream that has begun. */
+static bool openai_error(const struct error *error, const char *request_id, struct buffer *out)
+{
+	struct json_writer w;
+
+	buffer_append(out, SLICE("data: {\"error\":"));
+	json_writer_init(&w, out);
+	json_open(&w, '{');
+	json_put_text(&w, "message", error->detail);
+	json_put_text(&w, "type", error_word(error->code));
+	json_put_int(&w, "code", error_status(error->code));
+	json_put_text(&w, "request_id", request_id);
+	json_close(&w, '}');
+	return buffer_append(out, SLICE("}\n\n"));
+}
+
+/* Who reads no [DONE] has not got all of it. */
+static bool openai_end(const struct spool_record *record, enum message_status status,
+		       const struct error *error, const char *request_id, struct buffer *out)
+{
+	static const char *const finished[] = { [STATUS_COMPLETE] = "stop",
+						[STATUS_LENGTH] = "length",
+						[STATUS_STOPPED] = "stop",
+						[STATUS_ERROR] = NULL,
+						[STATUS_INTERRUPTED] = NULL };
+
+	if (error->code != ERROR_NONE)
+		return openai_error(error, request_id, out);
+	if (!finished[status])
+		return !out->failed;
+	open_chunk(record, out);
+	buffer_appendf(out, "},\"finish_reason\":\"%s\"}]}\n\n", finished[status]);
+	return buffer_append(out, SLICE("data: [DONE]\n\n"));
+}
+
+/* --- the forms --- */
+
+#define EVENTS  "text/event-stream; charset=utf-8"
+#define COMMENT EVENT_HEARTBEAT "\n\n"
+
+static const struct framing forms[] = {
+	[STREAM_RAW] = { .type = "text/plain; charset=utf-8",
+			 .text_max = 4096,
+			 .heartbeat = "<!--k-->" },
+	[STREAM_SSE] = { EVENTS, 1024, COMMENT, true, sse_run, sse_delta, sse_error, sse_end },
+	[STREAM_OPENAI] = { EVENTS, 1024, COMMENT, true, openai_run, openai_delta, openai_error,
+			    openai_end },
+};
+
+const struct framing *framing_of(enum stream_format format)
+{
+	return &forms[format];
+}
+
+const char *stream_type(enum stream_format format)
+{
+	return forms[format].type;
 }

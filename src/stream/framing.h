@@ -1,7 +1,8 @@
 /*
- * framing: the bytes of the two forms of a stream. Raw is exactly the C1 bytes; SSE (HTML standard,
- * server-sent events) carries them as JSON strings, each event named, each delta with the id
- * `<run>.<offset behind it>`. Pure.
+ * framing: the bytes of each form of a stream, a row a form. Raw is exactly the C1 bytes; SSE (HTML
+ * standard, server-sent events) carries them as JSON strings, each event named, each delta with the
+ * id `<run>.<offset behind it>`; OpenAI is the chunks of a chat completion (platform.openai.com,
+ * API reference, "Chat Completions", streaming). Pure.
  */
 #ifndef STREAM_FRAMING_H
 #define STREAM_FRAMING_H
@@ -10,20 +11,25 @@
 #include "base/error.h"
 #include "stream/stream.h"
 
-/* A piece of text at most: what a follower that does not keep up leaves in its sink is no more. An
- * SSE event fits SINK_CHUNK_MAX even if each byte needs six. */
-#define FRAMING_RAW_TEXT_MAX 4096
-#define FRAMING_SSE_TEXT_MAX 1024
+struct framing {
+	const char *type; /* Content-Type */
+	/* A piece of text at most: what a follower that does not keep up leaves in its sink is no
+	 * more. A frame fits SINK_CHUNK_MAX even if each byte needs six. */
+	size_t text_max;
+	/* What a silent stream gets, so that no proxy takes it for dead: always, or when its reader
+	 * asked for it. */
+	const char *heartbeat;
+	bool always_beats;
+	/* The frames, all of them or none: without them the text is sent as it is. */
+	bool (*run)(const struct spool_record *record, struct buffer *out); /* first */
+	bool (*delta)(const struct spool_record *record, int64_t offset_behind, struct slice text,
+		      struct buffer *out);
+	bool (*error)(const struct error *error, const char *request_id, struct buffer *out);
+	/* All that is behind the text. error: with ERROR_NONE there is none. */
+	bool (*end)(const struct spool_record *record, enum message_status status,
+		    const struct error *error, const char *request_id, struct buffer *out);
+};
 
-bool framing_sse_run(const struct spool_record *record, struct buffer *out);
-bool framing_sse_delta(const struct spool_record *record, int64_t offset_behind, struct slice text,
-		       struct buffer *out);
-bool framing_sse_error(const struct error *error, const char *request_id, struct buffer *out);
-/* error (when there is one), usage (when known), done. */
-bool framing_sse_end(const struct spool_record *record, enum message_status status,
-		     const struct error *error, const char *request_id, struct buffer *out);
-
-/* What a silent stream gets, so that no proxy takes it for dead. */
-struct slice framing_heartbeat(enum stream_format format);
+const struct framing *framing_of(enum stream_format format);
 
 #endif

@@ -224,6 +224,37 @@ static void readers_of_events_get_the_same_frames(void **state)
 	client_done(&other);
 }
 
+/* Nobody who stands at the same place is sent another form's frames. */
+static void o5_readers_of_chunks_get_frames_of_their_own(void **state)
+{
+	struct client events, chunks, raw;
+	struct run *run = begin_ours();
+
+	(void)state;
+	follow(run, STREAM_SSE, &events);
+	follow(run, STREAM_OPENAI, &chunks);
+	follow(run, STREAM_RAW, &raw);
+	say("a \"word\"");
+	round_ends();
+	assert_string_equal(raw.body.data, "a \"word\"");
+	assert_non_null(strstr(events.body.data, "event: delta\ndata: \"a \\\"word\\\"\"\n\n"));
+	assert_null(strstr(events.body.data, "choices"));
+	assert_null(strstr(chunks.body.data, "event: "));
+	assert_non_null(strstr(chunks.body.data,
+			       "\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\","
+			       "\"content\":\"\"},\"finish_reason\":null}]}\n\n"));
+	assert_non_null(strstr(chunks.body.data, "\"delta\":{\"content\":\"a \\\"word\\\"\"},"
+						 "\"finish_reason\":null}]}\n\n"));
+	say_end(STATUS_COMPLETE);
+	run_saved(run);
+	round_ends();
+	assert_non_null(strstr(chunks.body.data, "\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+						 "data: [DONE]\n\n"));
+	client_done(&events);
+	client_done(&chunks);
+	client_done(&raw);
+}
+
 static void an_answer_is_cut_at_the_cap_between_characters(void **state)
 {
 	struct client client;
@@ -270,6 +301,7 @@ int main(void)
 		T(a_seen_run_without_a_source_is_over_at_once),
 		T(c2_what_a_round_brought_is_one_write_and_one_piece),
 		T(readers_of_events_get_the_same_frames),
+		T(o5_readers_of_chunks_get_frames_of_their_own),
 		T(an_answer_is_cut_at_the_cap_between_characters),
 		T(a_silent_run_lends_its_memory),
 	};
