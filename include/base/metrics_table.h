@@ -6,7 +6,7 @@
 #ifndef BASE_METRICS_TABLE_H
 #define BASE_METRICS_TABLE_H
 
-#define METRIC_ROUTES_MAX 40
+#define METRIC_ROUTES_MAX 48
 
 /* Statuses that are counted one by one; any other counts as "other". */
 /* clang-format off */

@@ -1,7 +1,7 @@
 /*
- * problem: an error as application/problem+json (RFC 9457): {type, title, status, detail, code,
- * request_id} and, by kind, retry_after and errors:[{field, reason}]. The one place where errors
- * become bodies.
+ * problem: an error as application/problem+json (RFC 9457): {type, title, status, detail,
+ * message, code, request_id} and, by kind, retry_after and errors:[{field, reason}]. The one place
+ * where errors become bodies.
  */
 #ifndef HTTP_PROBLEM_H
 #define HTTP_PROBLEM_H

@@ -87,7 +87,8 @@ struct c1_form {
 	bool escaped;
 };
 struct c1_form service_c1_form(struct slice content);
-bool service_c1_escape(struct buffer *out, struct slice piece); /* cut anywhere */
+bool service_c1_escape(struct buffer *out, struct slice piece);    /* cut anywhere */
+bool service_plain_text(struct buffer *out, struct slice content); /* what a person reads of it */
 /* A card that shows an error in the chat: the stock client shows nothing of a status. */
 bool service_error_card(const struct error *problem, struct buffer *out);
 

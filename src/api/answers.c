@@ -30,6 +30,16 @@ static const struct {
 	  ",\"status\":" STATUS ",\"run_id\":" ID "," TIMES ",\"finish_reason\":" TEXT0
 	  ",\"usage\":" OBJ0 ",\"model\":" TEXT0 ",\"metadata\":" OBJECT ",\"feedback\":" OBJ0
 	  "}}" },
+	{ "BareMessage", "{\"type\":\"object\",\"required\":[\"id\",\"role\",\"content\"],"
+			 "\"properties\":{\"id\":" ID
+			 ",\"role\":{\"enum\":[\"user\",\"assistant\"]},\"content\":" TEXT "}}" },
+	{ "ThreadPage",
+	  "{\"type\":\"object\",\"required\":[\"threads\"],\"properties\":{\"threads\":{\"type\":"
+	  "\"array\",\"items\":{\"$ref\":\"#/components/schemas/Thread\"}},\"nextCursor\":" TEXT
+	  "}}" },
+	{ "Said",
+	  "{\"type\":\"object\",\"required\":[\"message\"],\"properties\":{\"message\":" TEXT
+	  "}}" },
 	{ "Run", "{\"type\":\"object\",\"required\":[\"id\",\"status\",\"bytes\"],\"properties\":{"
 		 "\"id\":" ID ",\"thread_id\":" ID ",\"message_id\":" ID ",\"status\":" STATUS
 		 ",\"bytes\":" NUMBER ",\"saved\":" FLAG ",\"created_at\":" WHEN
@@ -64,11 +74,14 @@ static const struct {
 	  "\"usage\":{\"$ref\":\"#/components/schemas/EventUsage\"},"
 	  "\"error\":{\"$ref\":\"#/components/schemas/Problem\"},"
 	  "\"done\":{\"$ref\":\"#/components/schemas/EventDone\"}}}" },
+	{ "Chunks",
+	  "{\"description\":\"The chunks of an OpenAI chat completion, then [DONE]; a failure is "
+	  "{error} and no [DONE].\"}" },
 	{ "Problem",
 	  "{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\",\"code\"],"
 	  "\"properties\":{\"type\":" TEXT ",\"title\":" TEXT ",\"status\":" NUMBER
-	  ",\"detail\":" TEXT ",\"code\":" TEXT ",\"request_id\":" TEXT ",\"retry_after\":" NUMBER
-	  ",\"violated-policies\":{\"type\":\"array\",\"items\":" TEXT
+	  ",\"detail\":" TEXT ",\"message\":" TEXT ",\"code\":" TEXT ",\"request_id\":" TEXT
+	  ",\"retry_after\":" NUMBER ",\"violated-policies\":{\"type\":\"array\",\"items\":" TEXT
 	  "},\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":"
 	  "{\"field\":" TEXT ",\"reason\":" TEXT "}}}}}" },
 };

@@ -12,15 +12,21 @@
 
 #define ROUTE_UNKNOWN "(none)"
 
+/* Three keys and four values a message: some two thousand of them. */
+#define HISTORY_KEYS_MAX   8192
+#define HISTORY_VALUES_MAX 16384
+
 void api_init(void)
 {
 	/* The first label is for what no route takes. */
 	static const char *names[METRIC_ROUTES_MAX] = { ROUTE_UNKNOWN };
 
-	_Static_assert(METRIC_ROUTES_MAX > 24, "each route needs a label");
-	for (size_t i = 0; i < route_count && i + 1 < METRIC_ROUTES_MAX; i++)
-		names[i + 1] = routes[i].template;
-	metrics_name_labels(M_REQUESTS, 0, names, (int)route_count + 1);
+	int count = 1;
+
+	_Static_assert(METRIC_ROUTES_MAX > 44, "each route needs a label");
+	for (const struct route *at = routes; at && count < METRIC_ROUTES_MAX; at = route_next(at))
+		names[count++] = at->template;
+	metrics_name_labels(M_REQUESTS, 0, names, count);
 }
 
 /* --- routing --- */
@@ -63,24 +69,26 @@ static bool method_is(const struct route *route, struct slice method)
 	       (slice_is(method, "HEAD") && strcmp(route->method, "GET") == 0);
 }
 
-/* The line for this method, which the table holds once, or the methods that the path takes. */
+/* The line for this method, which the tables hold once, or the methods that the path takes. */
 static const struct route *match(struct call *call, struct slice ids[API_IDS_MAX], char allow[64])
 {
 	const struct request *request = call->request;
+	int label = 0;
 
 	allow[0] = '\0';
-	for (size_t i = 0; i < route_count; i++) {
-		if (!matches(routes[i].template, request->path, ids))
+	for (const struct route *at = routes; at; at = route_next(at)) {
+		label++;
+		if (!matches(at->template, request->path, ids))
 			continue;
 		/* One label a template, whatever the method: figures name no method, and no series
 		 * may occur twice. */
 		if (!allow[0])
-			call->response->route_label = (int)i + 1;
-		call->response->route = routes[i].template;
-		if (method_is(&routes[i], request->method))
-			return &routes[i];
+			call->response->route_label = label;
+		call->response->route = at->template;
+		if (method_is(at, request->method))
+			return at;
 		snprintf(allow + strlen(allow), 64 - strlen(allow), "%s%s", allow[0] ? ", " : "",
-			 routes[i].method);
+			 at->method);
 	}
 	return NULL;
 }
@@ -136,8 +144,10 @@ static void let_go(void *ctx)
 }
 
 /* The text becomes a tree, which has copies of its own, and goes. */
-static bool parse(struct call *call, struct error *err)
+static bool parse(struct call *call, const struct route *route, struct error *err)
 {
+	static const struct json_bounds of_a_history = { JSON_DEPTH_MAX, HISTORY_KEYS_MAX,
+							 HISTORY_VALUES_MAX };
 	struct buffer *text = &call->request->body;
 	struct tree *tree = arena_alloc(call->arena, sizeof *tree);
 
@@ -148,7 +158,9 @@ static bool parse(struct call *call, struct error *err)
 	call->response->let_go_ctx = tree;
 	if (!loan_resize(&tree->loan, text->len))
 		return budget_refused(err);
-	tree->root = json_parse(buffer_slice(text), err);
+	tree->root = route->flags & ROUTE_HISTORY
+			     ? json_parse_within(buffer_slice(text), &of_a_history, err)
+			     : json_parse(buffer_slice(text), err);
 	buffer_done(text);
 	call->body = tree->root;
 	return tree->root != NULL;
@@ -163,10 +175,11 @@ static bool read_body(struct call *call, const struct route *route, struct error
 	if (!is_json_type(request->headers[HEADER_CONTENT_TYPE]))
 		return error_set(err, ERROR_MEDIA_TYPE,
 				 "Send the body with Content-Type: application/json.");
-	return request->read_body(request, route->body_max, err) && parse(call, err) &&
+	return request->read_body(request, route->body_max, err) && parse(call, route, err) &&
 	       (json_type(call->body) == JSON_OBJECT ||
 		error_set(err, ERROR_VALIDATION, "The body has to be a JSON object.")) &&
-	       shape_check(route->takes, call->body, "", err);
+	       shape_check(route->takes, call->body, "", err) &&
+	       (!route->turn || route->turn(call, err));
 }
 
 /* --- the caller --- */
@@ -216,7 +229,7 @@ static bool serve(struct call *call, const struct route *route, struct error *er
 	return query_read(call, err) && find_caller(call, route, err) && scopes_check(call, err) &&
 	       read_body(call, route, err) && name_caller(call, route, err) &&
 	       !call->arena->failed && is_not_too_often(call, route, err) &&
-	       route->handle(call, err);
+	       route->handle(call, err) && alias_answer(call, err);
 }
 
 static bool walk(struct call *call, struct error *err)

@@ -6,6 +6,7 @@
  *   scopes.c     what a caller may do at all
  *   cors.c       pages elsewhere: refused, or told what they may
  *   routes.c     the table, and the route that tells of it
+ *   aliases.c    the table of other clients' routes: of which of ours each is another address
  *   shape.h      what requests may say, as tables: shape.c query.c shapes.c
  *   cursor.c     the pages of a list, signed
  *   fields.c     what the body said
@@ -41,6 +42,9 @@ struct call {
 	struct query_value query[API_QUERY_MAX];
 	size_t query_count;
 	const struct json *body; /* an object; NULL for a route without a body */
+	/* The question that an alias found in what its client sent (take_question), and its id;
+	 * { NULL, 0 }: none, or it has none. */
+	struct slice said, said_id;
 	enum origin origin;
 	struct caller caller;
 };
@@ -63,6 +67,10 @@ enum route_flags {
 	ROUTE_TAGGED = 64,        /* writes ETag */
 	ROUTE_PAGED = 128,        /* writes Link */
 	ROUTE_PLACES = 256,       /* writes Location */
+	/* Forms that other clients know. */
+	ROUTE_CURSOR = 4096,   /* a page is {threads, nextCursor} */
+	ROUTE_BARE = 8192,     /* a message is {id, role, content}, as a person reads it */
+	ROUTE_HISTORY = 16384, /* the body is a whole conversation: it may hold more values */
 };
 
 struct route {
@@ -76,11 +84,26 @@ struct route {
 	const char *summary;
 	int status;        /* of a success */
 	const char *gives; /* schema of the answer; a leading '*' means an array of it; NULL:
-			      another content type */
+			      another content type, or nothing */
+	/* Of an alias. */
+	const char *same_as; /* the route of ours: "METHOD template" */
+	api_handler *turn;   /* makes of the body what its handler reads; NULL: it is that */
+	const char *says;    /* the answer is {"message"} with this; NULL: the handler's */
+	/* Of a table's end, which has no template: the table that goes on. */
+	const struct route *more;
 };
 
-extern const struct route routes[];
-extern const size_t route_count;
+extern const struct route routes[], aliases[];
+
+/* The line behind this one; NULL: it was the last of all tables. */
+static inline const struct route *route_next(const struct route *route)
+{
+	return route[1].template ? &route[1] : route[1].more;
+}
+
+/* --- aliases.c --- */
+/* Says what an alias says in the place of its handler's answer. */
+bool alias_answer(struct call *call, struct error *err);
 
 /* --- fields.c: members of the body, by the row's name, in whichever spelling they came. The walk
  * has checked them. --- */
@@ -96,14 +119,19 @@ bool body_object(const struct call *call, const char *name, const char **out, st
 /* Takes all of the query apart and checks it. */
 bool query_read(struct call *call, struct error *err);
 const char *query_text(const struct call *call, const char *name); /* NULL: absent */
-int64_t query_number(const struct call *call, const char *name);   /* the row's fallback: absent */
-int query_word(const struct call *call, const char *name); /* index of the word; -1: absent */
+/* The row's fallback: absent; 0: the route has no such row. */
+int64_t query_number(const struct call *call, const char *name);
+/* Which of the row's words it is; the row's fallback: absent; -1: the route has no such row. */
+int query_word(const struct call *call, const char *name);
 
 /* --- render.c --- */
 void render_thread(struct buffer *out, const struct thread *thread);
 /* A message around its content, which is written between the two as the inside of a JSON string. */
 void render_message_open(struct buffer *out, const struct message *message);
 void render_message_close(struct buffer *out, const struct message *message);
+/* The same of one that is {id, role, content}. */
+void render_bare_open(struct buffer *out, const struct message *message);
+void render_bare_close(struct buffer *out);
 void render_run(struct json_writer *w, const struct run_info *run);
 /* Starts a JSON answer and gives its writer. */
 struct json_writer answer_json(struct call *call, int status);
@@ -113,9 +141,13 @@ bool answer_done(const struct call *call, struct error *err);
 /* --- pages.c --- */
 struct page;
 
+/* STORED: as they are. C1: as the C1 client loads them. BARE: ROUTE_BARE. The two last show no tool
+ * and no system. */
+enum page_form { PAGE_STORED, PAGE_C1, PAGE_BARE };
+
 /* Messages on their way into this call's answer: a list of up to limit, or one (limit 0). NULL: no
  * memory. */
-struct page *page_open(struct call *call, size_t limit, bool as_c1);
+struct page *page_open(struct call *call, size_t limit, enum page_form form);
 /* A message_taker's. Rows come in the order of a list, or all the other way round. */
 bool page_take(void *page, const struct message *message);
 bool page_is_full(const struct page *page); /* one was refused: no memory */
@@ -152,12 +184,12 @@ unsigned scopes_of(const struct route *route); /* any of these is enough; 0: it 
 #define SCHEMA_ID         "{\"type\":\"string\",\"pattern\":\"" SCHEMA_ID_PATTERN "\"}"
 void schema_word(struct json_writer *w, const struct field *field); /* of a query */
 /* One for each body that a route takes, by its name. */
-void schema_bodies(struct json_writer *w, const struct route *table, size_t count);
+void schema_bodies(struct json_writer *w, const struct route *first);
 void schema_answers(struct json_writer *w); /* answers.c */
 
 /* --- openapi.c --- */
-/* The OpenAPI 3.1 document of these routes; out->failed tells whether it fitted. */
-void openapi_write(struct buffer *out, const struct route *table, size_t count);
+/* The OpenAPI 3.1 document of all routes from this one on; out->failed tells whether it fitted. */
+void openapi_write(struct buffer *out, const struct route *first);
 
 /* errors=card: what went wrong is shown in the chat, since the stock client shows nothing of a
  * status. */

@@ -1,7 +1,7 @@
 /*
  * chat: POST /api/chat, in the documented shape {"thread_id", "message"} and in the C1 client's
- * {"prompt", "threadId", "responseId"}. The answer is a stream that the engine writes; here it is
- * only prepared.
+ * {"prompt", "threadId", "responseId"}; an alias may have found the question elsewhere. The answer
+ * is a stream that the engine writes; here it is only prepared.
  */
 #include "api_room.h"
 
@@ -17,10 +17,10 @@
 void stream_query(const struct call *call, struct stream_options *out)
 {
 	enum { STATUS, CARD };
-	int format = query_word(call, "stream"); /* its words stand in the order of the forms */
 
 	*out = (struct stream_options){
-		.format = format < 0 ? STREAM_RAW : (enum stream_format)format,
+		/* its words stand in the order of the forms */
+		.format = (enum stream_format)query_word(call, "stream"),
 		.errors_card = query_word(call, "errors") == CARD,
 		.keepalive_ms = query_number(call, "keepalive") * 1000,
 		.headers_kept = call->response->kept,
@@ -59,14 +59,16 @@ static void read_leave(const struct call *call, struct turn_request *turn)
 static bool read_question(const struct call *call, struct turn_request *turn, struct error *err)
 {
 	const struct json *prompt = body_value(call, "prompt");
-	const struct shape *shape = shape_find(call->route->takes, SLICE("prompt"))->members;
+	const struct shape *shape;
 
-	turn->message = body_text(call, "message");
+	turn->message = call->said.ptr ? call->said : body_text(call, "message");
+	turn->message_id = call->said_id.ptr ? call->said_id : SLICE("");
 	if (!prompt)
 		return turn->message.ptr || field_missing("message", err);
 	if (turn->message.ptr)
 		return error_field(err, ERROR_VALIDATION, "message",
 				   "Send prompt or message, not both.");
+	shape = shape_find(call->route->takes, SLICE("prompt"))->members;
 	turn->message_id = json_text(shape_value(shape, prompt, "id"));
 	turn->message = json_text(shape_value(shape, prompt, "content"));
 	return true;
@@ -100,7 +102,6 @@ static bool read_turn(const struct call *call, struct turn_request *out, struct 
 		.thread_id = json_text(body_value(call, "thread_id")),
 		.response_id = json_text(body_value(call, "response_id")),
 		.model = json_text(body_value(call, "model")),
-		.message_id = SLICE(""),
 		.key = SLICE(""),
 	};
 

@@ -23,12 +23,13 @@ int body_flag(const struct call *call, const char *name)
 bool body_object(const struct call *call, const char *name, const char **out, struct error *err)
 {
 	const struct json *value = body_value(call, name);
-	int64_t max = shape_find(call->route->takes, slice_of(name))->max;
 	struct buffer text;
 	bool is_written;
+	int64_t max;
 
 	if (!value)
 		return true;
+	max = shape_find(call->route->takes, slice_of(name))->max;
 	buffer_init(&text,
 		    call->route->body_max); /* written compact it is no longer than it came */
 	is_written = json_print(value, &text);

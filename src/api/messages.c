@@ -5,35 +5,38 @@
 
 /* Back in time from the newest, or onwards from `after`. */
 static void link_next(struct call *call, const struct message_page *page, const char *last_id,
-		      bool c1)
+		      enum page_form form)
 {
 	response_headerf(call->response, "Link",
 			 "</api/threads/%s/messages?limit=%zu&%s=%s%s>; rel=\"next\"", call->ids[0],
 			 page->limit, page->after ? "after" : "before", last_id,
-			 c1 ? "&as=c1" : "");
+			 form == PAGE_C1 ? "&as=c1" : "");
 }
 
 bool messages_list(struct call *call, struct error *err)
 {
-	bool as_c1 = query_word(call, "as") == 1, is_cut; /* stored c1 */
+	enum page_form form = query_word(call, "as") == 1 ? PAGE_C1 : PAGE_STORED; /* stored c1 */
 	struct message_page page = {
 		.before = query_text(call, "before"),
 		.after = query_text(call, "after"),
 		.limit = (size_t)query_number(call, "limit"),
 	};
 	struct page *rows;
+	bool is_cut;
 
+	if (call->route->flags & ROUTE_BARE)
+		form = PAGE_BARE;
 	if (page.before && page.after)
 		return error_field(err, ERROR_VALIDATION, "before",
 				   "Send before or after, not both.");
-	if (!(rows = page_open(call, page.limit, as_c1)))
+	if (!(rows = page_open(call, page.limit, form)))
 		return budget_refused(err);
 	if (!service_message_list(call->api->service, &call->caller, call->ids[0], &page,
 				  call->arena, &(struct message_taker){ page_take, rows }, &is_cut,
 				  err))
 		return page_is_full(rows) ? budget_refused(err) : false;
 	if (is_cut && page_last_id(rows))
-		link_next(call, &page, page_last_id(rows), as_c1);
+		link_next(call, &page, page_last_id(rows), form);
 	return page_answer(call, rows, 200, !page.after, err);
 }
 
@@ -42,7 +45,7 @@ bool messages_list(struct call *call, struct error *err)
 static bool answer_message(struct call *call, int status, const struct message *message,
 			   struct error *err)
 {
-	struct page *page = page_open(call, 0, false);
+	struct page *page = page_open(call, 0, PAGE_STORED);
 
 	if (!page || !page_take(page, message))
 		return budget_refused(err);

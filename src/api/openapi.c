@@ -1,6 +1,6 @@
 /*
- * openapi: the OpenAPI 3.1 document of a route table: a path for each template, an operation for
- * each line, parameters and bodies from the rows of shape.h. A test asks each route and
+ * openapi: the OpenAPI 3.1 document of the routes' tables: a path for each template, an operation
+ * for each line, parameters and bodies from the rows of shape.h. A test asks each route and
  * compares.
  */
 #include "api_room.h"
@@ -196,19 +196,40 @@ static void put_failures(struct json_writer *w, const struct route *route)
 
 #define PUT_HEADERS(w, list, flags) put_headers(w, list, sizeof(list) / sizeof((list)[0]), flags)
 
+/* What comes without a word of the query stands first. */
+static void put_streams(struct json_writer *w, const struct route *route)
+{
+	bool is_raw = shape_find(route->query, SLICE("stream"))->fallback == STREAM_RAW;
+
+	if (is_raw)
+		put_content(w, "text/plain", NULL);
+	put_content(w, "text/event-stream", is_raw ? "Events" : "Chunks");
+	if (!is_raw)
+		put_content(w, "text/plain", NULL);
+}
+
+static void put_success(struct json_writer *w, const struct route *route)
+{
+	begin_response(w, route->status, "Success");
+	PUT_HEADERS(w, answered, route->flags);
+	if (route->status != 204) {
+		json_key(w, "content");
+		json_open(w, '{');
+		if (route->flags & ROUTE_STREAMS)
+			put_streams(w, route);
+		else
+			put_content(w, route->gives ? "application/json" : "text/plain",
+				    route->gives);
+		json_close(w, '}');
+	}
+	json_close(w, '}');
+}
+
 static void put_responses(struct json_writer *w, const struct route *route)
 {
 	json_key(w, "responses");
 	json_open(w, '{');
-	begin_response(w, route->status, "Success");
-	PUT_HEADERS(w, answered, route->flags);
-	json_key(w, "content");
-	json_open(w, '{');
-	put_content(w, route->gives ? "application/json" : "text/plain", route->gives);
-	if (route->flags & ROUTE_STREAMS)
-		put_content(w, "text/event-stream", "Events");
-	json_close(w, '}');
-	json_close(w, '}');
+	put_success(w, route);
 	if (route->flags & ROUTE_RESUMES) {
 		begin_response(w, 204, "The answer has ended and nothing of it is missing");
 		PUT_HEADERS(w, answered, route->flags);
@@ -250,6 +271,11 @@ static void put_operation(struct json_writer *w, const struct route *route)
 	json_key(w, method);
 	json_open(w, '{');
 	json_put_text(w, "summary", route->summary);
+	if (route->same_as) {
+		json_key(w, "description");
+		buffer_appendf(w->out, "\"Another address of %s\"", route->same_as);
+		w->need_comma = true;
+	}
 	if (route->flags & ROUTE_CALLER)
 		put_security(w, route);
 	put_parameters(w, route);
@@ -283,26 +309,26 @@ static void put_path_key(struct json_writer *w, const char *template)
 	json_key(w, path);
 }
 
-static bool seen_before(const struct route *table, size_t index)
+static bool seen_before(const struct route *first, const struct route *route)
 {
-	for (size_t i = 0; i < index; i++)
-		if (strcmp(table[i].template, table[index].template) == 0)
+	for (; first != route; first = route_next(first))
+		if (strcmp(first->template, route->template) == 0)
 			return true;
 	return false;
 }
 
-static void put_paths(struct json_writer *w, const struct route *table, size_t count)
+static void put_paths(struct json_writer *w, const struct route *first)
 {
 	json_key(w, "paths");
 	json_open(w, '{');
-	for (size_t i = 0; i < count; i++) {
-		if (seen_before(table, i))
+	for (const struct route *at = first; at; at = route_next(at)) {
+		if (seen_before(first, at))
 			continue;
-		put_path_key(w, table[i].template);
+		put_path_key(w, at->template);
 		json_open(w, '{');
-		for (size_t n = i; n < count; n++)
-			if (strcmp(table[n].template, table[i].template) == 0)
-				put_operation(w, &table[n]);
+		for (const struct route *of = at; of; of = route_next(of))
+			if (strcmp(of->template, at->template) == 0)
+				put_operation(w, of);
 		json_close(w, '}');
 	}
 	json_close(w, '}');
@@ -314,7 +340,7 @@ static void put_paths(struct json_writer *w, const struct route *table, size_t c
 	"\"visitor\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"c1d_visitor\","             \
 	"\"description\":\"Set by the first answer; __Host-c1d_visitor behind TLS\"}}"
 
-static void put_components(struct json_writer *w, const struct route *table, size_t count)
+static void put_components(struct json_writer *w, const struct route *first)
 {
 	json_key(w, "components");
 	json_open(w, '{');
@@ -333,13 +359,13 @@ static void put_components(struct json_writer *w, const struct route *table, siz
 	json_close(w, '}');
 	json_key(w, "schemas");
 	json_open(w, '{');
-	schema_bodies(w, table, count);
+	schema_bodies(w, first);
 	schema_answers(w);
 	json_close(w, '}');
 	json_close(w, '}');
 }
 
-void openapi_write(struct buffer *out, const struct route *table, size_t count)
+void openapi_write(struct buffer *out, const struct route *first)
 {
 	struct json_writer w;
 
@@ -351,7 +377,7 @@ void openapi_write(struct buffer *out, const struct route *table, size_t count)
 	json_put_text(&w, "title", "c1d");
 	json_put_text(&w, "version", C1D_VERSION);
 	json_close(&w, '}');
-	put_paths(&w, table, count);
-	put_components(&w, table, count);
+	put_paths(&w, first);
+	put_components(&w, first);
 	json_close(&w, '}');
 }

@@ -25,7 +25,8 @@ struct page {
 	struct buffer rows;
 	struct row *items;
 	size_t limit, count;
-	bool is_list, as_c1, is_turned;
+	enum page_form form;
+	bool is_list, is_turned;
 	char last_id[ID_MAX + 1];
 	size_t at, sent; /* rows that are out, and bytes of the next */
 	void (*then)(void *ctx);
@@ -41,7 +42,7 @@ static void let_go(void *ctx)
 		page->then(page->then_ctx);
 }
 
-struct page *page_open(struct call *call, size_t limit, bool as_c1)
+struct page *page_open(struct call *call, size_t limit, enum page_form form)
 {
 	struct response *response = call->response;
 	struct page *page = arena_alloc(call->arena, sizeof *page);
@@ -53,7 +54,7 @@ struct page *page_open(struct call *call, size_t limit, bool as_c1)
 	*page = (struct page){ .items = items,
 			       .limit = rows,
 			       .is_list = limit > 0,
-			       .as_c1 = as_c1,
+			       .form = form,
 			       .then = response->let_go,
 			       .then_ctx = response->let_go_ctx };
 	buffer_init(&page->rows, ROWS_MAX);
@@ -70,7 +71,8 @@ struct page *page_open(struct call *call, size_t limit, bool as_c1)
 /* The client cannot show anything else. */
 static bool is_shown(const struct page *page, const struct message *message)
 {
-	return !page->as_c1 || message->role == ROLE_USER || message->role == ROLE_ASSISTANT;
+	return page->form == PAGE_STORED || message->role == ROLE_USER ||
+	       message->role == ROLE_ASSISTANT;
 }
 
 static bool put_escaped(struct buffer *out, struct slice piece, bool is_escaped)
@@ -87,35 +89,62 @@ static bool put_escaped(struct buffer *out, struct slice piece, bool is_escaped)
 	return ok;
 }
 
+static void put_row(struct page *page, const struct message *message, struct slice content)
+{
+	struct buffer *rows = &page->rows;
+	struct row *row = &page->items[page->count];
+	bool is_bare = page->form == PAGE_BARE;
+	struct c1_form form = { 0 };
+
+	if (page->form == PAGE_C1 && message->role == ROLE_USER)
+		form = service_c1_form(content);
+	row->begin = rows->len;
+	row->is_escaped = form.escaped;
+	(is_bare ? render_bare_open : render_message_open)(rows, message);
+	json_escape(rows, form.open);
+	row->content = rows->len;
+	if (content.len > LONG)
+		buffer_append(rows, content);
+	else
+		put_escaped(rows, content, form.escaped);
+	row->rest = content.len > LONG ? rows->len : row->content;
+	json_escape(rows, form.close);
+	if (is_bare)
+		render_bare_close(rows);
+	else
+		render_message_close(rows, message);
+	row->end = rows->len;
+	page->count++;
+}
+
+/* What a person reads of a user's message, which buttons and forms of an answer write in C1's form.
+ */
+static void put_plain(struct page *page, const struct message *message)
+{
+	struct buffer plain;
+
+	buffer_init(&plain, message->content.len + 1);
+	if (service_plain_text(&plain, message->content))
+		put_row(page, message, buffer_slice(&plain));
+	else
+		page->rows.failed = true;
+	buffer_done(&plain);
+}
+
 bool page_take(void *self, const struct message *message)
 {
 	struct page *page = self;
-	struct buffer *rows = &page->rows;
-	struct row *row = &page->items[page->count];
-	struct c1_form form = { 0 };
 
 	id_copy(page->last_id, message->id);
 	if (!is_shown(page, message))
 		return true;
 	if (page->count == page->limit)
 		return false;
-	if (page->as_c1 && message->role == ROLE_USER)
-		form = service_c1_form(message->content);
-	row->begin = rows->len;
-	row->is_escaped = form.escaped;
-	render_message_open(rows, message);
-	json_escape(rows, form.open);
-	row->content = rows->len;
-	if (message->content.len > LONG)
-		buffer_append(rows, message->content);
+	if (page->form == PAGE_BARE && message->role == ROLE_USER)
+		put_plain(page, message);
 	else
-		put_escaped(rows, message->content, form.escaped);
-	row->rest = message->content.len > LONG ? rows->len : row->content;
-	json_escape(rows, form.close);
-	render_message_close(rows, message);
-	row->end = rows->len;
-	page->count++;
-	return !rows->failed;
+		put_row(page, message, message->content);
+	return !page->rows.failed;
 }
 
 bool page_is_full(const struct page *page)

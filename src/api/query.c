@@ -76,7 +76,7 @@ int64_t query_number(const struct call *call, const char *name)
 {
 	const struct field *field = find_row(call->route, slice_of(name));
 	const struct query_value *value = find_value(call, field);
-	int64_t n = field->fallback;
+	int64_t n = field ? field->fallback : 0;
 
 	if (value)
 		field_number(value->text, &n);
@@ -85,7 +85,10 @@ int64_t query_number(const struct call *call, const char *name)
 
 int query_word(const struct call *call, const char *name)
 {
-	const struct query_value *value = value_of(call, name);
+	const struct field *field = find_row(call->route, slice_of(name));
+	const struct query_value *value = find_value(call, field);
 
-	return value ? field_word(value->field, value->text) : -1;
+	if (value)
+		return field_word(field, value->text);
+	return field ? (int)field->fallback : -1;
 }

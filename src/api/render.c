@@ -104,6 +104,23 @@ void render_message_open(struct buffer *out, const struct message *message)
 	buffer_commit(out, (size_t)(at - begin));
 }
 
+void render_bare_open(struct buffer *out, const struct message *message)
+{
+	char *at = buffer_reserve(out, NAMES_ROOM + text_room(message->id)), *begin = at;
+
+	if (!at)
+		return;
+	at = put_text(PUT(at, "{\"id\":"), message->id);
+	at = put_text(PUT(at, ",\"role\":"), message_role_text(message->role));
+	at = PUT(at, ",\"content\":\"");
+	buffer_commit(out, (size_t)(at - begin));
+}
+
+void render_bare_close(struct buffer *out)
+{
+	buffer_append(out, SLICE("\"}"));
+}
+
 static char *put_count(char *at, struct slice name, int64_t count)
 {
 	if (count < 0)

@@ -7,6 +7,23 @@
 /* grace: up to GRACE_MAX_S */
 #define LEAVE_PATTERN "^(continue|cancel|grace:([0-9]{1,3}|[12][0-9]{3}|3[0-5][0-9]{2}|3600))$"
 
+/* As take_question finds them: one of the user is the question. */
+#define MESSAGES                                                                                   \
+	"\"contains\":{\"type\":\"object\",\"required\":[\"role\"],"                               \
+	"\"properties\":{\"role\":{\"const\":\"user\"}}},"                                         \
+	"\"items\":{\"oneOf\":[{\"type\":\"object\",\"required\":[\"role\"],\"properties\":{"      \
+	"\"role\":{\"enum\":[\"assistant\",\"system\",\"developer\",\"tool\",\"function\","        \
+	"\"reasoning\","                                                                           \
+	"\"activity\"]}}},{\"type\":\"object\",\"required\":[\"role\",\"content\"],"               \
+	"\"properties\":{"                                                                         \
+	"\"role\":{\"const\":\"user\"},\"id\":{\"type\":[\"string\",\"null\"],\"pattern\":"        \
+	"\"" SCHEMA_ID_PATTERN                                                                     \
+	"\"},\"content\":{\"oneOf\":[{\"type\":\"string\",\"minLength\":1},"                       \
+	"{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"object\",\"required\":["         \
+	"\"type\","                                                                                \
+	"\"text\"],\"properties\":{\"type\":{\"const\":\"text\"},\"text\":{\"type\":\"string\","   \
+	"\"minLength\":1}}}}]}}}]}"
+
 static void schema_member(struct json_writer *w, const struct field *field, const char *same_as);
 
 static void put_type(struct json_writer *w, const char *type, bool nullable)
@@ -39,6 +56,17 @@ static void put_words(struct json_writer *w, const char *words, bool nullable)
 	if (nullable)
 		json_raw(w, SLICE("null"));
 	json_close(w, ']');
+}
+
+/* Which one counts when none is said, unless it is the first. */
+static void put_default(struct json_writer *w, const struct field *field)
+{
+	const char *at = field->words;
+
+	for (int64_t i = 0; i < field->fallback; i++)
+		at = strchr(at, ' ') + 1;
+	if (field->fallback > 0)
+		json_put_slice(w, "default", (struct slice){ at, strcspn(at, " ") });
 }
 
 static void put_text(struct json_writer *w, const struct field *field, bool nullable)
@@ -138,7 +166,14 @@ static void put_field(struct json_writer *w, const struct field *field, bool nul
 {
 	switch (field->kind) {
 	case FIELD_ID: put_pattern(w, SCHEMA_ID_PATTERN, nullable); break;
-	case FIELD_WORD: put_words(w, field->words, nullable); break;
+	case FIELD_WORD:
+		put_words(w, field->words, nullable);
+		put_default(w, field);
+		break;
+	case FIELD_MESSAGES:
+		put_type(w, "array", false);
+		json_raw(w, SLICE(MESSAGES));
+		break;
 	case FIELD_LEAVE: put_pattern(w, LEAVE_PATTERN, nullable); break;
 	case FIELD_NUMBER: put_number(w, field); break;
 	case FIELD_FLAG: put_type(w, "boolean", nullable); break;
@@ -172,22 +207,22 @@ void schema_word(struct json_writer *w, const struct field *field)
 	json_close(w, '}');
 }
 
-static bool is_told(const struct route *table, size_t index)
+static bool is_told(const struct route *first, const struct route *route)
 {
-	for (size_t i = 0; i < index; i++)
-		if (table[i].takes == table[index].takes)
+	for (; first != route; first = route_next(first))
+		if (first->takes == route->takes)
 			return true;
 	return false;
 }
 
-void schema_bodies(struct json_writer *w, const struct route *table, size_t count)
+void schema_bodies(struct json_writer *w, const struct route *first)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (!table[i].takes || is_told(table, i))
+	for (const struct route *at = first; at; at = route_next(at)) {
+		if (!at->takes || is_told(first, at))
 			continue;
-		json_key(w, table[i].takes->name);
+		json_key(w, at->takes->name);
 		json_open(w, '{');
-		put_members(w, table[i].takes, false);
+		put_members(w, at->takes, false);
 		json_close(w, '}');
 	}
 }

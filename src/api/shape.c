@@ -207,6 +207,7 @@ static bool check_value(const struct field *field, const struct json *value, con
 	switch (field->kind) {
 	case FIELD_ECHO: return true;
 	case FIELD_FLAG: return has_type(type, JSON_BOOL, "true or false", shown, err);
+	case FIELD_MESSAGES: return has_type(type, JSON_ARRAY, "an array", shown, err);
 	case FIELD_EITHER:
 		if (type == JSON_STRING)
 			return check_length(field, shown, json_text(value), err);
@@ -269,7 +270,10 @@ const struct json *shape_value(const struct shape *shape, const struct json *obj
 			       const char *name)
 {
 	const struct field *field = shape_find(shape, slice_of(name));
-	const struct json *value = field ? get(object, field->name) : NULL;
+	const struct json *value;
 
-	return value || !field ? value : get(object, field->alias);
+	if (!field || field->kind == FIELD_ECHO)
+		return NULL;
+	value = get(object, field->name);
+	return value ? value : get(object, field->alias);
 }

@@ -18,17 +18,18 @@
 #include "stream/engine.h"
 
 enum field_kind {
-	FIELD_TEXT,   /* a string of min to max characters */
-	FIELD_LINE,   /* the same without control characters */
-	FIELD_BYTES,  /* a string of min to max bytes: what may be large */
-	FIELD_ID,     /* an id */
-	FIELD_WORD,   /* one of `words` */
-	FIELD_LEAVE,  /* continue, cancel or grace:SECONDS */
-	FIELD_NUMBER, /* a whole number from min to max; in a query */
-	FIELD_FLAG,   /* true or false; in a body */
-	FIELD_OBJECT, /* an object of `members`; without them any, of up to max bytes */
-	FIELD_EITHER, /* a text of up to max bytes or an object of `members` */
-	FIELD_ECHO,   /* what our answers hold and clients send back: taken and not looked at */
+	FIELD_TEXT,     /* a string of min to max characters */
+	FIELD_LINE,     /* the same without control characters */
+	FIELD_BYTES,    /* a string of min to max bytes: what may be large */
+	FIELD_ID,       /* an id */
+	FIELD_WORD,     /* one of `words` */
+	FIELD_LEAVE,    /* continue, cancel or grace:SECONDS */
+	FIELD_NUMBER,   /* a whole number from min to max; in a query */
+	FIELD_FLAG,     /* true or false; in a body */
+	FIELD_OBJECT,   /* an object of `members`; without them any, of up to max bytes */
+	FIELD_EITHER,   /* a text of up to max bytes or an object of `members` */
+	FIELD_ECHO,     /* what our answers hold and clients send back: taken and not looked at */
+	FIELD_MESSAGES, /* an array, in which take_question finds the question */
 };
 
 struct shape;
@@ -37,7 +38,7 @@ struct field {
 	const char *name, *alias; /* alias: the other spelling, or NULL */
 	enum field_kind kind;
 	int64_t min, max;
-	int64_t fallback;  /* of a number that is absent */
+	int64_t fallback;  /* of a number that is absent; of a word: which one counts then */
 	const char *words; /* separated by blanks */
 	const struct shape *members;
 	const char *about; /* for the OpenAPI document */
@@ -60,7 +61,7 @@ const struct field *shape_find(const struct shape *shape, struct slice name);
 bool shape_check(const struct shape *shape, const struct json *object, const char *path,
 		 struct error *err);
 /* The value of the row `name` in an object that was checked, in whichever spelling; NULL when it is
- * absent or null. */
+ * absent or null, or when nobody looks at it. */
 const struct json *shape_value(const struct shape *shape, const struct json *object,
 			       const char *name);
 
@@ -85,9 +86,10 @@ void field_show(char out[SHOWN_SIZE], const char *path, struct slice name);
 
 /* --- shapes.c --- */
 extern const struct shape shape_chat, shape_thread_draft, shape_thread_patch, shape_message_draft,
-	shape_message_patch;
+	shape_message_patch, shape_thread_title, shape_message_whole, shape_openui_draft,
+	shape_openui_chat;
 extern const struct shape query_owner; /* of every route where it matters who asks */
 extern const struct shape query_chat, query_stream, query_threads, query_messages, query_runs,
-	query_none;
+	query_none, query_all_threads, query_history, query_bare, query_openui_chat;
 
 #endif

@@ -75,6 +75,15 @@ static const struct field shape_thread_patch_fields[] = {
 };
 SHAPE(shape_thread_patch, "ThreadPatch", NULL);
 
+/* What clients that send all of an entry back want changed is its title; the rest may be of long ago. */
+static const struct field shape_thread_title_fields[] = {
+	{ "title", "name", FIELD_TEXT, .min = 1, .max = 1000, .is_required = true },
+	OWNER,
+	ECHO("id", "threadId"), ECHO_TIMES, ECHO("archived", NULL), ECHO("metadata", NULL), ECHO("isRunning", "is_running"),
+	ECHO("isPending", NULL),
+};
+SHAPE(shape_thread_title, "ThreadTitle", NULL);
+
 #define ECHO_MESSAGE \
 	ECHO("thread_id", "threadId"), ECHO_TIMES, ECHO("status", NULL), ECHO("run_id", "runId"), \
 	ECHO("finish_reason", "finishReason"), ECHO("usage", NULL), ECHO("model", NULL), ECHO("feedback", NULL)
@@ -99,10 +108,43 @@ static const struct field shape_message_patch_fields[] = {
 SHAPE(shape_message_patch, "MessagePatch",
       "\"anyOf\":[" NEEDS("content", "string") "," NEEDS("message", "string") "," NEEDS("metadata", "object") "]");
 
+static const struct field shape_message_whole_fields[] = {
+	{ "id", .kind = FIELD_ID, .is_required = true, .about = "Which one" },
+	{ "content", .kind = FIELD_BYTES, .max = CONTENT_MAX, .is_required = true, .about = "All of it, as after a form was filled in" },
+	METADATA,
+	OWNER,
+	ECHO("role", NULL),
+	ECHO_MESSAGE,
+};
+SHAPE(shape_message_whole, "MessageWhole", NULL);
+
+#define HISTORY(about_) { "messages", .kind = FIELD_MESSAGES, .is_required = true, .about = about_ }
+
+static const struct field shape_openui_draft_fields[] = {
+	HISTORY("The first message; its text becomes the title"),
+	OWNER,
+};
+SHAPE(shape_openui_draft, "OpenuiDraft", NULL);
+
+/* AG-UI's RunAgentInput. The run's id is fresh for each question, so it names the answer. */
+static const struct field shape_openui_chat_fields[] = {
+	{ "thread_id", "threadId", FIELD_ID, .about = "The conversation; a new one unless given" },
+	{ "response_id", "runId", FIELD_ID, .about = "Id of the answer; one is made unless given" },
+	HISTORY("The last of the user is the question"),
+	{ "model", .kind = FIELD_TEXT, .max = 256, .about = "One of those that are offered" },
+	{ "on_disconnect", "onDisconnect", FIELD_LEAVE, .about = "What becomes of the answer when nobody follows it; wins over the query's" },
+	METADATA,
+	OWNER,
+	ECHO("tools", NULL), ECHO("context", NULL), ECHO("state", NULL), ECHO("forwardedProps", NULL),
+};
+SHAPE(shape_openui_chat, "OpenuiChat", NULL);
+
 /* --- queries --- */
 
+#define FORM(usual) \
+	{ "stream", .kind = FIELD_WORD, .words = "raw sse openai", .fallback = usual, .about = "raw: the answer's bytes and nothing else; sse: events; openai: chunks of a chat completion" }
 #define STREAM \
-	{ "stream", .kind = FIELD_WORD, .words = "raw sse openai", .about = "raw: the answer's bytes and nothing else; sse: events; openai: chunks of a chat completion" }, \
+	FORM(STREAM_RAW), \
 	{ "keepalive", .kind = FIELD_NUMBER, .min = 1, .max = KEEP_MAX_S, .about = "Raw: a comment that the C1 client passes over after so many silent seconds" }, \
 	{ "errors", .kind = FIELD_WORD, .words = "status card", .about = "Raw: card shows a failure as a C1 card, with status 200" }
 #define YES_NO "false true 0 1"
@@ -112,11 +154,20 @@ SHAPE(shape_message_patch, "MessagePatch",
 static const struct field query_owner_fields[] = { OWNER };
 SHAPE(query_owner, NULL, NULL);
 
+#define LEAVE \
+	{ "on_disconnect", "onDisconnect", FIELD_LEAVE, .about = "As in the body, for clients that can only set the address" }
+
 static const struct field query_chat_fields[] = {
 	STREAM,
-	{ "on_disconnect", "onDisconnect", FIELD_LEAVE, .about = "As in the body, for clients that can only set the address" },
+	LEAVE,
 };
 SHAPE(query_chat, NULL, NULL);
+
+static const struct field query_openui_chat_fields[] = {
+	FORM(STREAM_OPENAI),
+	LEAVE,
+};
+SHAPE(query_openui_chat, NULL, NULL);
 
 static const struct field query_stream_fields[] = {
 	{ "offset", .kind = FIELD_NUMBER, .max = INT64_MAX, .fallback = -1, .about = "Go on from this byte of the answer" },
@@ -125,24 +176,35 @@ static const struct field query_stream_fields[] = {
 };
 SHAPE(query_stream, NULL, NULL);
 
-static const struct field query_threads_fields[] = {
-	LIMIT(100, 50),
-	{ "cursor", .kind = FIELD_TEXT, .max = 256, .about = "Of the page before, from its Link header" },
-	{ "q", .kind = FIELD_TEXT, .max = 200, .about = "Part of a title (or of what was said: SQLite, PostgreSQL), any case" },
-	{ "archived", .kind = FIELD_WORD, .words = YES_NO, .about = "Only such; both unless given" },
-};
+#define THREADS(usual) \
+	LIMIT(100, usual), \
+	{ "cursor", .kind = FIELD_TEXT, .max = 256, .about = "Of the page before, from its Link header" }, \
+	{ "q", .kind = FIELD_TEXT, .max = 200, .about = "Part of a title (or of what was said: SQLite, PostgreSQL), any case" }, \
+	{ "archived", .kind = FIELD_WORD, .words = YES_NO, .fallback = -1, .about = "Only such; both unless given" }
+
+static const struct field query_threads_fields[] = { THREADS(50) };
 SHAPE(query_threads, NULL, NULL);
 
-static const struct field query_messages_fields[] = {
-	LIMIT(1000, 200),
-	{ "before", .kind = FIELD_ID, .about = "The newest before this message" },
-	{ "after", .kind = FIELD_ID, .about = "The oldest behind this message" },
-	{ "as", .kind = FIELD_WORD, .words = "stored c1", .about = "c1: as the C1 client loads them" },
-};
+static const struct field query_all_threads_fields[] = { THREADS(100) };
+SHAPE(query_all_threads, NULL, NULL);
+
+#define BETWEEN \
+	{ "before", .kind = FIELD_ID, .about = "The newest before this message" }, \
+	{ "after", .kind = FIELD_ID, .about = "The oldest behind this message" }
+#define AS(usual) \
+	{ "as", .kind = FIELD_WORD, .words = "stored c1", .fallback = usual, .about = "c1: as the C1 client loads them" }
+
+static const struct field query_messages_fields[] = { LIMIT(1000, 200), BETWEEN, AS(0) };
 SHAPE(query_messages, NULL, NULL);
 
+static const struct field query_history_fields[] = { LIMIT(1000, 1000), BETWEEN, AS(1) };
+SHAPE(query_history, NULL, NULL);
+
+static const struct field query_bare_fields[] = { LIMIT(1000, 1000), BETWEEN };
+SHAPE(query_bare, NULL, NULL);
+
 static const struct field query_runs_fields[] = {
-	{ "active", .kind = FIELD_WORD, .words = YES_NO, .about = "Only those that run" },
+	{ "active", .kind = FIELD_WORD, .words = YES_NO, .fallback = -1, .about = "Only those that run" },
 };
 SHAPE(query_runs, NULL, NULL);
 

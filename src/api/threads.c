@@ -55,11 +55,29 @@ static bool link_next(struct call *call, const struct thread_filter *filter, con
 	return ok || budget_refused(err);
 }
 
+/* The same in the body, where clients look for it there. */
+static bool put_cursor(struct call *call, const struct thread_filter *filter, const char *place,
+		       struct error *err)
+{
+	struct buffer *body = &call->response->body;
+	const char *next = place ? cursor_sign(call, filter, place) : NULL;
+
+	if (place && !next)
+		return budget_refused(err);
+	if (next) {
+		buffer_append(body, SLICE(",\"nextCursor\":\""));
+		json_escape(body, slice_of(next));
+		buffer_append_char(body, '"');
+	}
+	buffer_append_char(body, '}');
+	return true;
+}
+
 static bool put_row(void *self, const struct thread *thread)
 {
 	struct buffer *body = self;
 
-	if (body->len > 1)
+	if (body->data[body->len - 1] != '[')
 		buffer_append_char(body, ',');
 	render_thread(body, thread);
 	return !body->failed;
@@ -69,6 +87,7 @@ bool threads_list(struct call *call, struct error *err)
 {
 	struct buffer *body = &call->response->body;
 	const struct thread_taker taker = { put_row, body };
+	bool has_cursor = call->route->flags & ROUTE_CURSOR;
 	int archived = query_word(call, "archived");
 	struct thread_filter filter = {
 		.archived = archived < 0 ? -1 : archived % 2, /* false true 0 1 */
@@ -84,12 +103,14 @@ bool threads_list(struct call *call, struct error *err)
 		return false;
 	answer_json(call, 200);
 	buffer_reserve(body, filter.limit * ROW_USUAL);
-	buffer_append_char(body, '[');
+	buffer_append(body, has_cursor ? SLICE("{\"threads\":[") : SLICE("["));
 	if (!service_thread_list(call->api->service, &call->caller, &filter, call->arena, &list,
 				 err))
 		return body->failed ? budget_refused(err) : false;
 	buffer_append_char(body, ']');
-	return (!list.next || link_next(call, &filter, list.next, err)) && answer_done(call, err);
+	return (has_cursor ? put_cursor(call, &filter, list.next, err)
+			   : !list.next || link_next(call, &filter, list.next, err)) &&
+	       answer_done(call, err);
 }
 
 /* --- one --- */
@@ -119,6 +140,8 @@ static struct slice read_title(const struct call *call)
 	struct slice title = json_text(body_value(call, "title"));
 	const struct json *first = body_value(call, "firstMessage");
 
+	if (call->said.len > 0)
+		return call->said;
 	if (title.len > 0 || !first)
 		return title;
 	if (json_type(first) == JSON_OBJECT)
@@ -136,7 +159,7 @@ bool threads_create(struct call *call, struct error *err)
 				   err))
 		return false;
 	response_headerf(call->response, "Location", "/api/threads/%s", thread.id);
-	return answer_thread(call, 201, &thread, err);
+	return answer_thread(call, call->route->status, &thread, err);
 }
 
 /* Does the header name this version, or any? */

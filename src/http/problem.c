@@ -26,6 +26,8 @@ bool problem_json(const struct error *err, const char *request_id, struct buffer
 	json_put_text(&w, "title", error_title(err->code));
 	json_put_int(&w, "status", error_status(err->code));
 	json_put_text(&w, "detail", err->detail);
+	/* Where the clients of other backends look for words to show (src/api/aliases.c). */
+	json_put_text(&w, "message", err->detail);
 	json_put_text(&w, "code", error_word(err->code));
 	json_put_text(&w, "request_id", request_id);
 	if (err->retry_after_s > 0)

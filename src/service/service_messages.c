@@ -91,6 +91,11 @@ bool service_c1_escape(struct buffer *out, struct slice piece)
 	return c1_escape(out, piece);
 }
 
+bool service_plain_text(struct buffer *out, struct slice content)
+{
+	return c1_plain_text(out, content);
+}
+
 bool service_error_card(const struct error *problem, struct buffer *out)
 {
 	return c1_error_card(out, error_title(problem->code), problem->detail);

@@ -152,7 +152,7 @@ int main(void)
 	put_exit_codes();
 	put_metrics();
 	json_key(&w, "openapi");
-	openapi_write(&out, routes, route_count);
+	openapi_write(&out, routes);
 	json_close(&w, '}');
 	if (out.failed || fwrite(out.data, 1, out.len, stdout) != out.len)
 		return 1;

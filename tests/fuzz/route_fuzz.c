@@ -41,8 +41,10 @@ static void check_rows(const struct shape *shape, struct slice name, struct slic
 
 static void check_params(struct arena *arena, struct slice query)
 {
-	static const struct shape *const shapes[] = { &query_chat, &query_stream, &query_threads,
-						      &query_messages, &query_runs };
+	static const struct shape *const shapes[] = {
+		&query_chat,        &query_stream,  &query_threads, &query_messages,   &query_runs,
+		&query_all_threads, &query_history, &query_bare,    &query_openui_chat
+	};
 	struct slice rest = query, name, value;
 	const char *at = query.ptr;
 

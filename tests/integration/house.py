@@ -167,6 +167,10 @@ http {{
 """
 
 
+# For Site's `server`: routes of other clients outside /api/. Before c1d.conf or behind it, nginx asks it first.
+ALIASES = f"include {ROOT}/nginx/c1d-aliases.conf;"
+
+
 def shipped_upstreams(socket_path):
     """The upstream blocks of the shipped file, at another socket."""
     text = (ROOT / "nginx/c1d-upstream.conf").read_text()

@@ -98,7 +98,7 @@ def test_c12_damaged_row_in_the_middle_of_a_page_leaves_no_half_answer(new_site,
     for target in (f"/api/threads/{thread}/messages", "/api/threads"):
         answer = site.get(target)
         assert answer.status == 500 and answer.headers["Content-Type"] == "application/problem+json", answer
-        assert set(answer.json()) == {"type", "title", "status", "detail", "code", "request_id"}, answer
+        assert set(answer.json()) == {"type", "title", "status", "detail", "message", "code", "request_id"}, answer
     assert [m["content"] for m in site.messages(thread, "?limit=4")] == ["m5", "m6", "m7", "m8"]
 
 

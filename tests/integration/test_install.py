@@ -16,6 +16,7 @@ OURS = [
     "share/c1d/c1d.conf",
     "share/c1d/c1d.ts",
     "share/c1d/firestore.indexes.json",
+    "share/c1d/nginx/c1d-aliases.conf",
     "share/c1d/nginx/c1d-page.conf",
     "share/c1d/nginx/c1d-upstream.conf",
     "share/c1d/nginx/c1d.conf",

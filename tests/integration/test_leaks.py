@@ -137,7 +137,7 @@ def test_i5_an_error_says_what_it_may_and_nothing_else(new_site, tmp_path):
     ours = [str(site.folder), str(tmp_path), "sqlite", "libc", ".c:", "127.0.0.1", "errno", "curl", "/api/chat HTTP", site.upstream.base_url]
     for answer in answers:
         body = problem(answer, answer.status, answer.json()["code"])
-        assert answer.status >= 400 and set(body) <= {"type", "title", "status", "detail", "code", "request_id", "retry_after", "link", "errors"}
+        assert answer.status >= 400 and set(body) <= {"type", "title", "status", "detail", "message", "code", "request_id", "retry_after", "link", "errors"}
         assert [word for word in ours if word in answer.text] == [], answer
 
 

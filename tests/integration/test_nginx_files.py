@@ -294,7 +294,7 @@ def first_bytes_before_the_end(site, peer, path):
     stream.close()
 
 
-@pytest.mark.parametrize("path", ["/api/chat", "/api/runs/run_1/stream"])
+@pytest.mark.parametrize("path", ["/api/chat", "/api/openui/chat", "/api/runs/run_1/stream"])
 def test_streams_leave_as_they_come(site, peer, path):
     first_bytes_before_the_end(site, peer, path)
 
@@ -325,8 +325,8 @@ def test_a_connection_that_rests_is_nginxs_to_close(site, peer):
 
 def test_the_locations_turn_off_what_would_hold_a_stream_back():
     text = (FILES / "c1d.conf").read_text()
-    streams = re.findall(r"location (?:= /api/chat|~ \^/api/runs/\[\^/\]\+/stream\$) \{(.*?)\}", text, re.S)
-    assert len(streams) == 2
+    streams = re.findall(r"location (?:= /api/(?:openui/)?chat|~ \^/api/runs/\[\^/\]\+/stream\$) \{(.*?)\}", text, re.S)
+    assert len(streams) == 3
     for block in streams:
         assert "fastcgi_buffering off;" in block and "gzip off;" in block
     for line in ("fastcgi_next_upstream off;", "fastcgi_next_upstream_timeout 10s;", "fastcgi_read_timeout  330s;", "fastcgi_send_timeout  330s;"):
@@ -349,7 +349,7 @@ def problem(answer: Answer, status):
     body = answer.json()
     assert body["status"] == status
     assert re.fullmatch("[0-9a-f]{32}", body["request_id"])
-    assert {"type", "title", "detail", "code"} <= set(body)
+    assert {"type", "title", "detail", "code"} <= set(body) and body["message"] == body["detail"]
     return body
 
 

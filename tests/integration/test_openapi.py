@@ -28,9 +28,26 @@ GET /api/health
 GET /livez
 GET /readyz
 GET /metrics
+POST /api/thread
+PUT DELETE /api/thread/{id}
+GET /api/thread/{id}/messages
+POST PUT /api/thread/{id}/message
+POST /chat
+GET POST /threads
+PUT DELETE /threads/{id}
+GET /threads/{id}/messages
+PUT /threads/{id}/message
+GET /api/openui/get
+POST /api/openui/create
+GET /api/openui/get/{id}
+PATCH /api/openui/update/{id}
+DELETE /api/openui/delete/{id}
+POST /api/openui/chat
 """
 BODIES = {"ThreadDraft": {"title": "t"}, "ThreadPatch": {"title": "u"}, "MessageDraft": {"role": "user", "content": "x"},
-          "MessagePatch": {"content": "y"}, "Chat": {"message": "fault:pace=0 hi"}}
+          "MessagePatch": {"content": "y"}, "Chat": {"message": "fault:pace=0 hi"}, "ThreadTitle": {"title": "v"},
+          "MessageWhole": {"id": "whole", "content": "z"}, "OpenuiDraft": {"messages": [{"role": "user", "content": "first"}]},
+          "OpenuiChat": {"messages": [{"role": "assistant", "content": "a"}, {"role": "user", "content": "fault:pace=0 hi"}]}}
 TYPES = {"string": str, "integer": int, "boolean": bool, "object": dict, "array": list, "null": type(None)}
 
 
@@ -62,7 +79,8 @@ def schema_of(content):
 def check(value, schema, document, where="body"):
     """JSON Schema, as much of it as the document uses; no field may come that is not told of."""
     known = {"$ref", "type", "enum", "const", "pattern", "format", "properties", "required", "items", "description",
-             "minLength", "maxLength", "minimum", "maximum", "default", "oneOf", "additionalProperties", "allOf", "anyOf"}
+             "minLength", "maxLength", "minimum", "maximum", "default", "oneOf", "additionalProperties", "allOf", "anyOf",
+             "contains"}
     assert set(schema) <= known, schema
     if "$ref" in schema:
         return check(value, resolve(schema["$ref"], document), document, where)
@@ -143,7 +161,8 @@ def ids(site):
 
 
 def target_of(path, ids):
-    return re.sub(r"(\w+)/{\w+}", lambda found: f"{found[1]}/{ids[found[1]]}", path)
+    """An {id} is of what stands before it; of other clients' routes, of a conversation."""
+    return re.sub(r"(\w+)/{\w+}", lambda found: f"{found[1]}/{ids.get(found[1], ids['threads'])}", path)
 
 
 def parameters(operation, place):
@@ -266,17 +285,20 @@ def test_t6_request_headers_are_told_of_where_they_are_read(document):
     assert found[("post", "/api/chat")] == {"Idempotency-Key"}
     assert found[("get", "/api/runs/{id}/stream")] == {"Last-Event-ID"}
     assert found[("patch", "/api/threads/{id}")] == found[("put", "/api/threads/{id}")] == {"If-Match"}
-    assert sum(len(names) for names in found.values()) == 5
+    aliases = [("put", "/api/thread/{id}"), ("put", "/threads/{id}"), ("patch", "/api/openui/update/{id}"), ("post", "/chat"),
+               ("post", "/api/openui/chat")]
+    assert all(len(found[alias]) == 1 for alias in aliases)
+    assert sum(len(names) for names in found.values()) == 5 + len(aliases)
 
 
 def test_every_operation_answers_as_it_says(site, document, operations, ids):
     """Each of them, on things that exist: the documented status, the documented type, the documented fields."""
     for method, path, operation in operations:
-        target = target_of(path, ids)
+        target = target_of(path, ids if method != "DELETE" else {"threads": make(site)["id"]})
         body = None
         if "requestBody" in operation:
             schema = schema_of(operation["requestBody"]["content"])["$ref"].rsplit("/", 1)[1]
-            body = BODIES[schema]
+            body = {**BODIES[schema], **({"id": ids["messages"]} if schema == "MessageWhole" else {})}
             check(body, document["components"]["schemas"][schema], document)
         answer = ask(site, method, target, body)
         if path == "/api/me/claim":  # nobody signs in here; test_visitors.py has somebody who does
@@ -284,9 +306,12 @@ def test_every_operation_answers_as_it_says(site, document, operations, ids):
             continue
         status, told = next((s, r) for s, r in operation["responses"].items() if s != "default")
         assert answer.status == int(status), (method, target, answer)
+        check_headers(answer, told, (method, path))
+        if status == "204":
+            assert answer.body == b"", (method, target)
+            continue
         kind = next(iter(told["content"]))
         assert answer.headers["content-type"].split(";")[0] == kind, (method, target)
-        check_headers(answer, told, (method, path))
         if kind == "application/json":
             check(answer.json(), schema_of(told["content"]), document, f"{method} {path}")
 

@@ -13,7 +13,7 @@ import pytest
 from api import next_page, problem, wait_at_gate
 from attackers import JWT_SECRET, Browser, bearer, token
 from callers import key, run, server, unique
-from house import Site, Stream, in_parallel, wait_for
+from house import ALIASES, Site, Stream, in_parallel, wait_for
 
 # --- two people ---
 
@@ -54,7 +54,7 @@ KINDS = {"visitors": visitors, "servers": servers, "acting": acting}
 
 @pytest.fixture(scope="module")
 def site(scratch, upstream, store_uri):
-    house = Site(scratch, upstream, {"C1D_AUTH": "visitor", "C1D_STORE": store_uri})
+    house = Site(scratch, upstream, {"C1D_AUTH": "visitor", "C1D_STORE": store_uri}, server=ALIASES)
     yield house
     house.stop()
 
@@ -187,6 +187,35 @@ def of_chat(has):
                                     "responseId": answer}, {}, DENIED
 
 
+def of_alias(method, path, body=None, heads_=({},)):
+    """Of another client's route: {thread} stands for a thread of ada's, then for one of nobody's."""
+    def tries(has):
+        for head in heads_:
+            yield method, path.format(thread=has.thread), body, head, DENIED
+            yield method, path.format(thread=unique("none")), body, head, UNKNOWN
+    return tries
+
+
+def of_alias_message(path):
+    def tries(has):
+        for mid in (has.question, has.answer, has.answer_running):
+            yield "PUT", path.format(thread=has.thread), {"id": mid, "role": "assistant", "content": "changed"}, {}, DENIED
+            yield "PUT", path.format(thread=unique("none")), {"id": mid, "content": "changed"}, {}, UNKNOWN
+    return tries
+
+
+def of_alias_chat(has):
+    for answer in (has.answer, has.answer_running, unique("a")):
+        yield "POST", "/chat", {"prompt": {"id": unique("q"), "role": "user", "content": "x"}, "threadId": has.thread,
+                                "responseId": answer}, {}, DENIED
+
+
+def of_openui_chat(has):
+    for mid, answer in ((has.question, has.answer), (has.answer, has.answer_running), (unique("q"), unique("a"))):
+        yield "POST", "/api/openui/chat", {"threadId": has.thread, "runId": answer, "tools": [], "context": [],
+                                           "messages": [{"id": mid, "role": "user", "content": "x"}]}, {}, DENIED
+
+
 def nobodys(_has):
     """No thing of anybody's is named in it, or told of by it (test_f1_lists_...)."""
     return ()
@@ -219,6 +248,25 @@ ROWS = {
     ("GET", "/livez"): nobodys,
     ("GET", "/readyz"): nobodys,
     ("GET", "/metrics"): nobodys,
+    ("POST", "/api/thread"): nobodys,
+    ("PUT", "/api/thread/{id}"): of_alias("PUT", "/api/thread/{thread}", {"title": "changed"}, VERSIONS),
+    ("DELETE", "/api/thread/{id}"): of_alias("DELETE", "/api/thread/{thread}"),
+    ("GET", "/api/thread/{id}/messages"): of_alias("GET", "/api/thread/{thread}/messages"),
+    ("POST", "/api/thread/{id}/message"): of_alias("POST", "/api/thread/{thread}/message", {"role": "user", "content": "added"}),
+    ("PUT", "/api/thread/{id}/message"): of_alias_message("/api/thread/{thread}/message"),
+    ("POST", "/chat"): of_alias_chat,
+    ("GET", "/threads"): nobodys,
+    ("POST", "/threads"): nobodys,
+    ("PUT", "/threads/{id}"): of_alias("PUT", "/threads/{thread}", {"title": "changed"}, VERSIONS),
+    ("DELETE", "/threads/{id}"): of_alias("DELETE", "/threads/{thread}"),
+    ("GET", "/threads/{id}/messages"): of_alias("GET", "/threads/{thread}/messages"),
+    ("PUT", "/threads/{id}/message"): of_alias_message("/threads/{thread}/message"),
+    ("GET", "/api/openui/get"): nobodys,
+    ("POST", "/api/openui/create"): nobodys,
+    ("GET", "/api/openui/get/{id}"): of_alias("GET", "/api/openui/get/{thread}"),
+    ("PATCH", "/api/openui/update/{id}"): of_alias("PATCH", "/api/openui/update/{thread}", {"title": "changed"}, VERSIONS),
+    ("DELETE", "/api/openui/delete/{id}"): of_alias("DELETE", "/api/openui/delete/{thread}"),
+    ("POST", "/api/openui/chat"): of_openui_chat,
 }
 
 
@@ -232,7 +280,7 @@ def test_f1_every_route_has_a_row(site):
 # --- what bob is told ---
 SILENT = ("ETag", "Link", "Location", "Retry-After", "X-Run-Id", "X-Thread-Id", "X-Response-Id", "Idempotency-Replayed")
 TOLD = {"type": "about:blank", "title": "Access denied", "status": 403, "detail": "This is somebody else's.",
-        "code": "access_denied"}
+        "message": "This is somebody else's.", "code": "access_denied"}
 
 
 def check_denied(answer, what):
@@ -264,7 +312,7 @@ def test_f1_another_is_told_nothing_on_any_route(pair, things):
 
 def test_f1_what_is_for_everybody_tells_of_nobody(site, things):
     for method, path in (route for route, tries in ROWS.items() if tries is nobodys and "{" not in route[1]):
-        if method == "GET" and path != "/api/threads":
+        if method == "GET" and path not in ("/api/threads", "/threads", "/api/openui/get"):
             text = site.get(path).text if path != "/metrics" else site.metrics()
             for name in (things.secret, things.thread, *things.runs.values()):
                 assert name not in text, path
@@ -288,6 +336,8 @@ def test_f1_lists_hold_ones_own_only_and_counts_tell_of_nobody(pair, things):
     ada, bob = pair
     mine = chat(bob).headers["X-Thread-Id"]
     assert [thread["id"] for thread in bob.get("/api/threads?limit=100").json()] == [mine]
+    assert [thread["id"] for thread in bob.get("/threads").json()] == [mine]
+    assert [thread["id"] for thread in bob.get("/api/openui/get").json()["threads"]] == [mine]
     assert bob.get(f"/api/threads?q={things.secret}").json() == []
     assert [thread["id"] for thread in ada.get(f"/api/threads?q={things.secret}").json()] == [things.thread]
     assert next_page(bob.get("/api/threads?limit=1")) is None
@@ -330,7 +380,7 @@ def test_f1_who_asks_on_anothers_thread_stands_in_nobodys_way(pair, things):
 
 def test_f1_another_node_tells_another_as_little(scratch, upstream, mongod):
     settings = {"C1D_AUTH": "visitor", "C1D_STORE": mongod.uri(unique("n").replace("-", ""))}
-    here, there = [Site(scratch, upstream, settings, workers=1) for _ in range(2)]
+    here, there = [Site(scratch, upstream, settings, workers=1, server=ALIASES) for _ in range(2)]
     try:
         texts = [key(here, name) for name in ("ada", "bob")]
         wait_for(lambda: all(Acting(here, text, None).get("/api/threads").status == 200 for text in texts), "keys")
@@ -505,7 +555,7 @@ def test_f5_keys_of_metadata_are_kept_and_mean_nothing(site):
 @pytest.fixture(scope="module")
 def signing_site(scratch, upstream, store_uri):
     house = Site(scratch, upstream, {"C1D_AUTH": "jwt,visitor", "C1D_STORE": store_uri, "C1D_JWT_SECRET": JWT_SECRET,
-                                     "C1D_ADMIN_CLAIM": "role=admin"})
+                                     "C1D_ADMIN_CLAIM": "role=admin"}, server=ALIASES)
     yield house
     house.stop()
 
