@@ -16,6 +16,7 @@ WEB = ROOT / "web"
 MODULES = WEB / "node_modules"
 BUILT = ROOT / "build/page"
 BUILD_S = 500
+SAMPLES = [path.stem for path in (ROOT / "tests/samples").glob("*.txt") if not path.stem.startswith("BAD-")]
 
 
 def lines_of(language, first):
@@ -102,3 +103,11 @@ def ours():
                               check=False, env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")})
         assert done.returncode == 0, done.stdout + done.stderr
     return ROOT / "build/web"
+
+
+def served_page(page, scratch):
+    """nginx's lines for our own page, which lies where nginx may read."""
+    folder = scratch / "our-page"
+    if not folder.exists():
+        shutil.copytree(page, folder)
+    return (ROOT / "nginx/c1d-page.conf").read_text().replace("/usr/local/share/c1d/web", str(folder))

@@ -4,12 +4,13 @@
 //
 // CONTROL: the scripted C1 API's; TAG: of the gates that are opened there. Prints {"want": WHAT} and waits for a line when something
 // is to befall the house; last, one JSON object with what was seen. FOLDER gets pictures. Nothing is waited for but what is to show.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { launch, watch } from "./browser.mjs";
 
 const [url, control, tag, folder] = process.argv.slice(2);
+const samples = new URL("../samples", import.meta.url);
 const seen = { stations: {}, axe: {}, errors: [] };
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -248,7 +249,7 @@ const stations = {
   },
   async "every sample"() {
     await list.getByRole("button", { name: "New chat" }).click();
-    const names = ["text", "table", "chart", "form", "buttons", "think", "errcallout", "replace", "truncmid", "ctx", "v2", "v2table", "v2form"];
+    const names = readdirSync(samples).filter(name => !name.startsWith("BAD-")).map(name => name.replace(".txt", "")).sort();
     const shown = {};
     for (const [i, name] of names.entries()) {
       await ask(`sample:${name} fault:delta=200;pace=1`);
@@ -265,7 +266,7 @@ const stations = {
       await row(name).first().getByRole("button").click();
       await list.getByRole("menuitem", { name: what }).click();
     };
-    await choose("sample:text fault:delta", "Rename");
+    await choose("fault:delta", "Rename");
     await list.getByLabel("New name").fill("All samples");
     await list.getByLabel("New name").press("Enter");
     await row("All samples").waitFor();

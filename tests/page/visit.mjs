@@ -4,9 +4,11 @@
 //
 // Prints one JSON object: what was seen at each station, in order; the requests of the page, with their status; what went
 // wrong, if anything. FOLDER gets a picture of each station. Nothing is waited for but what the page is to show.
+import { readdirSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 const [url, control, folder] = process.argv.slice(2); // CONTROL: the scripted C1 API's
+const samples = new URL("../samples", import.meta.url);
 const seen = { stations: {}, requests: [], errors: [] };
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
@@ -106,7 +108,7 @@ try {
     await isIdle();
   });
   await station("stock", async () => {
-    const names = ["text", "table", "chart", "form", "buttons", "think", "errcallout", "replace", "truncmid", "ctx", "v2", "v2table", "v2form"];
+    const names = readdirSync(samples).filter(name => !name.startsWith("BAD-")).map(name => name.replace(".txt", "")).sort();
     const shown = {};
     await page.goto(`${url}?stock`);
     for (const name of names) {

@@ -1,17 +1,31 @@
 import { PanelLeft, SquarePen, X } from "lucide-react";
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import type { Chats } from "./chats";
 import { Composer } from "./composer";
 import { Conversation, Welcome } from "./conversation";
+import { focusQuestion, focusSoon } from "./focus";
 import { Sidebar } from "./sidebar";
 import { SignIn } from "./signin";
 import { useTheme } from "./theme";
+
+const NARROW = "(max-width: 48rem)"; // page.css has it, too
+
+function useNarrow(): boolean {
+  const [narrow, setNarrow] = useState(matchMedia(NARROW).matches);
+  useEffect(() => {
+    const query = matchMedia(NARROW), onChange = () => setNarrow(query.matches);
+    query.addEventListener("change", onChange);
+    return () => query.removeEventListener("change", onChange);
+  }, []);
+  return narrow;
+}
 
 export function App({ chats }: { chats: Chats }) {
   useSyncExternalStore(chats.subscribe, () => chats.version);
   const theme = useTheme();
   const [drawer, setDrawer] = useState(false); // the list, on a narrow window
   const [wide, setWide] = useState(localStorage.getItem("c1d-list") !== "hidden");
+  const narrow = useNarrow(), listed = narrow ? drawer : wide, was = useRef(listed);
   const [draft, setDraft] = useState<{ text: string; replaces?: string }>({ text: "" });
   const { conversation } = chats;
   const title = chats.threads.find(thread => thread.id === chats.selected)?.title;
@@ -20,18 +34,23 @@ export function App({ chats }: { chats: Chats }) {
     document.title = title ? `${title} · c1d` : "c1d";
   }, [title]);
   useEffect(() => setDraft({ text: "" }), [chats.selected]);
+  useEffect(() => { // the button that was pressed is gone, and its counterpart has come
+    if (was.current !== listed) focusSoon(listed ? ".hide-list" : ".show-list", listed ? "*" : ".list");
+    was.current = listed;
+  }, [listed]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.key === "Escape") setDrawer(false);
+      if (event.key === "Escape" && !document.querySelector("dialog[open]")) setDrawer(false);
       if (!(event.ctrlKey || event.metaKey)) return;
       if (event.key === "k") {
         event.preventDefault();
         setDrawer(true);
         setWide(true);
-        requestAnimationFrame(() => document.getElementById("search")?.focus());
+        focusSoon("#search", "*");
       } else if (event.shiftKey && event.key.toLowerCase() === "o") {
         event.preventDefault();
         chats.select("");
+        focusQuestion();
       }
     };
     addEventListener("keydown", onKey);
@@ -39,7 +58,7 @@ export function App({ chats }: { chats: Chats }) {
   }, [chats]);
 
   const showList = () => {
-    setDrawer(!drawer);
+    if (narrow) return setDrawer(!drawer);
     setWide(!wide);
     localStorage.setItem("c1d-list", wide ? "hidden" : "shown");
   };
@@ -47,14 +66,14 @@ export function App({ chats }: { chats: Chats }) {
 
   return (
     <div className="app" data-drawer={drawer} data-wide={wide}>
-      <a className="skip" href="#composer" onClick={event => { event.preventDefault(); document.getElementById("composer")?.focus(); }}>
+      <a className="skip" href="#composer" inert={narrow && drawer} onClick={event => { event.preventDefault(); focusSoon("#composer", "*"); }}>
         Skip to the question
       </a>
       <Sidebar chats={chats} theme={theme} leave={leaveDrawer} hide={showList} />
       <div className="scrim" onClick={leaveDrawer} />
-      <main>
+      <main inert={narrow && drawer}>
         <header className="bar">
-          <button className="icon show-list" onClick={showList} aria-label="Show or hide the list of chats" aria-expanded={wide}>
+          <button className="icon show-list" onClick={showList} aria-label="Show or hide the list of chats" aria-expanded={listed}>
             <PanelLeft aria-hidden />
           </button>
           <h1>{title ?? "New chat"}</h1>
@@ -65,14 +84,14 @@ export function App({ chats }: { chats: Chats }) {
         {(chats.problem || chats.claimed > 0) && (
           <p className="toast" role="alert">
             <span>{chats.problem ? `${chats.problem.title}. ${chats.problem.detail}` : `${chats.claimed} chats of this browser are yours now.`}</span>
-            <button className="icon" onClick={() => chats.dismiss()} aria-label="Dismiss"><X aria-hidden /></button>
+            <button className="icon" onClick={() => { chats.dismiss(); focusQuestion(); }} aria-label="Dismiss"><X aria-hidden /></button>
           </p>
         )}
         {conversation ? (
           <Conversation key={conversation.id} chats={chats} conversation={conversation} mode={theme.mode}
-            edit={(text, replaces) => { setDraft({ text, replaces }); document.getElementById("composer")?.focus(); }} />
+            edit={(text, replaces) => { setDraft({ text, replaces }); focusSoon("#composer", "*"); }} />
         ) : (
-          <Welcome ask={text => chats.ask(text)} />
+          <Welcome ask={text => { chats.ask(text); focusQuestion(); }} />
         )}
         <Composer key={`ask ${chats.selected}`} chats={chats} draft={draft} setDraft={setDraft} />
       </main>

@@ -36,6 +36,7 @@ export interface Message {
   createdAt: Date;
   finish_reason: string | null;
   usage: Usage | null;
+  model: string | null;
   metadata: Record<string, unknown>;
 }
 
@@ -51,7 +52,7 @@ export interface Run {
 
 /** What an answer consists of, in order. After `lost` the connection is tried again, until `found`. `done` is last. */
 export type Event =
-  | { type: "run"; run: string; thread: string; message: string }
+  | { type: "run"; run: string; thread: string; message: string; model: string }
   | { type: "delta"; text: string }
   | { type: "usage"; usage: Usage }
   | { type: "error"; problem: Problem }
@@ -67,6 +68,8 @@ export interface Question {
   /** The answer's id. The same question under it is answered once, however often it is sent. */
   answer?: string;
   model?: string;
+  /** A question of this thread that this one is asked in place of: the model is not told of that one, and what followed it, any more. */
+  replaces?: string;
   /** Kept with the question. */
   metadata?: Record<string, unknown>;
 }
@@ -208,7 +211,7 @@ function isNew(text: string, seen: Seen): string {
 
 function eventOf(event: string, data: any): Event | null {
   switch (event) {
-    case "run": return { type: "run", run: data.run_id, thread: data.thread_id, message: data.message_id };
+    case "run": return { type: "run", run: data.run_id, thread: data.thread_id, message: data.message_id, model: data.model ?? "" };
     case "delta": return { type: "delta", text: data };
     case "usage": return { type: "usage", usage: data };
     case "error": return { type: "error", problem: new Problem(data.status, data.code, data.title, data.detail ?? "", data.retry_after, data.request_id) };
@@ -340,7 +343,8 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
   }
 
   /** Asks, and yields the answer as it is written. Aborting leaves; the answer is finished all the same (runs.stop stops it). */
-  function answer({ content, thread, id = newId(), answer: responseId = newId(), model, metadata }: Question, signal?: AbortSignal): AsyncGenerator<Event> {
+  function answer({ content, thread, id = newId(), answer: responseId = newId(), model, replaces, metadata: more }: Question, signal?: AbortSignal): AsyncGenerator<Event> {
+    const metadata = replaces ? { ...more, replaces } : more;
     const body = { prompt: { id, role: "user", content: wrap(content) }, threadId: thread, responseId, model, metadata };
     return events(mine => send("POST", "/api/chat?stream=sse", body, {}, mine), signal);
   }

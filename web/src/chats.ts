@@ -10,6 +10,7 @@ export interface Entry {
   status: Status;
   createdAt: Date;
   usage: Usage | null;
+  model?: string;
   /** Of a question: the one that it was asked in place of. */
   replaces?: string;
   problem?: Problem;
@@ -21,6 +22,8 @@ export interface Entry {
 export interface Running {
   entry: string;
   began: number;
+  /** When the last of it came. */
+  heard: number;
   run?: string;
   stopping: boolean;
   lost: boolean;
@@ -45,7 +48,7 @@ const problemOf = (error: unknown): Problem =>
 
 const entryOf = (message: Message): Entry => ({
   id: message.id, role: message.role as Entry["role"], content: message.content, status: message.status, createdAt: message.createdAt,
-  usage: message.usage, replaces: typeof message.metadata.replaces === "string" ? message.metadata.replaces : undefined,
+  usage: message.usage, model: message.model ?? undefined, replaces: typeof message.metadata.replaces === "string" ? message.metadata.replaces : undefined,
 });
 
 export class Chats {
@@ -246,13 +249,12 @@ export class Chats {
         { ...nothing, id: answer, role: "assistant", content: "", status: "streaming" }],
     });
     this.select(id);
-    const metadata = replaces ? { replaces } : undefined;
-    void this.show(id, answer, signal => this.api.answer({ content, thread: id, id: question, answer, metadata }, signal), Date.now());
+    void this.show(id, answer, signal => this.api.answer({ content, thread: id, id: question, answer, replaces }, signal), Date.now());
   }
 
   /** Shows an answer while it is written, whether its thread is looked at or not. */
   private async show(thread: string, entry: string, events: (signal: AbortSignal) => AsyncGenerator<Event>, began: number): Promise<void> {
-    const running: Running = { entry, began, stopping: false, lost: false };
+    const running: Running = { entry, began, heard: Date.now(), stopping: false, lost: false };
     const update = (patch: Partial<Running>) => this.edit(thread, { running: Object.assign(running, patch) });
     let text = "";
     this.edit(thread, { running });
@@ -260,8 +262,10 @@ export class Chats {
     await this.first;
     try {
       for await (const event of events(new AbortController().signal)) {
+        running.heard = Date.now();
         if (event.type === "run") {
           update({ run: event.run });
+          this.editEntry(thread, entry, { model: event.model });
           this.channel?.postMessage(thread);
           if (running.stopping) void this.stop(thread);
         } else if (event.type === "delta") {

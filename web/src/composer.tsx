@@ -2,6 +2,7 @@ import { ArrowUp, Square, X } from "lucide-react";
 import { useEffect, useLayoutEffect, useRef, type KeyboardEvent } from "react";
 import { unwrap } from "./c1d";
 import type { Chats } from "./chats";
+import { focusQuestion } from "./focus";
 import { Progress } from "./status";
 import { warm } from "./warm";
 
@@ -30,6 +31,17 @@ export function Composer({ chats, draft, setDraft }: { chats: Chats; draft: Draf
     if (!draft.text.trim() || running || blocked) return;
     chats.ask(draft.text.trim(), draft.replaces);
     setDraft({ text: "" });
+    focusQuestion(); // from the button, which sends no more
+  }
+
+  function stop() {
+    void chats.stop();
+    focusQuestion();
+  }
+
+  function leave() {
+    setDraft({ text: "" });
+    focusQuestion();
   }
 
   function onKey(event: KeyboardEvent) {
@@ -51,14 +63,14 @@ export function Composer({ chats, draft, setDraft }: { chats: Chats; draft: Draf
       {draft.replaces && (
         <p className="editing">
           You edit your last question.
-          <button type="button" className="icon" aria-label="Leave it as it was" onClick={() => setDraft({ text: "" })}><X aria-hidden /></button>
+          <button type="button" className="icon" aria-label="Leave it as it was" onClick={leave}><X aria-hidden /></button>
         </p>
       )}
       <div className="box">
         <textarea id="composer" ref={area} rows={1} maxLength={LONGEST} placeholder="Ask anything" aria-label="Your question" value={draft.text} onPointerDown={warm}
           onChange={event => { warm(); setDraft({ ...draft, text: event.target.value }); }} onKeyDown={onKey} />
         {running ? (
-          <button type="button" className="send" onClick={() => void chats.stop()} disabled={running.stopping} aria-label="Stop the answer"><Square aria-hidden fill="currentColor" /></button>
+          <button type="button" className="send" onClick={stop} disabled={running.stopping} aria-label="Stop the answer"><Square aria-hidden fill="currentColor" /></button>
         ) : (
           <button className="send" disabled={!draft.text.trim() || blocked} aria-label="Send"><ArrowUp aria-hidden /></button>
         )}

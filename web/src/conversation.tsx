@@ -1,5 +1,6 @@
 import { ArrowDown, ChartColumn, ClipboardList, Lightbulb, Table2 } from "lucide-react";
 import { lazy, Suspense, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { focusQuestion } from "./focus";
 import { Turns, type TurnsProps } from "./turns";
 import { drawer, warm } from "./warm";
 
@@ -56,7 +57,7 @@ export function Conversation(props: TurnsProps) {
           </Suspense>
         </div>
       </div>
-      {far && <button className="to-end" onClick={toEnd} aria-label="To the newest line"><ArrowDown aria-hidden /></button>}
+      {far && <button className="to-end" onClick={() => { toEnd(); focusQuestion(); }} aria-label="To the newest line"><ArrowDown aria-hidden /></button>}
     </div>
   );
 }

@@ -3,10 +3,17 @@ import { useEffect, useRef, useState, type KeyboardEvent } from "react";
 import type { Thread } from "./c1d";
 import type { Chats } from "./chats";
 import { Ask } from "./dialog";
+import { focusSoon } from "./focus";
 import type { Theme } from "./theme";
 import { warm } from "./warm";
 
 const DAY_MS = 86_400_000;
+
+/** The keyboard goes to the chat beside one that is about to go. */
+function leaveRow(id: string): void {
+  const links = [...document.querySelectorAll<HTMLElement>(".row > a")], at = links.findIndex(link => link.getAttribute("href") === `#${id}`);
+  (links[at + 1] ?? links[at - 1] ?? document.querySelector<HTMLElement>(".new"))?.focus();
+}
 
 /** Under which heading a thread stands. */
 function ageOf({ updatedAt }: Thread): string {
@@ -32,7 +39,7 @@ export function Sidebar({ chats, theme, leave, hide }: { chats: Chats; theme: Th
       <div className="list-head">
         <img src="./favicon.svg" alt="" width="26" height="26" />
         <strong>c1d</strong>
-        <button className="icon" onClick={hide} aria-label="Hide the list of chats"><PanelLeftClose aria-hidden /></button>
+        <button className="icon hide-list" onClick={hide} aria-label="Hide the list of chats"><PanelLeftClose aria-hidden /></button>
       </div>
       <button className="new" onClick={() => open("")}>
         <SquarePen aria-hidden /> New chat
@@ -72,7 +79,12 @@ export function Sidebar({ chats, theme, leave, hide }: { chats: Chats; theme: Th
       </div>
       {doomed && (
         <Ask title="Delete this chat?" text={`“${doomed.title}” and all that is in it will be gone for good.`} yes="Delete"
-          done={yes => { if (yes) void chats.remove(doomed.id); setDoomed(undefined); }} />
+          done={yes => {
+            setDoomed(undefined);
+            if (!yes) return;
+            leaveRow(doomed.id);
+            void chats.remove(doomed.id);
+          }} />
       )}
     </nav>
   );
@@ -92,12 +104,20 @@ function Row({ chats, thread, open, remove }: { chats: Chats; thread: Thread; op
     return () => removeEventListener("pointerdown", away);
   }, [menu]);
 
+  /** The menu goes, and the keyboard is where it was before. */
+  function choose(act?: () => void) {
+    setMenu(false);
+    row.current?.querySelector<HTMLElement>(".dots")?.focus();
+    act?.();
+  }
+
   function onKey(event: KeyboardEvent) {
+    if (event.key === "Tab") return choose();
     const items = [...(row.current?.querySelectorAll<HTMLElement>("[role=menuitem]") ?? [])];
     const at = items.indexOf(document.activeElement as HTMLElement);
     if (event.key === "Escape") {
-      setMenu(false);
-      row.current?.querySelector<HTMLElement>(".dots")?.focus();
+      event.stopPropagation();
+      choose();
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       items[(at + (event.key === "ArrowDown" ? 1 : items.length - 1)) % items.length]?.focus();
@@ -106,18 +126,19 @@ function Row({ chats, thread, open, remove }: { chats: Chats; thread: Thread; op
 
   function rename(title: string) {
     setRenaming(false);
+    focusSoon(`.row > a[href="#${CSS.escape(thread.id)}"]`);
     if (title.trim() && title.trim() !== thread.title) void chats.rename(thread.id, title.trim());
   }
 
   const item = (icon: React.ReactNode, name: string, act: () => void) => (
-    <button role="menuitem" className={name === "Delete" ? "danger" : ""} onClick={() => { setMenu(false); act(); }}>{icon} {name}</button>
+    <button role="menuitem" className={name === "Delete" ? "danger" : ""} onClick={() => choose(act)}>{icon} {name}</button>
   );
   return (
     <li ref={row} className="row" data-selected={thread.id === chats.selected} data-menu={menu}>
       {renaming ? (
         <input className="rename" aria-label="New name" defaultValue={thread.title} autoFocus maxLength={200} onFocus={event => event.target.select()}
           onBlur={event => rename(event.target.value)}
-          onKeyDown={event => { if (event.key === "Enter") event.currentTarget.blur(); if (event.key === "Escape") setRenaming(false); }} />
+          onKeyDown={event => { if (event.key === "Enter") event.currentTarget.blur(); if (event.key === "Escape") { event.stopPropagation(); event.currentTarget.value = thread.title; event.currentTarget.blur(); } }} />
       ) : (
         <>
           <a href={`#${thread.id}`} aria-current={thread.id === chats.selected ? "page" : undefined} title={thread.title} onPointerEnter={warm} onFocus={warm}
@@ -133,7 +154,7 @@ function Row({ chats, thread, open, remove }: { chats: Chats; thread: Thread; op
       {menu && (
         <div className="menu" role="menu" onKeyDown={onKey}>
           {item(<Pencil aria-hidden />, "Rename", () => setRenaming(true))}
-          {item(archived ? <ArchiveRestore aria-hidden /> : <Archive aria-hidden />, archived ? "Take back" : "Archive", () => void chats.archive(thread.id, !archived))}
+          {item(archived ? <ArchiveRestore aria-hidden /> : <Archive aria-hidden />, archived ? "Take back" : "Archive", () => { leaveRow(thread.id); void chats.archive(thread.id, !archived); })}
           {item(<Trash2 aria-hidden />, "Delete", remove)}
         </div>
       )}

@@ -3,6 +3,7 @@ import { Check, ChevronLeft, ChevronRight, Copy, Pencil, RotateCcw } from "lucid
 import { memo, useCallback, useEffect, useRef, useState, type ComponentType } from "react";
 import { Problem, unwrap } from "./c1d";
 import type { Chats, Conversation, Entry, Running } from "./chats";
+import { focusQuestion } from "./focus";
 import { Status } from "./status";
 import type { Mode } from "./theme";
 
@@ -66,7 +67,10 @@ function Slot({ chats, thread, versions, running, isLast, edit, Answer }: {
   const writing = answer !== undefined && running?.entry === answer.id ? running : undefined;
   const body = useRef<HTMLDivElement>(null);
   const mayAsk = isLast && !running && question !== undefined;
-  const again = () => question && chats.ask(question.content, question.id);
+  const again = () => {
+    if (question) chats.ask(question.content, question.id);
+    focusQuestion();
+  };
   const act = useCallback((action: Action) => chats.act(action), [chats]);
   const keep = useCallback((content: string) => void chats.keep(thread, answer!.id, content), [chats, thread, answer?.id]);
 
