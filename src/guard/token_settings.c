@@ -32,12 +32,22 @@ static struct slice host_of(const char *rest)
 	return (struct slice){ rest, len };
 }
 
+/* user@host: what stands before the host would be sent along. Behind it '@' is a letter as any:
+ * Firebase's own address has one. */
+static bool names_a_user(const char *url)
+{
+	const char *host = strstr(url, "//");
+	const char *at = strchr(url, '@');
+
+	return at && host && at < host + 2 + strcspn(host + 2, "/?");
+}
+
 /* Whoever can change keys on their way is whoever he likes. */
 static bool check_url(const char *name, const char *url, struct error *err)
 {
 	static const char *const local[] = { "127.0.0.1", "[::1]", "localhost" };
 
-	if (strpbrk(url, " \t\n@#") || strlen(url) > 2000)
+	if (strpbrk(url, " \t\n#") || names_a_user(url) || strlen(url) > 2000)
 		return error_set(err, ERROR_CONFIG,
 				 "%s is no address of keys. Write https://host/path.", name);
 	if (strncmp(url, "https://", 8) == 0 && host_of(url + 8).len > 0)

@@ -675,6 +675,12 @@ def test_f19_what_would_let_anybody_in_does_not_start(scratch, settings, word):
     assert SECRET not in done.stderr
 
 
+def test_f19_firebase_needs_nothing_but_its_project(scratch):
+    """The keys' own address has an '@' in its path; of a user before a host it would be refused."""
+    done = run_check({"C1D_AUTH": "firebase", "C1D_FIREBASE_PROJECT": PROJECT, "C1D_STATE_DIR": f"{scratch}/f19"}, "-t")
+    assert done.returncode == 0 and "FAIL" not in done.stdout, done
+
+
 def test_f19_no_key_is_only_a_warning_where_credentials_are_not_seen(scratch):
     done = run_check({"C1D_AUTH": "jwt", "C1D_STATE_DIR": f"{scratch}/f19"}, "-t")
     assert done.returncode == 0 and "c1d-jwt-secret" in done.stdout, done
