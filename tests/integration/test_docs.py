@@ -1,31 +1,17 @@
-"""The documents say what the program does: their examples are run, and what the program has is in them."""
+"""The documents say what the program does, and what the program has is in them. Their examples are run by test_docs_shell.py."""
 import json
 import re
-import shlex
 import subprocess
 
 import pytest
 
 from api import next_page
-from house import DEADLINE_S, ROOT
+from house import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 API = (ROOT / "docs/reference/api.md").read_text()
 PROMISES = (ROOT / "docs/explanation/promises.md").read_text()
-HERE = "http://127.0.0.1:8080"
 OF_A_PAGE = ("src/App.jsx", "src/main.jsx")
-
-
-def examples():
-    """Every curl of every document, with its continued lines. Those of sign-in.md need settings: test_docs_security.py."""
-    found = []
-    for document in DOCUMENTS:
-        if document.name in ("sign-in.md", "tutorial.md"):
-            continue
-        for block in re.findall(r"^```sh\n(.*?)^```$", document.read_text(), re.M | re.S):
-            lines = block.replace("\\\n", " ").splitlines()
-            found += [pytest.param(line, id=f"{document.name} {line[:60]}") for line in lines if line.startswith("curl ")]
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -36,18 +22,6 @@ def site(scratch, upstream):
     house.chat("hello", "t2")
     yield house
     house.stop()
-
-
-@pytest.mark.parametrize("line", examples())
-def test_t5_each_example_works_as_it_stands(site, line):
-    words = shlex.split(line)
-    assert any(word.startswith(HERE) for word in words)
-    words = [word.replace(HERE, site.url) for word in words]
-    if "-d" in words:
-        assert "Content-Type: application/json" in words
-    done = subprocess.run([words[0], "-sS", "--fail-with-body", *words[1:]], capture_output=True, text=True, check=False,
-                          timeout=DEADLINE_S)
-    assert done.returncode == 0 and done.stdout, done
 
 
 def operations(site):
