@@ -58,7 +58,7 @@ OBJ      = $(SRC:%.c=$(BUILD)/%.o)
 UNIT     = $(sort $(wildcard tests/unit/*_test.c))
 CONTRACT = $(sort $(wildcard tests/contract/*_test.c))
 TESTBINS = $(UNIT:%.c=$(BUILD)/%) $(CONTRACT:%.c=$(BUILD)/%) $(BUILD)/tests/differential/token_says $(BUILD)/tests/drivers/firestore_asks $(BUILD)/tests/drivers/h2_asks \
-           $(BUILD)/tests/docs/tables
+           $(BUILD)/tests/drivers/h2_hosts $(BUILD)/tests/docs/tables
 FUZZ     = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c)))
 BENCH    = $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))) $(BUILD)/tests/bench/upstream $(BUILD)/tests/bench/load $(BUILD)/tests/bench/store_stub
 MOCK     = $(sort $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/mock/*.c)))

@@ -58,6 +58,10 @@ struct llm {
 void llm_init(struct llm *llm, struct net_multi *multi, const struct config *config);
 void llm_done(struct llm *llm); /* a zeroed one is fine */
 
+/* The first call finds a connection that is open: it is dialled in `ms` from now, if at all
+ * (net.h). The engine's thread, or before there is one. */
+void llm_dial_ahead(struct llm *llm, int64_t ms);
+
 struct llm_call;
 
 /* run_id names the call in the log and must live as long as it. body is taken over, also on

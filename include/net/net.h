@@ -110,6 +110,11 @@ void net_multi_free(struct net_multi *multi); /* cancels what runs, without `end
 struct net_transfer *net_start(struct net_multi *multi, const struct net_request *request,
 			       struct buffer *body, const struct net_events *events, void *ctx,
 			       struct error *err);
+/* A connection for such requests is opened in `ms` from now, unless one of them has come by then:
+ * none has to wait for name server, TCP and TLS. Where they go over HTTP/2, or it has to be found
+ * out whether they do; else nothing happens. What goes wrong is in the log, and nobody's error. */
+void net_dial_ahead(struct net_multi *multi, const struct net_request *request, int64_t ms);
+
 /* Closes it at once (HTTP/2: resets the stream, others on the connection go on); no further event.
  */
 void net_cancel(struct net_transfer *transfer);

@@ -371,19 +371,32 @@ static struct llm_call *call_new(struct llm *llm, const char *run_id,
 	return call;
 }
 
+static struct net_request request_of(const struct config *config, const struct llm_head *head)
+{
+	return (struct net_request){ .url = head->url,
+				     .headers = head->headers,
+				     .ca_file = config->ca_file,
+				     .connect_ms = config->connect_ms,
+				     .is_stream = true };
+}
+
+void llm_dial_ahead(struct llm *llm, int64_t ms)
+{
+	struct llm_head head;
+	struct net_request request = request_of(llm->config, &head);
+
+	if (llm->config->api_key && llm_head_write(llm->config, &head, NULL))
+		net_dial_ahead(llm->multi, &request, ms);
+}
+
 struct llm_call *llm_start(struct llm *llm, const char *run_id, struct buffer *body,
 			   const struct llm_events *events, void *ctx, struct error *err)
 {
-	const struct config *config = llm->config;
 	struct llm_head head;
-	struct net_request request = { .url = head.url,
-				       .headers = head.headers,
-				       .ca_file = config->ca_file,
-				       .connect_ms = config->connect_ms,
-				       .is_stream = true };
+	struct net_request request = request_of(llm->config, &head);
 	struct llm_call *call = NULL;
 
-	if (!llm_head_write(config, &head, err))
+	if (!llm_head_write(llm->config, &head, err))
 		goto fail;
 	call = call_new(llm, run_id, events, ctx);
 	if (!call) {

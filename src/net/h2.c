@@ -5,11 +5,14 @@
 
 #include <stdlib.h>
 
+const struct h2_ages h2_ages_usual = { .fresh_ms = 60000, .http1_ms = 600000 };
+
 struct h2 {
 	struct h2_shared shared;
 	struct h2_names *names;
 	struct h2_host *hosts; /* as many as the settings name */
 	size_t connections_max;
+	const struct h2_ages *ages;
 };
 
 /* Behind a round's events: streams find their connections first, so that what they say goes out
@@ -24,13 +27,14 @@ static void on_round(struct loop_timer *timer)
 	h2_shared_flush(&h2->shared);
 }
 
-struct h2 *h2_open(struct loop *loop, size_t connections_max)
+struct h2 *h2_open(struct loop *loop, size_t connections_max, const struct h2_ages *ages)
 {
 	struct h2 *h2 = calloc(1, sizeof *h2);
 
 	if (!h2)
 		return NULL;
 	h2->connections_max = connections_max;
+	h2->ages = ages;
 	h2->shared.round = (struct loop_timer){ .fire = on_round, .owner = h2 };
 	h2->names = h2_names_open(loop);
 	if (h2_shared_open(&h2->shared, loop) && h2->names)
@@ -62,7 +66,7 @@ static struct h2_host *find_host(struct h2 *h2, const struct net_question *quest
 		host = host->next;
 	if (host)
 		return host;
-	host = h2_host_new(&h2->shared, h2->names, question, h2->connections_max);
+	host = h2_host_new(&h2->shared, h2->names, h2->ages, question, h2->connections_max);
 	if (!host)
 		return NULL;
 	host->next = h2->hosts;
@@ -88,6 +92,14 @@ struct h2_stream *h2_start(struct h2 *h2, struct net_question **question,
 	if (stream)
 		h2_host_add(host, stream);
 	return stream;
+}
+
+void h2_dial_ahead(struct h2 *h2, const struct net_question *question, int64_t ms)
+{
+	struct h2_host *host = find_host(h2, question);
+
+	if (host)
+		h2_host_dial_ahead(host, ms);
 }
 
 void h2_cancel(struct h2_stream *stream)

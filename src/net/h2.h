@@ -7,8 +7,12 @@
 #include "h2_stream.h"
 
 struct h2;
+struct h2_ages;
 
-struct h2 *h2_open(struct loop *loop, size_t connections_max); /* NULL: no memory or descriptor */
+extern const struct h2_ages h2_ages_usual;
+
+/* ages stay where they are. NULL: no memory or descriptor. */
+struct h2 *h2_open(struct loop *loop, size_t connections_max, const struct h2_ages *ages);
 void h2_free(struct h2 *h2); /* NULL is fine; its streams with it, and nobody is told */
 
 /*
@@ -18,6 +22,10 @@ void h2_free(struct h2 *h2); /* NULL is fine; its streams with it, and nobody is
 struct h2_stream *h2_start(struct h2 *h2, struct net_question **question,
 			   const struct h2_events *events, void *ctx);
 void h2_cancel(struct h2_stream *stream);
+
+/* A connection to the question's host is opened in so many milliseconds, unless there is one by
+ * then. The question stays the caller's. */
+void h2_dial_ahead(struct h2 *h2, const struct net_question *question, int64_t ms);
 
 const char *h2_version(bool running); /* nghttp2's */
 

@@ -57,6 +57,12 @@ static void look(struct h2_connection *connection, int64_t now_ms)
 		h2_session_ping(connection);
 }
 
+/* A certificate that was not good says more than what the other addresses did. */
+static enum net_failure why_not_open(const struct h2_connection *connection)
+{
+	return connection->tls_failed ? NET_TLS : NET_CONNECT;
+}
+
 void h2_connection_look(struct h2_connection *connection)
 {
 	int64_t now_ms = loop_now_ms(connection->shared->loop);
@@ -64,7 +70,7 @@ void h2_connection_look(struct h2_connection *connection)
 	if (connection->was_open)
 		look(connection, now_ms);
 	else if (now_ms >= connection->open_by_ms)
-		h2_is_over(connection, NET_CONNECT);
+		h2_is_over(connection, why_not_open(connection));
 }
 
 static void on_due(struct loop_timer *timer)
@@ -108,6 +114,57 @@ bool h2_connection_comes(const struct h2_connection *connection)
 		return now_ms - connection->heard_ms < HOPE_MS;
 	return connection->state == H2_OPEN && connection->asked_ms &&
 	       now_ms - connection->asked_ms < SOON_MS;
+}
+
+/* --- its beginning --- */
+
+static void on_dialled(void *ctx, int fd, const struct h2_address *at, int error)
+{
+	struct h2_connection *connection = ctx;
+	bool is_ours = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+
+	connection->dial = NULL;
+	connection->at = *at;
+	if (fd < 0)
+		log_warn("no connection to the upstream", LOG_T("error", strerror(error)));
+	if (fd < 0)
+		h2_is_over(connection, is_ours ? NET_UNSENT : why_not_open(connection));
+	else
+		h2_wire_open(connection, fd);
+}
+
+/* To those addresses that were not found wanting. False: there are none, or no memory. */
+static bool dial(struct h2_connection *connection)
+{
+	struct h2_addresses left = *connection->addresses;
+	struct loop *loop = connection->shared->loop;
+	int64_t now_ms = loop_now_ms(loop), look_ms = now_ms + TICK_MS;
+
+	if (connection->tls_failed >= left.count)
+		return false;
+	left.count -= connection->tls_failed;
+	connection->dial = h2_dial_start(loop, &left, on_dialled, connection);
+	if (!connection->dial)
+		return false;
+	connection->state = H2_DIALS;
+	connection->heard_ms = now_ms;
+	loop_set_timer(loop, &connection->timer,
+		       look_ms < connection->open_by_ms ? look_ms : connection->open_by_ms);
+	return true;
+}
+
+/* One of several servers may have been forgotten when certificates were renewed. */
+static bool tries_next_address(struct h2_connection *connection)
+{
+	if (connection->was_open || connection->failure != NET_TLS || connection->watch.fd < 0)
+		return false;
+	h2_addresses_put_last(connection->addresses, &connection->at);
+	connection->tls_failed++;
+	if (!dial(connection))
+		return false;
+	h2_wire_close(connection);
+	connection->failure = NET_OK;
+	return true;
 }
 
 /* --- its end --- */
@@ -157,6 +214,8 @@ static void flush(struct h2_connection *connection)
 		connection->calls->ready(connection->ctx);
 		return;
 	}
+	if (tries_next_address(connection))
+		return;
 	end_streams(connection);
 	connection->calls->over(connection->ctx, connection);
 	h2_connection_free(connection);
@@ -173,26 +232,9 @@ void h2_shared_flush(struct h2_shared *shared)
 	}
 }
 
-/* --- its beginning --- */
-
-static void on_dialled(void *ctx, int fd, int error)
-{
-	struct h2_connection *connection = ctx;
-	bool is_ours = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
-
-	connection->dial = NULL;
-	if (fd < 0)
-		log_warn("no connection to the upstream", LOG_T("error", strerror(error)));
-	if (fd < 0)
-		h2_is_over(connection, is_ours ? NET_UNSENT : NET_CONNECT);
-	else
-		h2_wire_open(connection, fd);
-}
-
-struct h2_connection *h2_connection_open(struct h2_shared *shared,
-					 const struct h2_addresses *addresses, struct h2_tls *tls,
-					 const char *host, SSL_SESSION **resume, uint32_t usual_max,
-					 int64_t connect_ms,
+struct h2_connection *h2_connection_open(struct h2_shared *shared, struct h2_addresses *addresses,
+					 struct h2_tls *tls, const char *host, SSL_SESSION **resume,
+					 uint32_t usual_max, int64_t connect_ms,
 					 const struct h2_connection_calls *calls, void *ctx)
 {
 	struct h2_connection *connection = calloc(1, sizeof *connection);
@@ -203,22 +245,18 @@ struct h2_connection *h2_connection_open(struct h2_shared *shared,
 	connection->shared = shared;
 	connection->watch.fd = -1;
 	connection->timer = (struct loop_timer){ .fire = on_due, .owner = connection };
+	connection->addresses = addresses;
 	connection->tls = tls;
 	connection->host = host;
 	connection->resume = resume;
 	connection->usual_max = usual_max;
 	connection->calls = calls;
 	connection->ctx = ctx;
-	connection->heard_ms = now_ms;
-	connection->dial = h2_dial_start(shared->loop, addresses, on_dialled, connection);
-	if (!connection->dial) {
-		free(connection);
-		return NULL;
-	}
 	connection->open_by_ms = now_ms + connect_ms;
-	loop_set_timer(shared->loop, &connection->timer,
-		       now_ms + (connect_ms < TICK_MS ? connect_ms : TICK_MS));
-	return connection;
+	if (dial(connection))
+		return connection;
+	free(connection);
+	return NULL;
 }
 
 bool h2_shared_open(struct h2_shared *shared, struct loop *loop)

@@ -4,6 +4,7 @@
  *
  *   DIALS --TCP--> SHAKES HANDS --TLS, h2--> OPEN --GOAWAY--> DRAINS --its last stream ends--> OVER
  *     '--------------'-- failed, or h2 is not spoken here --> OVER <-- cut, silent, idle ------'
+ *     '<-- no TLS, another address --'
  *
  * What is OVER tells its streams and its owner when the round ends, never from within a call.
  */
@@ -18,12 +19,12 @@ void h2_shared_close(struct h2_shared *shared); /* behind all its connections */
 /* What is to be written is, and what is OVER ends: from `round`. */
 void h2_shared_flush(struct h2_shared *shared);
 
-/* Begins; nothing is told from within. All that is given stays where it is until `over`. usual_max:
- * how many streams it takes until it has said so. NULL: no memory. */
-struct h2_connection *h2_connection_open(struct h2_shared *shared,
-					 const struct h2_addresses *addresses, struct h2_tls *tls,
-					 const char *host, SSL_SESSION **resume, uint32_t usual_max,
-					 int64_t connect_ms,
+/* Begins; nothing is told from within. All that is given stays where it is until `over`. addresses:
+ * where TLS fails at one it is put behind the others, and the next is tried. usual_max: how many
+ * streams it takes until it has said so. NULL: no memory. */
+struct h2_connection *h2_connection_open(struct h2_shared *shared, struct h2_addresses *addresses,
+					 struct h2_tls *tls, const char *host, SSL_SESSION **resume,
+					 uint32_t usual_max, int64_t connect_ms,
 					 const struct h2_connection_calls *calls, void *ctx);
 /* At once; neither its streams nor its owner are told. */
 void h2_connection_free(struct h2_connection *connection);

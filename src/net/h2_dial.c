@@ -68,14 +68,15 @@ static void try_next(struct h2_dial *dial)
 			       loop_now_ms(dial->loop) + (dial->open ? NEXT_MS : 0));
 }
 
-static void finish(struct h2_dial *dial, int fd)
+static void finish(struct h2_dial *dial, int fd, size_t which)
 {
 	h2_dial_done *done = dial->done;
 	void *ctx = dial->ctx;
+	struct h2_address at = dial->addresses.list[which];
 	int error = dial->error;
 
 	h2_dial_stop(dial);
-	done(ctx, fd, error);
+	done(ctx, fd, &at, error);
 }
 
 static void on_due(struct loop_timer *timer)
@@ -85,7 +86,7 @@ static void on_due(struct loop_timer *timer)
 	if (dial->tried < dial->addresses.count)
 		try_next(dial);
 	else if (dial->open == 0)
-		finish(dial, -1);
+		finish(dial, -1, 0);
 }
 
 static void on_ready(struct loop_watch *watch, uint32_t events)
@@ -104,7 +105,7 @@ static void on_ready(struct loop_watch *watch, uint32_t events)
 	}
 	loop_forget(dial->loop, watch);
 	dial->open--;
-	finish(dial, fd);
+	finish(dial, fd, (size_t)(watch - dial->watches));
 }
 
 struct h2_dial *h2_dial_start(struct loop *loop, const struct h2_addresses *addresses,

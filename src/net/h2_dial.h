@@ -10,9 +10,9 @@
 
 struct h2_dial;
 
-/* Once: a connected socket, the receiver's from then on, or fd -1 and why no address took it
- * (errno). The dial is gone behind it. */
-typedef void h2_dial_done(void *ctx, int fd, int error);
+/* Once: a connected socket, the receiver's from then on, and the address that took it; or fd -1 and
+ * why none did (errno). The dial is gone behind it. */
+typedef void h2_dial_done(void *ctx, int fd, const struct h2_address *at, int error);
 
 /* `done` is never called from within. NULL: no memory. */
 struct h2_dial *h2_dial_start(struct loop *loop, const struct h2_addresses *addresses,

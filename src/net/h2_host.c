@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRESH_MS 60000  /* addresses older than this are looked up again */
-#define HTTP1_MS 600000 /* a server that spoke HTTP/1.1 only is asked again after this */
 #define PAUSE_MS                                                                                   \
 	1000 /* between connections that are refused, while there are others; or useless           \
 	      */
@@ -72,9 +70,8 @@ static void on_stream_due(struct loop_timer *timer)
 	struct h2_stream *stream = timer->owner;
 	struct h2_host *host = stream->host;
 	bool is_over = stream->end_by_ms && loop_now_ms(host->shared->loop) >= stream->end_by_ms;
-	enum net_failure failure = is_over               ? NET_TIMEOUT
-				   : host->is_looking_up ? NET_DNS
-							 : NET_CONNECT;
+	bool has_no_address = host->is_looking_up && !host->looked_up_ms;
+	enum net_failure failure = is_over ? NET_TIMEOUT : has_no_address ? NET_DNS : NET_CONNECT;
 
 	if (stream->connection)
 		h2_session_drop(stream);
@@ -151,11 +148,11 @@ static void did_not_open(struct h2_host *host, enum net_failure failure)
 
 	metrics_add(M_HTTP2, failure == NET_OK ? METRIC_HTTP2_http1 : METRIC_HTTP2_failed, 0, 1);
 	if (failure == NET_OK) {
-		host->http1_until_ms = now_ms + HTTP1_MS;
+		host->http1_until_ms = now_ms + host->ages->http1_ms;
 		return;
 	}
-	if (failure == NET_CONNECT)
-		host->looked_up_ms = 0;
+	if (failure == NET_CONNECT || failure == NET_TLS)
+		host->looked_up_ms = 0; /* somebody else may have the address by now */
 	SSL_SESSION_free(host->session);
 	host->session = NULL;
 	host->refused_until_ms = now_ms + PAUSE_MS;
@@ -308,23 +305,25 @@ static void on_found(void *ctx, const struct h2_addresses *addresses, bool no_me
 	give_up(host, no_memory ? NET_UNSENT : NET_DNS);
 }
 
-/* False: not yet, or not at all. */
+/* Old ones serve while they are looked up again, unless the last connection found them to be no
+ * good. False: not yet, or not at all. */
 static bool has_addresses(struct h2_host *host)
 {
 	int64_t now_ms = loop_now_ms(host->shared->loop);
+	bool is_known = host->looked_up_ms != 0;
 
-	if (host->looked_up_ms && now_ms - host->looked_up_ms < FRESH_MS)
+	if (is_known && now_ms - host->looked_up_ms < host->ages->fresh_ms)
 		return true;
 	if (host->is_looking_up)
-		return false;
+		return is_known;
 	if (h2_names_numeric(host->name, host->port, &host->addresses)) {
 		host->looked_up_ms = now_ms;
 		return true;
 	}
 	host->is_looking_up = h2_names_ask(host->names, host->name, host->port, on_found, host);
-	if (!host->is_looking_up)
+	if (!host->is_looking_up && !is_known)
 		give_up(host, NET_UNSENT);
-	return false;
+	return is_known;
 }
 
 /* --- once a round --- */
@@ -351,7 +350,7 @@ void h2_host_serve(struct h2_host *host)
 	struct h2_connection *connection;
 	uint32_t room;
 
-	host->is_due = false;
+	host->is_due = host->dials_ahead = false;
 	if (h2_host_is_http1(host)) {
 		send_elsewhere(host);
 		return;
@@ -373,8 +372,16 @@ static void on_look(struct loop_timer *timer)
 {
 	struct h2_host *host = timer->owner;
 
-	if (host->waiting)
+	if (host->waiting || host->dials_ahead)
 		is_due(host);
+}
+
+void h2_host_dial_ahead(struct h2_host *host, int64_t ms)
+{
+	struct loop *loop = host->shared->loop;
+
+	host->dials_ahead = true;
+	loop_set_timer(loop, &host->timer, loop_now_ms(loop) + ms);
 }
 
 bool h2_host_is_http1(const struct h2_host *host)
@@ -396,7 +403,8 @@ bool h2_host_is(const struct h2_host *host, const struct net_question *question)
 }
 
 struct h2_host *h2_host_new(struct h2_shared *shared, struct h2_names *names,
-			    const struct net_question *question, size_t connections_max)
+			    const struct h2_ages *ages, const struct net_question *question,
+			    size_t connections_max)
 {
 	struct h2_host *host = calloc(1, sizeof *host);
 	const char *ca_file = question->request.ca_file;
@@ -405,6 +413,7 @@ struct h2_host *h2_host_new(struct h2_shared *shared, struct h2_names *names,
 		return NULL;
 	host->shared = shared;
 	host->names = names;
+	host->ages = ages;
 	host->connections_max = connections_max;
 	host->usual_max = H2_STREAMS_MAX;
 	host->last = &host->first;

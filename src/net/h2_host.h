@@ -11,10 +11,17 @@
 
 #include "h2_connection.h"
 
+/* How long what was found out of a host is believed. */
+struct h2_ages {
+	int64_t fresh_ms; /* its addresses; older ones are used, and looked up beside that */
+	int64_t http1_ms; /* that it speaks HTTP/1.1 only */
+};
+
 struct h2_host {
 	struct h2_host *next; /* the owner's */
 	struct h2_shared *shared;
 	struct h2_names *names;
+	const struct h2_ages *ages;
 	char *name, *port, *ca_file; /* ca_file NULL: the system's */
 	size_t connections_max;
 	struct h2_tls *tls;
@@ -34,11 +41,13 @@ struct h2_host {
 	int64_t refused_until_ms; /* no further connection before: the last was refused */
 	int64_t useless_until_ms; /* none at all before: the last was open and took no stream */
 	bool is_due;              /* h2_host_serve has something to do */
+	bool dials_ahead;         /* though nobody waits, when the timer fires */
 };
 
 /* NULL: no memory. All but the question's host is the caller's. */
 struct h2_host *h2_host_new(struct h2_shared *shared, struct h2_names *names,
-			    const struct net_question *question, size_t connections_max);
+			    const struct h2_ages *ages, const struct net_question *question,
+			    size_t connections_max);
 void h2_host_free(struct h2_host *host); /* its streams with it, and nobody is told */
 bool h2_host_is(const struct h2_host *host, const struct net_question *question);
 
@@ -47,6 +56,9 @@ bool h2_host_is_http1(const struct h2_host *host);
 
 /* It waits from now on; something happens in h2_host_serve at the earliest. */
 void h2_host_add(struct h2_host *host, struct h2_stream *stream);
+/* Opens a first connection in so many milliseconds, unless a stream has done so before. What goes
+ * wrong with it is in the log. */
+void h2_host_dial_ahead(struct h2_host *host, int64_t ms);
 /* Wherever the stream is; nobody is told. */
 void h2_host_cancel(struct h2_stream *stream);
 

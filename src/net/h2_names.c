@@ -52,6 +52,25 @@ static void add(struct h2_addresses *out, const struct addrinfo *info)
 	out->count++;
 }
 
+static bool is_same(const struct h2_address *a, const struct h2_address *b)
+{
+	return a->len == b->len && memcmp(&a->at, &b->at, a->len) == 0;
+}
+
+void h2_addresses_put_last(struct h2_addresses *addresses, const struct h2_address *address)
+{
+	struct h2_address moved = *address; /* it may lie among them */
+	size_t i = 0;
+
+	while (i < addresses->count && !is_same(&addresses->list[i], &moved))
+		i++;
+	if (i == addresses->count)
+		return;
+	for (; i + 1 < addresses->count; i++)
+		addresses->list[i] = addresses->list[i + 1];
+	addresses->list[i] = moved;
+}
+
 static const struct addrinfo *next_of(const struct addrinfo *info, bool is_first_family, int first)
 {
 	while (info && (info->ai_family == first) != is_first_family)

@@ -29,6 +29,9 @@ struct h2_addresses {
 	struct h2_address list[H2_ADDRESSES_MAX];
 };
 
+/* To be tried behind all others from now on; one that is not there changes nothing. */
+void h2_addresses_put_last(struct h2_addresses *addresses, const struct h2_address *address);
+
 struct h2_names;
 
 /* found: none when the name has none, or could not be looked up; `no_memory` says why. */

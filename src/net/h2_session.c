@@ -124,7 +124,9 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 	struct h2_stream *stream = stream_of(session, id);
 
 	(void)flags;
-	/* At once, whatever becomes of them: no stream may close the window of the others. */
+	/* At once, whatever becomes of them: no stream may close the window of the others. Without
+	 * memory for it the connection ends and not this stream alone: nghttp2 says of its fatal
+	 * errors, of which that is one, that the session may only be deleted behind them. */
 	if (nghttp2_session_consume(session, id, n) != 0) {
 		h2_is_over(connection, NET_NO_MEMORY);
 		return NGHTTP2_ERR_CALLBACK_FAILURE;

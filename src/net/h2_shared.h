@@ -48,6 +48,9 @@ struct h2_connection {
 	void *ctx;
 	struct loop_watch watch;
 	struct loop_timer timer;
+	struct h2_addresses *addresses;
+	struct h2_address at; /* the one that took it */
+	size_t tls_failed;    /* so many of them spoke no TLS, or had no good certificate */
 	struct h2_dial *dial;
 	struct h2_tls *tls;
 	const char *host;

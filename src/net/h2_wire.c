@@ -261,4 +261,7 @@ void h2_wire_close(struct h2_connection *connection)
 	nghttp2_session_del(connection->session);
 	SSL_free(connection->ssl);
 	free(connection->kept);
+	connection->session = NULL;
+	connection->ssl = NULL;
+	connection->kept = NULL;
 }

@@ -145,7 +145,7 @@ static const struct h2_events h2_events = { { on_head, on_body, on_end }, on_els
 static bool has_h2(struct net_multi *multi)
 {
 	if (!multi->h2)
-		multi->h2 = h2_open(multi->loop, multi->connections_max);
+		multi->h2 = h2_open(multi->loop, multi->connections_max, &h2_ages_usual);
 	return multi->h2 != NULL;
 }
 
@@ -185,6 +185,17 @@ struct net_transfer *net_start(struct net_multi *multi, const struct net_request
 		transfer_free(transfer);
 	buffer_done(body);
 	return NULL;
+}
+
+void net_dial_ahead(struct net_multi *multi, const struct net_request *request, int64_t ms)
+{
+	struct buffer nothing = { 0 };
+	struct net_question *question =
+		may_h2(request) ? net_question_new(request, &nothing) : NULL;
+
+	if (question && has_h2(multi))
+		h2_dial_ahead(multi->h2, question, ms);
+	net_question_free(question);
 }
 
 void net_cancel(struct net_transfer *transfer)

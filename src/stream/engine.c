@@ -17,10 +17,12 @@
 #include "ticket.h"
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define FILE_LOOK_MS 2000 /* how often a file of another worker is looked at unasked */
 #define FILE_PATIENCE_MS                                                                           \
-	10000 /* with one that nobody owns: the pool adopts it within two seconds */
+	10000               /* with one that nobody owns: the pool adopts it within two seconds */
+#define AHEAD_SPREAD_MS 250 /* workers that start together do not all dial in one moment */
 #define FOLLOWERS_A_RUN 64
 #define FOLLOWERS_LEAST 64 /* that a worker carries besides each run's first */
 
@@ -329,6 +331,7 @@ bool engine_start(struct engine *engine, const struct engine_hooks *hooks, struc
 	if (!engine->notices)
 		return false;
 	engine->files.notices = engine->notices;
+	llm_dial_ahead(&engine->upstream.llm, getpid() * 37 % AHEAD_SPREAD_MS);
 	if (pthread_create(&engine->thread, NULL, engine_thread, engine) != 0)
 		return error_set(err, ERROR_INTERNAL, "The engine's thread could not be started.");
 	engine->started = true;

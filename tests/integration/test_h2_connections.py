@@ -4,7 +4,7 @@ import socket
 import urllib.parse
 
 import pytest
-from house import Site, Upstream, in_parallel, wait_for
+from house import Site, Upstream, held_port, in_parallel, wait_for
 from questions import Bystander, Outcome, name, sockets, upstream_is_quiet
 
 
@@ -167,6 +167,35 @@ def test_A7_reader_that_stands_still_holds_no_other_stream(site, server):
     for outcome in in_parallel(5, lambda i: Outcome(site, "delta=50;pace=1")):
         outcome.whole()
     assert standing.read_all().endswith(b"</content>") and len(standing.body) > 1500 * 4000
+
+
+# --- the first one ---
+def test_B4_a_connection_is_there_before_the_first_question(new_site, server):
+    fresh(server)
+    before = server.stats()["requests"]
+    site = new_site({}, upstream=server, workers=2)
+    wait_for(lambda: 'c1d_upstream_http2_total{event="opened"} 2\n' in site.metrics(), "one a worker")
+    assert server.stats()["requests"] == before
+    answered(site)
+    assert 'c1d_upstream_http2_total{event="opened"} 2\n' in site.metrics()
+
+
+def test_B4_a_connection_that_is_not_to_be_had_ahead_is_a_line_in_the_log(new_site, server):
+    port = held_port()  # where nobody listens
+    site = new_site({"THESYS_BASE_URL": f"https://127.0.0.1:{port}/v1"}, upstream=server, workers=2)
+    wait_for(lambda: len(site.log_lines("no connection to the upstream")) == 2, "a line a worker")
+    assert site.get("/health").json()["status"] == "healthy"
+    assert Outcome(site, "").status == 502
+
+
+def test_B6_server_of_http11_is_known_as_such_before_the_first_question(new_site, server):
+    fresh(server)
+    server.ask("POST", "/alpn/h1")
+    site = new_site({}, upstream=server, workers=1)
+    wait_for(lambda: 'c1d_upstream_http2_total{event="http1"} 1\n' in site.metrics(), "it has said so")
+    before = server.stats()["connections"]
+    answered(site)
+    assert server.stats()["connections"] == before + 1
 
 
 # --- TLS and what it agrees on ---

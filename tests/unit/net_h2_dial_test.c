@@ -55,10 +55,12 @@ static int make(struct h2_address *address)
 }
 
 static int found_fd, found_error;
+static struct h2_address found_at;
 
-static void on_done(void *ctx, int fd, int error)
+static void on_done(void *ctx, int fd, const struct h2_address *at, int error)
 {
 	(void)ctx;
+	found_at = *at;
 	found_fd = fd;
 	found_error = error;
 	loop_stop(loop);
@@ -78,6 +80,7 @@ static void assert_is_at(int fd, const struct h2_address *address)
 	socklen_t len = sizeof at;
 
 	assert_true(fd >= 0);
+	assert_int_equal(found_at.at.v4.sin_port, address->at.v4.sin_port);
 	assert_int_equal(getpeername(fd, (struct sockaddr *)&at, &len), 0);
 	assert_int_equal(at.sin_port, address->at.v4.sin_port);
 	close(fd);

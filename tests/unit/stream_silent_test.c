@@ -61,6 +61,13 @@ void net_cancel(struct net_transfer *transfer)
 	*transfer = (struct net_transfer){ 0 };
 }
 
+void net_dial_ahead(struct net_multi *multi, const struct net_request *request, int64_t ms)
+{
+	(void)multi;
+	(void)request;
+	(void)ms;
+}
+
 void net_deadline(struct net_transfer *transfer, int64_t ms)
 {
 	(void)transfer;
