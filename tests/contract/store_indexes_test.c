@@ -257,6 +257,90 @@ static void c6_a_turn_takes_three_round_trips(void **state)
 	TRIPS(1, thread_delete, "ada", unused.id, &arena, &deleted);
 }
 
+/* Moves a thread's time an hour back. */
+static void age(const char *thread_id, const char *field)
+{
+	const int64_t then_ms = clock_wall_ms() - 3600000;
+	struct mongo_call call;
+
+	assert_int_equal(mongo_begin(mongo, &call), ERROR_NONE);
+	assert_int_equal(mongo_update(&call, THREADS, BCON_NEW("_id", BCON_UTF8(thread_id)),
+				      BCON_NEW("$set", "{", field, BCON_DATE_TIME(then_ms), "}"),
+				      NULL),
+			 ERROR_NONE);
+	mongo_end(&call);
+}
+
+static void turn_done(const char *thread_id)
+{
+	struct thread make = thread_of(thread_id, "ada");
+	struct turn_open open = turn_of(thread_id);
+	struct finish end = finish_of(&open);
+	struct turn_opened opened;
+
+	open.make = &make;
+	DONE(turn_open, &open, &arena, &opened);
+	DONE(finish, &end, NULL);
+}
+
+/* R18: where a turn has begun or ended lately the deletion looks for it; elsewhere it is one trip.
+ */
+static void r18_a_deletion_looks_for_runs_only_where_one_may_have_ended_lately(void **state)
+{
+	const char *quiet = fresh("quiet"), *ended = fresh("ended"), *begun = fresh("begun");
+	const char *old = fresh("old");
+	struct thread_deleted deleted;
+	struct mongo_call call;
+
+	(void)state;
+	only_mongodb();
+	for (int i = 0; i < 4; i++)
+		turn_done(((const char *[]){ quiet, ended, begun, old })[i]);
+	age(quiet, "updated_at");
+	age(quiet, "ended_at");
+	TRIPS(1, thread_delete, "ada", quiet, &arena, &deleted);
+	age(ended, "updated_at");
+	TRIPS(2, thread_delete, "ada", ended, &arena, &deleted);
+	assert_int_equal(deleted.run_count, 1);
+	age(begun, "ended_at");
+	TRIPS(2, thread_delete, "ada", begun, &arena, &deleted);
+	assert_int_equal(deleted.run_count, 1);
+	/* as an older c1d left it */
+	age(old, "updated_at");
+	assert_int_equal(mongo_begin(mongo, &call), ERROR_NONE);
+	assert_int_equal(mongo_update(&call, THREADS, BCON_NEW("_id", BCON_UTF8(old)),
+				      BCON_NEW("$unset", "{", "ended_at", "", "}"), NULL),
+			 ERROR_NONE);
+	mongo_end(&call);
+	TRIPS(2, thread_delete, "ada", old, &arena, &deleted);
+	assert_int_equal(deleted.run_count, 1);
+}
+
+/* R18: an answer that comes in when its claim was taken from it has ended just now, too. */
+static void r18_a_run_that_ends_without_its_claim_is_named_by_a_deletion(void **state)
+{
+	const char *id = fresh("late");
+	struct thread make = thread_of(id, "ada");
+	struct turn_open open = turn_of(id);
+	struct finish lost = finish_of(&open), late = finish_of(&open);
+	struct thread_deleted deleted;
+	struct turn_opened opened;
+
+	(void)state;
+	only_mongodb();
+	open.make = &make;
+	lost.status = STATUS_INTERRUPTED;
+	lost.if_streaming = true;
+	DONE(turn_open, &open, &arena, &opened);
+	DONE(finish, &lost, NULL);
+	age(id, "updated_at");
+	age(id, "ended_at");
+	TRIPS(3, finish, &late, NULL);
+	TRIPS(2, thread_delete, "ada", id, &arena, &deleted);
+	assert_int_equal(deleted.run_count, 1);
+	assert_string_equal(deleted.run_ids[0], open.run.id);
+}
+
 static void every_filter_and_order_is_that_of_an_index(void **state)
 {
 	struct thread thread = thread_of(fresh("thread"), "ada"), out;
@@ -456,6 +540,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_indexes_are_there),
 		TEST(c6_a_turn_takes_three_round_trips),
+		TEST(r18_a_deletion_looks_for_runs_only_where_one_may_have_ended_lately),
+		TEST(r18_a_run_that_ends_without_its_claim_is_named_by_a_deletion),
 		TEST(every_filter_and_order_is_that_of_an_index),
 		TEST(r31_indexes_that_could_not_be_made_are_tried_for_again),
 		TEST(a_database_of_a_newer_version_is_refused),

@@ -8,13 +8,27 @@
 
 /* --- the end of a run --- */
 
+static enum error_code clear(struct mongo_call *call, const char *thread_id, const char *run_id,
+			     bool *was_held)
+{
+	return mongo_update(
+		call, THREADS, BCON_NEW("_id", BCON_UTF8(thread_id), "run.id", BCON_UTF8(run_id)),
+		BCON_NEW("$set", "{", "run", BCON_NULL, "ended_at", BCON_DATE_TIME(clock_wall_ms()),
+			 "}", "$inc", "{", "rev", BCON_INT64(1), "}"),
+		was_held);
+}
+
 enum error_code mongo_claim_clear(struct mongo_call *call, const char *thread_id,
 				  const char *run_id)
 {
-	return mongo_update(call, THREADS,
-			    BCON_NEW("_id", BCON_UTF8(thread_id), "run.id", BCON_UTF8(run_id)),
-			    BCON_NEW("$set", "{", "run", BCON_NULL, "}", "$inc", "{", "rev",
-				     BCON_INT64(1), "}"),
+	return clear(call, thread_id, run_id, NULL);
+}
+
+/* One whose claim another took from it has ended, too: who deletes the thread has to know. */
+static enum error_code note_end(struct mongo_call *call, const char *thread_id)
+{
+	return mongo_update(call, THREADS, BCON_NEW("_id", BCON_UTF8(thread_id)),
+			    BCON_NEW("$set", "{", "ended_at", BCON_DATE_TIME(clock_wall_ms()), "}"),
 			    NULL);
 }
 
@@ -40,7 +54,7 @@ enum error_code mongo_finish(void *self, const struct finish *finish, bool *appl
 	const char *other = finish->if_streaming ? "streaming" : "interrupted";
 	char key[MONGO_KEY_SIZE];
 	struct mongo_call call;
-	bool matched = false;
+	bool matched = false, was_held = false;
 	enum error_code code = mongo_begin(self, &call);
 
 	if (code != ERROR_NONE)
@@ -52,7 +66,9 @@ enum error_code mongo_finish(void *self, const struct finish *finish, bool *appl
 				     BCON_UTF8(other), "]", "}"),
 			    end_of(finish), &matched);
 	if (code == ERROR_NONE)
-		code = mongo_claim_clear(&call, finish->thread_id, finish->run_id);
+		code = clear(&call, finish->thread_id, finish->run_id, &was_held);
+	if (code == ERROR_NONE && matched && !was_held)
+		code = note_end(&call, finish->thread_id);
 	mongo_end(&call);
 	if (code == ERROR_NONE && applied)
 		*applied = matched;

@@ -30,11 +30,25 @@ static const char *ended_since(const bson_t *document, int64_t since_ms)
 		       : NULL;
 }
 
-/* Looked for here, and not by the filter: a server would look through the whole thread. */
-static enum error_code ended_runs(struct mongo_call *call, const char *id, struct arena *arena,
-				  struct thread_deleted *out)
+/* May runs have ended here since? Where rev is 0 there never was one. A turn that begins changes
+ * updated_at, one that ends ended_at; a thread of an older c1d, or of others, lacks that, and may.
+ */
+static bool may_name_runs(const bson_t *document, const struct thread *before, int64_t since_ms)
 {
-	int64_t since_ms = clock_wall_ms() - RUNS_KEPT_MS;
+	bson_iter_t at;
+
+	if (before->rev == 0)
+		return false;
+	if (before->run.id || before->updated_ms >= since_ms ||
+	    !bson_iter_init_find(&at, document, "ended_at"))
+		return true;
+	return BSON_ITER_HOLDS_DATE_TIME(&at) && bson_iter_date_time(&at) >= since_ms;
+}
+
+/* Looked for here, and not by the filter: a server would look through the whole thread. */
+static enum error_code ended_runs(struct mongo_call *call, const char *id, int64_t since_ms,
+				  struct arena *arena, struct thread_deleted *out)
+{
 	bson_t *options = mongo_options(call, RUNS_LOOKED_AT);
 	mongoc_cursor_t *cursor;
 	const bson_t *document;
@@ -56,12 +70,14 @@ static enum error_code ended_runs(struct mongo_call *call, const char *id, struc
 }
 
 /* Marked first, so that it is gone for everybody at once; what comes late is found by the mark. The
- * runs are only asked for then: no new one can begin, and where rev is 0 there never was one. What
- * fails from there on changes nothing about the deletion. */
+ * runs are only asked for then, since no new one can begin, and not where nothing ended for long:
+ * that is one trip in all. What fails from there on changes nothing about the deletion. */
 enum error_code mongo_thread_delete(void *self, const char *owner, const char *id,
 				    struct arena *arena, struct thread_deleted *out)
 {
+	int64_t since_ms = clock_wall_ms() - RUNS_KEPT_MS;
 	struct thread_deleted deleted = { 0 };
+	bool is_asked = false;
 	struct mongo_call call;
 	struct thread before = { 0 };
 	bson_t reply, document;
@@ -75,12 +91,12 @@ enum error_code mongo_thread_delete(void *self, const char *owner, const char *i
 		code = mongo_take_thread(&document, arena, &before);
 	else if (code == ERROR_NOT_FOUND)
 		code = mongo_thread_why_not(&call, owner, id, true);
+	if (code == ERROR_NONE)
+		is_asked = may_name_runs(&document, &before, since_ms);
 	bson_destroy(&reply);
-	if (code == ERROR_NONE && before.rev > 0) {
-		deleted.run = before.run;
-		if (!before.run.id || wish_stop(&call, id, before.run.id) == ERROR_NONE)
-			ended_runs(&call, id, arena, &deleted);
-	}
+	deleted.run = before.run;
+	if (is_asked && (!before.run.id || wish_stop(&call, id, before.run.id) == ERROR_NONE))
+		ended_runs(&call, id, since_ms, arena, &deleted);
 	mongo_end(&call);
 	if (code == ERROR_NONE && (code = store_fits(arena)) == ERROR_NONE)
 		*out = deleted;

@@ -31,7 +31,7 @@ struct value {
  * field. Documents of others have any order, and further fields. */
 /* clang-format off */
 #define THREAD_FIELDS(X) \
-	X(_id) X(user_id) X(title) X(created_at) X(updated_at) X(rev) X(archived) X(deleted_at) X(metadata) X(run)
+	X(_id) X(user_id) X(title) X(created_at) X(updated_at) X(rev) X(archived) X(deleted_at) X(metadata) X(run) X(ended_at)
 #define RUN_FIELDS(X) X(id) X(message_id) X(node)
 #define MESSAGE_FIELDS(X) \
 	X(_id) X(thread_id) X(id) X(seq) X(run_id) X(parent_id) X(key) X(question) X(model) X(role) X(content) X(size) \
@@ -164,6 +164,7 @@ void mongo_put_thread(bson_t *document, const struct thread *thread)
 	BSON_APPEND_UTF8(document, "_id", thread->id);
 	mongo_put_thread_fields(document, thread);
 	BSON_APPEND_NULL(document, "run");
+	BSON_APPEND_NULL(document, "ended_at");
 }
 
 void mongo_put_thread_fields(bson_t *document, const struct thread *thread)

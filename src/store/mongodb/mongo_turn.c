@@ -34,6 +34,7 @@ static bson_t *claim_update(const struct turn_open *open)
 	BSON_APPEND_DATE_TIME(&set, "created_at", make->created_ms);
 	BSON_APPEND_BOOL(&set, "archived", make->archived);
 	mongo_put_text(&set, "metadata", make->metadata);
+	BSON_APPEND_NULL(&set, "ended_at");
 	bson_append_document_end(update, &set);
 	return update;
 }

@@ -22,6 +22,7 @@ static void put_thread(bson_t *out, const char *id, int64_t rev)
 	BSON_APPEND_NULL(out, "deleted_at");
 	BSON_APPEND_NULL(out, "metadata");
 	BSON_APPEND_NULL(out, "run");
+	BSON_APPEND_DATE_TIME(out, "ended_at", MADE_MS + 1000);
 }
 
 void canned_thread(bson_t *out, const char *id, bool is_new)
