@@ -65,7 +65,7 @@ MOCK     = $(sort $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/mock/*.c)))
 CLIENT   = $(sort $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/client/*.c)))
 STUB     = $(sort $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/stub/*.c)))
 C_FILES  = $(sort $(wildcard src/*.c src/*/*.[ch] src/*/*/*.[ch] include/*/*.h tests/unit/*.[ch] tests/contract/*.[ch] tests/differential/*.c tests/drivers/*.c tests/docs/*.c tests/fuzz/*.[ch] tests/torture/*.c tests/bench/*.c tests/bench/*/*.[ch]))
-SCRIPTS  = $(sort $(wildcard tests/deps tests/circles tests/hardening tests/debian13 tests/go_build tests/mongod/start tests/mongod_java/start .ci/run))
+SCRIPTS  = $(sort $(wildcard examples/curl/chat.sh tests/deps tests/circles tests/hardening tests/debian13 tests/go_build tests/mongod/start tests/mongod_java/start .ci/run))
 
 all:
 	@sh tests/deps build

@@ -12,6 +12,7 @@ import pytest
 from house import ROOT
 
 PLACE = ROOT / "tests/page"  # what visits them
+STOCK = ROOT / "examples/c1chat/src/App.jsx"
 WEB = ROOT / "web"
 MODULES = WEB / "node_modules"
 BUILT = ROOT / "build/page"
@@ -49,7 +50,7 @@ def lay_out(folder, backend="http://127.0.0.1:8080"):
     (folder / "public/favicon.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>\n')
     shutil.copy(PLACE / "index.html", folder)
     shutil.copy(PLACE / "main.jsx", folder / "src")
-    shutil.copy(PLACE / "stock.jsx", folder / "src")
+    shutil.copy(STOCK, folder / "src/stock.jsx")
     shutil.copy(WEB / "src/c1d.ts", folder / "src")
     (folder / "src/App.jsx").write_text(lines_of("jsx", "import { C1Chat"))
     config = lines_of("js", "import react")
@@ -83,7 +84,7 @@ class alone:
 def built():
     """The folder of the built page. Kept from one run to the next while nothing in it has changed."""
     parts = [lines_of("jsx", "import { C1Chat").encode(), lines_of("js", "import react").encode()]
-    parts += [(PLACE / name).read_bytes() for name in ("index.html", "main.jsx", "stock.jsx")]
+    parts += [path.read_bytes() for path in (PLACE / "index.html", PLACE / "main.jsx", STOCK)]
     parts += [(WEB / name).read_bytes() for name in ("package-lock.json", "src/c1d.ts")]
     folder = BUILT / hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
     with alone():
