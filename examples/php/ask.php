@@ -8,11 +8,17 @@ session_start();
 $user = $_SESSION['user'] ?? '';
 session_write_close(); // else every other page of this user waits until the answer is written
 
-// A form of another site can send no JSON, and a script of one may not without being let in.
-if ($user === '' || $_SERVER['REQUEST_METHOD'] !== 'POST' || !str_starts_with($_SERVER['CONTENT_TYPE'] ?? '', 'application/json')) {
-    http_response_code($user === '' ? 401 : 415);
-    exit;
+function refuse(int $status, string $why): never
+{
+    http_response_code($status);
+    header('Content-Type: text/plain');
+    exit("$why\n");
 }
+
+if ($user === '')
+    refuse(401, 'Sign in first.');
+if ($_SERVER['REQUEST_METHOD'] !== 'POST' || !str_starts_with($_SERVER['CONTENT_TYPE'] ?? '', 'application/json'))
+    refuse(415, 'POST a question as application/json.'); // which no form of another site can send
 
 // Nothing between here and the browser may keep the pieces back.
 set_time_limit(0);
@@ -46,7 +52,6 @@ curl_setopt_array($ask, [
     CURLOPT_LOW_SPEED_TIME => 60,
 ]);
 if (!curl_exec($ask) && !headers_sent()) {
-    http_response_code(503);
     header('Retry-After: 2');
-    echo "The chat does not answer. Try again in a moment.\n";
+    refuse(503, 'The chat does not answer. Try again in a moment.');
 }

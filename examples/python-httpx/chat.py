@@ -51,15 +51,16 @@ class Answer:
         return self.client.stream("GET", f"/api/runs/{self.run}/stream?stream=sse", headers={"Last-Event-ID": self.last})
 
     def events(self):
-        for tries in range(TRIES):
+        tries = 0
+        while tries < TRIES:
             try:
                 with self.connect() as response:
                     if response.status_code == 204:  # nothing was missing
                         return
-                    if response.status_code != 200:
+                    if response.status_code != 200 and not (response.status_code == 503 and tries + 1 < TRIES):
                         refused(response)
                     for event, seen, data in events(response):
-                        self.last = seen or self.last
+                        tries, self.last = 0, seen or self.last
                         self.run = self.last.rpartition(".")[0]
                         yield event, data
                         if event == "done":
@@ -67,6 +68,7 @@ class Answer:
             except httpx.TransportError as error:
                 print(f"\n({error or 'connection lost'}, once more)", file=sys.stderr)
             time.sleep(min(10, 0.3 * 2 ** tries))
+            tries += 1
         sys.exit("c1d cannot be reached")
 
     def stop(self):

@@ -13,7 +13,8 @@ const C1D_TOKEN_SECONDS = 12 * 3600; // each page of the site that is opened giv
 
 add_shortcode('c1d_chat', function ($attributes): string {
     $told = shortcode_atts(['height' => '600'], $attributes);
-    return sprintf('<iframe src="%s" title="%s" loading="lazy" allow="clipboard-write" style="width:100%%;height:%dpx;border:0;border-radius:12px"></iframe>',
+    // "alignwide" is as wide as a theme has it: from 768 px on there is room for the list of chats beside the chat.
+    return sprintf('<div class="alignwide"><iframe src="%s" title="%s" loading="lazy" allow="clipboard-write" style="display:block;width:100%%;height:%dpx;border:1px solid #8884;border-radius:12px"></iframe></div>',
         esc_url('/c1d-chat/'), esc_attr__('Chat'), max(320, (int) $told['height']));
 });
 
