@@ -56,7 +56,7 @@ def test_image_has_each_library_that_the_program_loads(new_site):
                                                                        check=True).stdout))
     ours = [name for name in names if not re.match(r"lib(asan|ubsan|tsan|c|m|gcc_s|stdc\+\+|pthread)\.so|ld-linux", name)]
     assert len(ours) > 5
-    packages = dockerfile.packages(dockerfile.stages()[1])
+    packages = dockerfile.packages(dockerfile.stages()[-1])
     for name in ours:
         path = str(Path(there[name]).resolve())
         # A package may name the path with or without /usr.
@@ -66,7 +66,7 @@ def test_image_has_each_library_that_the_program_loads(new_site):
 
 
 def test_image_runs_as_nobody_in_particular_and_says_how_it_is():
-    stage = dockerfile.stages()[1]
+    stage = dockerfile.stages()[-1]
     user, group = dockerfile.last(stage, "USER").split(":")
     assert int(user) > 1000 and group == "101"
     made = next(rest for name, rest in stage if name == "RUN")
@@ -76,12 +76,21 @@ def test_image_runs_as_nobody_in_particular_and_says_how_it_is():
     assert dockerfile.last(stage, "CMD") == ["serve"]
 
 
+def test_p8_the_page_is_where_nginx_looks_for_it_and_built_as_make_does():
+    page, nginx = [next(stage for stage in dockerfile.stages() if stage[0][1].endswith(f" AS {name}")) for name in ("page", "nginx")]
+    built, placed = dockerfile.last(page, "RUN"), [rest.split() for name, rest in nginx if name == "COPY"]
+    assert "npm ci --ignore-scripts" in built and "vite.js build" in built
+    where = re.search(r"root +(\S+);", (ROOT / "nginx/c1d-page.conf").read_text())[1]
+    assert ["--from=page", re.search(r"OUT=(\S+)", built)[1], where] in placed
+    assert int(re.match(r"node:(\d+)-", page[0][1])[1]) >= 22  # vite's wish
+
+
 def test_context_has_what_the_build_asks_for():
     out, back = dockerfile.copied()
     assert "tests" in out and "tests/deps" in back and "build" in out and ".git" in out
     for path in back:
         assert (ROOT / path).exists(), path
-    needed = ["Makefile", "LICENSE", "README.md", "src", "include", "nginx", "systemd", "docs", "packaging/firestore"]
+    needed = ["web/src", "web/package-lock.json", "web/.npmrc", "Makefile", "LICENSE", "README.md", "src", "include", "nginx", "systemd", "docs", "packaging/firestore"]
     assert not [path for path in needed for rule in out if path == rule or path.startswith(rule + "/")]
 
 
@@ -100,7 +109,7 @@ def test_compose_keeps_no_secret_and_opens_one_port(compose):
         assert "no-new-privileges:true" in service["security_opt"]
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
-            assert source in compose["volumes"] or source == "./www" or (DOCKER / source).exists(), volume
+            assert source in compose["volumes"] or (DOCKER / source).exists(), volume
     for name in ("nginx", "c1d", "redis"):
         assert services[name]["read_only"] and services[name]["cap_drop"] == ["ALL"]
     assert compose["networks"]["store"]["internal"] is True
@@ -129,16 +138,18 @@ def test_compose_starts_what_the_profiles_say(compose):
 def test_its_nginx_serves_the_page_and_the_api(new_site, tmp_path):
     site = new_site(nginx=False)
     tmp_path.chmod(0o755)
-    (tmp_path / "www").mkdir()
-    (tmp_path / "www/index.html").write_text("<p>the page")
+    page = tmp_path / "web/index.html"
+    page.parent.mkdir()
+    page.write_text("<p>the page")
     port, figures = held_port(), held_port()
     upstream = (ROOT / "nginx/c1d-upstream.conf").read_text()
     (tmp_path / "c1d-upstream.conf").write_text(upstream.replace("/run/c1d-socket/c1d.sock", site.settings["C1D_SOCKET"])
                                                 .replace("listen 127.0.0.1:9181", f"listen 127.0.0.1:{figures} reuseport"))
     (tmp_path / "c1d.conf").write_text((ROOT / "nginx/c1d.conf").read_text())
+    (tmp_path / "c1d-page.conf").write_text((ROOT / "nginx/c1d-page.conf").read_text().replace("/usr/local/share/c1d/web", str(page.parent)))
     text = (DOCKER / "nginx.conf").read_text()
     for old, new in ((" /tmp/", f" {tmp_path}/"), ("listen 8080;", f"listen 127.0.0.1:{port} reuseport;"), ("/usr/local/share/c1d/nginx/", f"{tmp_path}/"),
-                     ("root /var/www;", f"root {tmp_path}/www;"), ("/dev/stdout", f"{tmp_path}/access.log")):
+                     ("/dev/stdout", f"{tmp_path}/access.log")):
         assert old in text, old
         text = text.replace(old, new)
     user = "user root;" if os.geteuid() == 0 else ""
@@ -154,7 +165,8 @@ def test_its_nginx_serves_the_page_and_the_api(new_site, tmp_path):
             except OSError:
                 return False
         wait_for(serves, "nginx serves")
-        assert site.get("/").body == b"<p>the page"
+        shown = site.get("/")
+        assert shown.body == b"<p>the page" and "default-src 'none'" in shown.headers["Content-Security-Policy"]
         assert site.chat("hello").status == 200
         assert site.get("/metrics").status == 404
     finally:
