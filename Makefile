@@ -2,6 +2,7 @@
 #
 ## make                 build/c1d, optimised
 ## make web             the chat page, build/web: what make demo and make install take along; needs node and npm, a minute at first
+## make pictures        docs/pictures, of the page; make lighthouse: what Lighthouse says of it, on this machine as busy as it is
 ## make demo            installs what is missing, builds, starts everything on this machine: ready http://127.0.0.1:PORT/;
 ##                      STORE=mongodb|postgresql|redis|firestore starts that server, too
 ## make test            everything that is promised, checked, under sanitizers; T=NAME narrows
@@ -167,6 +168,11 @@ web/node_modules/.c1d: web/package-lock.json
 
 $(BUILD)/web/index.html: $(WEB_SOURCES) web/node_modules/.c1d
 	@cd web && OUT=$(abspath $(BUILD))/web node node_modules/vite/bin/vite.js build --logLevel error
+
+pictures lighthouse:
+	@sh tests/deps test
+	@$(MAKE) --no-print-directory -s all
+	@C1D_BIN=$(abspath $(BUILD))/c1d $(PYTHON) tests/page/show $(if $(filter pictures,$@),pictures,scores)
 
 demo:
 	@sh tests/deps demo
