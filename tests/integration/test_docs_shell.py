@@ -149,15 +149,17 @@ def test_d7_settings_and_json_of_every_page_are_good(tmp_path):
 def test_d7_lines_of_nginx_are_lines_that_nginx_takes(tmp_path):
     """In a server that has c1d's locations; a line that says `in http` there."""
     seen = 0
-    for name in ("c1d-upstream.conf", "c1d.conf", "c1d-page.conf", "site.conf"):
-        text = (ROOT / "nginx" / name).read_text()
-        (tmp_path / name).write_text(text.replace("127.0.0.1:9181", "127.0.0.1:1"))
+    for path in (ROOT / "nginx").glob("*.conf"):
+        text = path.read_text()
+        (tmp_path / path.name).write_text(text.replace("127.0.0.1:9181", "127.0.0.1:1"))
     for page in PAGES:
         for _, text in blocks(page, "nginx"):
             text = text.replace("/usr/local/share/c1d/nginx/", f"{tmp_path}/").replace("/var/log/nginx/", f"{tmp_path}/")
             http = "".join(line + "\n" for line in text.splitlines() if "# in http" in line)
             server = "".join(line + "\n" for line in text.splitlines() if "# in http" not in line)
             zones = "" if "c1d-upstream" in http else f"include {tmp_path}/c1d-upstream.conf;"
+            if "/c1d.conf" not in server:
+                server = f"include {tmp_path}/c1d.conf;\n{server}"
             conf = tmp_path / "nginx.conf"
             conf.write_text(f"pid {tmp_path}/pid; error_log stderr; events {{}}\nhttp {{ access_log off; {zones}\n{http}"
                             f"server {{ listen 127.0.0.1:1;\n{server} location /x {{ return 404; }} }} }}\n")
