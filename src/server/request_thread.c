@@ -16,19 +16,22 @@
 #include <unistd.h>
 
 #define NO_DESCRIPTORS_PAUSE_MS 50
-#define SHUT_PAUSE_MS           50
 #define STACK_SIZE              (512u * 1024)
 #define PASSED_A_LOOK           64 /* connections, at most */
+
+enum { SEEN_LISTENER, SEEN_INBOX, SEEN_STOP };
+_Static_assert(SEEN_STOP < KEPT_OTHERS, "numbers of what is no connection");
 
 struct request_threads {
 	struct request_work work;
 	struct kept *kept;
 	int stop; /* eventfd, readable for ever once it is time */
 	int count;
-	atomic_int at_work; /* threads that have not left yet */
-	/* The main thread's: it was told to stop, when those that wait are waited for no longer,
-	 * and whether that is over. */
-	bool is_told, is_shut;
+	atomic_int at_work;  /* threads that have not left yet */
+	atomic_bool is_told; /* to stop: no further connection is taken */
+	/* The main thread's: when those that wait are waited for no longer, and whether that is
+	 * over. */
+	bool is_shut;
 	int64_t linger_until_ms;
 	struct request_thread {
 		struct request_threads *all;
@@ -80,22 +83,55 @@ static void serve_new(struct request_thread *thread, int fd)
 	serve_counted(thread, &connection);
 }
 
+/* EPOLLEXCLUSIVE: a connection wakes a thread of one worker, and not of each. EPOLLET: and of that
+ * worker one, not all that wait, one behind the other, until it is accepted. */
+static bool listen_to(const struct request_threads *threads)
+{
+	return kept_watch(threads->kept, threads->work.listener, EPOLLIN | EPOLLEXCLUSIVE | EPOLLET,
+			  SEEN_LISTENER) ||
+	       errno == EEXIST; /* another thread was quicker */
+}
+
+/* What is added is looked at: if connections wait, the next is told of. A stop that came in between
+ * is not undone. false: it could not be had. */
+static bool listen_anew(const struct request_threads *threads)
+{
+	bool ok;
+
+	kept_unwatch(threads->kept, threads->work.listener);
+	if (atomic_load(&threads->is_told))
+		return true;
+	ok = listen_to(threads);
+	if (atomic_load(&threads->is_told))
+		kept_unwatch(threads->kept, threads->work.listener);
+	return ok;
+}
+
+static bool lacks_descriptors(int reason)
+{
+	return reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM;
+}
+
+/* However many have come, they are told of once: so whoever has looked at one listens anew, before
+ * it is served. Should that fail, the main thread's look does it. When the socket is shut we are
+ * about to be told to stop. */
 static void accept_one(struct request_thread *thread)
 {
 	const struct request_work *work = &thread->all->work;
 	int fd = accept4(work->listener, NULL, NULL, SOCK_CLOEXEC);
+	int reason = fd < 0 ? errno : 0;
 
-	if (fd >= 0) {
-		atomic_fetch_add(&work->slot->requests_busy, 1);
-		fd = spread_place(&work->spread, fd);
-		if (fd >= 0)
-			serve_new(thread, fd);
-	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+	if (reason == EAGAIN || reason == EINVAL)
+		return;
+	if (lacks_descriptors(reason))
 		rest_without_descriptors(thread->all);
-	} else if (errno == EINVAL) { /* shut: we are about to be told to stop */
-		poll(&(struct pollfd){ .fd = thread->all->stop, .events = POLLIN }, 1,
-		     SHUT_PAUSE_MS);
-	}
+	listen_anew(thread->all);
+	if (fd < 0)
+		return;
+	atomic_fetch_add(&work->slot->requests_busy, 1);
+	fd = spread_place(&work->spread, fd);
+	if (fd >= 0)
+		serve_new(thread, fd);
 }
 
 /* false: nothing was there. */
@@ -140,9 +176,6 @@ static void serve_kept(struct request_thread *thread, uint64_t seen)
 	if (!pass_on(all, &connection))
 		serve_counted(thread, &connection);
 }
-
-enum { SEEN_LISTENER, SEEN_INBOX, SEEN_STOP };
-_Static_assert(SEEN_STOP < KEPT_OTHERS, "numbers of what is no connection");
 
 static void look_after(struct request_thread *thread, uint64_t seen)
 {
@@ -201,13 +234,6 @@ static bool start_all(struct request_threads *threads, int wanted)
 	return threads->count == wanted;
 }
 
-/* EPOLLEXCLUSIVE: a connection wakes a thread of one worker, and not of each. */
-static bool listen_to(const struct request_threads *threads)
-{
-	return kept_watch(threads->kept, threads->work.listener, EPOLLIN | EPOLLEXCLUSIVE,
-			  SEEN_LISTENER);
-}
-
 static bool open_kept(struct request_threads *threads)
 {
 	const struct request_work *work = &threads->work;
@@ -259,13 +285,18 @@ static void pass_on_what_waits(struct request_threads *threads)
 {
 	const struct spread *spread = &threads->work.spread;
 	struct connection connection;
+	bool has_new = false;
 	uint64_t seen;
 
 	for (int i = 0; i < PASSED_A_LOOK && spread_is_stuck(spread) && spread_is_uneven(spread) &&
 			kept_look(threads->kept, 0, &seen);
-	     i++)
+	     i++) {
+		has_new = has_new || seen == SEEN_LISTENER;
 		if (seen >= KEPT_OTHERS && kept_claim(threads->kept, seen, &connection))
 			pass_on_unread(threads, &connection);
+	}
+	if (has_new) /* it was told of to us: the next thread that is free shall hear of it */
+		listen_anew(threads);
 }
 
 static void sweep(struct request_threads *threads)
@@ -276,8 +307,7 @@ static void sweep(struct request_threads *threads)
 
 void request_threads_look(struct request_threads *threads)
 {
-	kept_unwatch(threads->kept, threads->work.listener);
-	if (!listen_to(threads))
+	if (!listen_anew(threads))
 		log_error("connections are not listened for", LOG_T("reason", strerror(errno)));
 	spread_rescue(&threads->work.spread);
 	pass_on_what_waits(threads);
@@ -301,9 +331,8 @@ int64_t request_threads_busy_ms(const struct request_threads *threads)
 
 void request_threads_tell(struct request_threads *threads, int64_t linger_until_ms)
 {
-	if (!threads->is_told)
-		kept_unwatch(threads->kept, threads->work.listener);
-	threads->is_told = true;
+	atomic_store(&threads->is_told, true);
+	kept_unwatch(threads->kept, threads->work.listener);
 	threads->linger_until_ms = linger_until_ms;
 }
 

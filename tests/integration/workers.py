@@ -7,7 +7,7 @@ from pathlib import Path
 
 from house import Stream, wait_for
 
-EDGES = 1 << 31  # EPOLLET
+EDGES, EXCLUSIVE = 1 << 31, 1 << 28  # EPOLLET, EPOLLEXCLUSIVE
 
 
 def open_files_of(site, run):
@@ -43,14 +43,15 @@ def spool_file(site, run):
 
 
 def kept_connections(pid):
-    """The descriptors of nginx's kept connections at this worker: what the epoll of its request threads watches for edges."""
+    """The descriptors of nginx's kept connections at this worker: what the epoll of its request threads watches for edges, but for the
+    listener."""
     found = []
     for info in Path(f"/proc/{pid}/fdinfo").iterdir():
         try:
             lines = [line.split() for line in info.read_text().splitlines() if line.startswith("tfd:")]
         except OSError:
             continue  # closed in between
-        found += [int(line[1]) for line in lines if int(line[3], 16) & EDGES]
+        found += [int(line[1]) for line in lines if int(line[3], 16) & (EDGES | EXCLUSIVE) == EDGES]
     return found
 
 
