@@ -81,6 +81,9 @@
 	  NULL, 1)                                                                                 \
 	X(M_SPOOL_ERRORS, "c1d_spool_errors_total", COUNTER,                                       \
 	  "Spool files that could not be made or written.", NULL, NULL, 1, NULL, NULL, 1)          \
+	X(M_SPOOL_LATE, "c1d_spool_files_late_total", COUNTER,                                     \
+	  "Answers whose file was not made ahead but when they began.", NULL, NULL, 1, NULL, NULL, \
+	  1)                                                                                       \
 	X(M_HANDED_OVER, "c1d_connections_handed_over_total", COUNTER,                             \
 	  "Connections handed to another worker, which had less to do.", NULL, NULL, 1, NULL,      \
 	  NULL, 1)                                                                                 \

@@ -8,10 +8,11 @@
  *   <run>                  live: being written, or not saved yet
  *   done/<minute>/<run>    saved, and kept a while for resumes; the minute is in the run's id
  *   stop/<run>             a wish that its owner end it
- *   .<run>                 being made
+ *   .ready/<number>        made ahead, to become a run's
+ *   .<run>                 being made, where none was ready
  *   tails                  the last bytes of those that are being written (spool_tails.h)
  *
- * A file is made under its hidden name, locked, its header written, then renamed into place: who
+ * A file is made under a hidden name, locked, its header written, then renamed into place: who
  * sees it sees it locked. Byte 0 is locked for writing by the owner for as long as the run is not
  * saved (F_OFD_SETLK: the kernel drops it with the last descriptor, also at a kill). While it
  * streams the answer's length is the file's size and what lies in its tail, so a piece costs a
@@ -33,6 +34,7 @@
 
 #define SPOOL_HEADER    4096
 #define SPOOL_MODEL_MAX 256
+#define SPOOL_AHEAD     16 /* files that are ready, a worker: a burst, and as many descriptors */
 
 /* What the header says. Texts of one that a spool gives are the spool's, and never NULL; in one
  * that is given to a call NULL is "", and they need not outlive it. Ids are checked by the time
@@ -65,6 +67,7 @@ struct spool_ending {
 };
 
 struct spool_dir;
+struct spool_ahead;
 struct spool;
 
 struct spool_limits {
@@ -82,6 +85,14 @@ void spool_dir_free(struct spool_dir *dir);
  * exists. */
 struct spool *spool_create(struct spool_dir *dir, const struct spool_record *record,
 			   struct error *err);
+
+/* From its first turn on a thread makes files ahead for spool_create, SPOOL_AHEAD of them, while
+ * the disk has more than the reserve; what dead workers left of theirs goes. One a folder and
+ * process, started before others use the folder, freed before it is. ERROR_INTERNAL. */
+struct spool_ahead *spool_ahead_start(struct spool_dir *dir, struct error *err);
+/* Those that are ready go and no more are made; spool_create goes on without. NULL is fine. */
+void spool_ahead_stop(struct spool_ahead *ahead);
+void spool_ahead_free(struct spool_ahead *ahead); /* the same; NULL is fine */
 /* To read another's, live or kept. ERROR_NOT_FOUND: there is surely none; ERROR_OVERLOADED: it
  * cannot be told now; ERROR_CORRUPT. */
 struct spool *spool_open(struct spool_dir *dir, const char *run_id, struct error *err);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "kept.h"
 #include "stream/engine.h"
+#include "stream/spool.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -30,8 +31,8 @@ static int64_t hard_limit(void)
 struct server_fit server_fit(const struct config *config)
 {
 	struct server_fit fit = { .descriptors = hard_limit() };
-	int64_t left = fit.descriptors - FOR_THE_REST - FOR_A_THREAD * config->threads -
-		       FOR_A_PLACE * SERVER_WORKERS_MAX;
+	int64_t left = fit.descriptors - FOR_THE_REST - SPOOL_AHEAD -
+		       FOR_A_THREAD * config->threads - FOR_A_PLACE * SERVER_WORKERS_MAX;
 
 	fit.kept = left / KEPT_SHARE < KEPT_MAX ? left / KEPT_SHARE : KEPT_MAX;
 	if (fit.kept < 1)

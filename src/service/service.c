@@ -43,6 +43,7 @@ void service_close(struct service *service)
 		return;
 	duties_free(service->duties);
 	savers_free(service->savers);
+	spool_ahead_free(service->ahead);
 	store_free(service->store);
 	spool_dir_free(service->spools);
 	free(service);
@@ -50,13 +51,15 @@ void service_close(struct service *service)
 
 bool service_start(struct service *service, struct error *err)
 {
-	return savers_start(service->savers, err) && duties_start(service->duties, err);
+	return savers_start(service->savers, err) && duties_start(service->duties, err) &&
+	       (service->ahead = spool_ahead_start(service->spools, err));
 }
 
 void service_stop(struct service *service, int64_t deadline_ms)
 {
 	savers_stop(service->savers, deadline_ms);
 	duties_stop(service->duties);
+	spool_ahead_stop(service->ahead);
 }
 
 void service_run_ended(void *ctx, struct spool *spool)

@@ -32,6 +32,7 @@ struct service {
 	struct store *store;
 	struct store *savers_store; /* the same, by the door of those who save */
 	struct spool_dir *spools;
+	struct spool_ahead *ahead; /* from service_start on */
 	struct savers *savers;
 	struct duties *duties;
 	bool store_seen_up;                 /* duties.c: when it looked last */

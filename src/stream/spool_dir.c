@@ -1,6 +1,6 @@
 /*
- * spool_dir: the folder of answers in flight: makes files so that whoever sees one sees it locked,
- * finds and removes them, and refuses new ones while there is room left for those under way.
+ * spool_dir: the folder of answers in flight: finds files and removes them, and knows how much room
+ * there is.
  */
 #include "spool_dir.h"
 
@@ -22,6 +22,7 @@ struct spool_dir {
 	struct spool_limits limits;
 	_Atomic int64_t *used, own_used;
 	struct spool_tails *tails;
+	struct spool_ahead *ahead; /* NULL: none are made ahead */
 };
 
 int spool_dir_fd(const struct spool_dir *dir)
@@ -37,6 +38,21 @@ _Atomic int64_t *spool_dir_used(struct spool_dir *dir)
 struct spool_tails *spool_dir_tails(const struct spool_dir *dir)
 {
 	return dir->tails;
+}
+
+const struct spool_limits *spool_dir_limits(const struct spool_dir *dir)
+{
+	return &dir->limits;
+}
+
+void spool_dir_set_ahead(struct spool_dir *dir, struct spool_ahead *ahead)
+{
+	dir->ahead = ahead;
+}
+
+struct spool_ahead *spool_dir_ahead(const struct spool_dir *dir)
+{
+	return dir->ahead;
 }
 
 static bool make_folder(int at, const char *path)
@@ -106,7 +122,7 @@ void spool_dir_names(struct spool_dir *dir, const char *folder,
 	closedir(list);
 }
 
-/* --- making --- */
+/* --- room --- */
 
 bool spool_disk_has_room(int fd, int64_t reserve)
 {
@@ -120,67 +136,6 @@ bool spool_is_tight(const struct spool_dir *dir)
 {
 	return !spool_disk_has_room(dir->fd, 2 * dir->limits.reserve) ||
 	       atomic_load(dir->used) > dir->limits.total / 4 * 3;
-}
-
-static bool has_room(struct spool_dir *dir, struct error *err)
-{
-	if (!spool_disk_has_room(dir->fd, dir->limits.reserve))
-		return error_set(err, ERROR_SPOOL,
-				 "The server's disk is nearly full; no new answers for now.");
-	if (atomic_load(dir->used) > dir->limits.total)
-		return error_set(err, ERROR_SPOOL,
-				 "Too many answers are waiting to be saved; try again later.");
-	return true;
-}
-
-/* Under its hidden name. NULL with errno. */
-static struct spool *make_hidden(struct spool_dir *dir, const char *hidden)
-{
-	int fd = openat(dir->fd, hidden, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	struct spool *spool;
-
-	if (fd < 0)
-		return NULL;
-	if ((spool = spool_file_wrap(fd, dir->used, dir->tails)))
-		return spool;
-	close(fd);
-	unlinkat(dir->fd, hidden, 0);
-	errno = ENOMEM;
-	return NULL;
-}
-
-static struct spool *not_made(const char *run_id, int reason, struct error *err)
-{
-	if (reason == EEXIST) {
-		error_set(err, ERROR_CONFLICT, "This run exists already.");
-		return NULL;
-	}
-	log_error("spool file not made", LOG_T("run", run_id), LOG_T("reason", strerror(reason)));
-	error_set(err, ERROR_SPOOL, "The server cannot keep new answers for now.");
-	return NULL;
-}
-
-struct spool *spool_create(struct spool_dir *dir, const struct spool_record *record,
-			   struct error *err)
-{
-	char hidden[SPOOL_PATH_SIZE];
-	struct spool *spool;
-	int reason;
-
-	if (!has_room(dir, err))
-		return NULL;
-	spool_name_hidden(record->run_id, hidden);
-	if (!(spool = make_hidden(dir, hidden)))
-		return not_made(record->run_id, errno, err);
-	if (spool_file_begin(spool, record) &&
-	    renameat2(dir->fd, hidden, dir->fd, record->run_id, RENAME_NOREPLACE) == 0) {
-		atomic_fetch_add(dir->used, SPOOL_HEADER);
-		return spool;
-	}
-	reason = errno;
-	unlinkat(dir->fd, hidden, 0);
-	spool_unref(spool);
-	return not_made(record->run_id, reason, err);
 }
 
 /* --- finding --- */

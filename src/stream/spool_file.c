@@ -35,11 +35,16 @@ static const struct flock owners_lock = {
 	.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1
 };
 
-bool spool_file_lock(const struct spool *spool)
+bool spool_file_lock_fd(int fd)
 {
 	struct flock lock = owners_lock;
 
-	return fcntl(spool->fd, F_OFD_SETLK, &lock) == 0;
+	return fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
+bool spool_file_lock(const struct spool *spool)
+{
+	return spool_file_lock_fd(spool->fd);
 }
 
 bool spool_file_is_locked(const struct spool *spool)

@@ -16,6 +16,7 @@ struct spool *spool_file_wrap(int fd, _Atomic int64_t *used, struct spool_tails 
 bool spool_file_begin(struct spool *spool, const struct spool_record *record);
 /* The owner's lock; false when somebody else holds it, or it cannot be had. */
 bool spool_file_lock(const struct spool *spool);
+bool spool_file_lock_fd(int fd);                      /* of one that is no spool yet */
 bool spool_file_is_locked(const struct spool *spool); /* by another open file */
 bool spool_file_mark_saved(struct spool *spool, struct error *err);
 /* Who reads it is told of each piece by the kernel (inotify) from now on. */

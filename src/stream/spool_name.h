@@ -9,6 +9,7 @@
 #define SPOOL_DONE       "done"
 #define SPOOL_STOP       "stop"
 #define SPOOL_TAILS_FILE "tails"
+#define SPOOL_READY      ".ready"
 
 /* What else lies in the folder is no run. */
 bool spool_name_is_run(const char *name);

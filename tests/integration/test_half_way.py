@@ -142,7 +142,7 @@ def test_r9_question_refused_for_want_of_room(new_site, named):
     answered(site, question, prompt)
 
 
-@pytest.mark.parametrize("point", ["turn_spooled", "turn_claimed", "turn_saved", "turn_prepared", "run_begun"])
+@pytest.mark.parametrize("point", ["turn_unnamed", "turn_spooled", "turn_claimed", "turn_saved", "turn_prepared", "run_begun"])
 def test_r9_question_whose_worker_died_before_the_model_was_asked(new_site, request, named, point):
     # SQLite has no moment between the claim and the messages.
     settings = {"C1D_STORE": request.getfixturevalue("mongod").uri(name("half"))} if point == "turn_claimed" else {}

@@ -7,8 +7,9 @@ import sqlite3
 import time
 from typing import NamedTuple
 
-POINTS = ["turn_spooled", "turn_claimed", "turn_saved", "turn_prepared", "turn_ended", "thread_marked", "run_begun", "run_before_append", "tail_written",
-          "run_appended", "run_sent", "run_before_end", "run_ended", "run_saved", "save_before", "save_stored", "save_marked"]
+POINTS = ["turn_unnamed", "turn_spooled", "turn_claimed", "turn_saved", "turn_prepared", "turn_ended", "thread_marked", "run_begun",
+          "run_before_append", "tail_written", "run_appended", "run_sent", "run_before_end", "run_ended", "run_saved", "save_before",
+          "save_stored", "save_marked"]
 CROWD = 8
 
 
