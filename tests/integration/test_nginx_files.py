@@ -106,6 +106,10 @@ class Peer(threading.Thread):
             for _ in range(64):
                 say(b"x" * 32768)
             self.done.set()
+        elif "?pieces" in told["REQUEST_URI"]:
+            say(b"Content-Type: text/plain\r\nX-Long: " + b"h" * 3000 + b"\r\n\r\n")
+            for length in (1, 4095, 4096, 4097, 32768, 60000, 1):
+                say(b"p" * length)
         elif path.endswith("/error"):
             say(b"Status: 422 Wrong\r\nContent-Type: application/problem+json\r\n\r\n{\"code\":\"mine\"}")
         else:
@@ -297,6 +301,13 @@ def first_bytes_before_the_end(site, peer, path):
 @pytest.mark.parametrize("path", ["/api/chat", "/api/openui/chat", "/api/runs/run_1/stream"])
 def test_streams_leave_as_they_come(site, peer, path):
     first_bytes_before_the_end(site, peer, path)
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/api/runs/run_1/stream"])
+def test_a_streams_small_buffer_takes_a_long_head_and_pieces_of_any_size(site, peer, path):
+    answer = site.get(path + "?pieces")
+    assert answer.status == 200
+    assert answer.body == b"p" * (1 + 4095 + 4096 + 4097 + 32768 + 60000 + 1)
 
 
 def test_short_answers_are_buffered(site, peer):
