@@ -106,7 +106,8 @@ def copied(folder, place, house):
     shutil.copy(ROOT / "web/src/c1d.ts", place / "web/src")
     lines = "".join(re.findall(r"^```sh\n(.*?)^```$", (there / "README.md").read_text(), re.M | re.S))
     done = subprocess.run(["sh", "-eu", "-c", lines], cwd=there, capture_output=True, text=True, check=False, timeout=DEADLINE_S * 2,
-                          env={**os.environ, "C1D": house.url, "C1D_TOKEN": token(name("reader")), "C1D_COOKIES": str(place / "jar")})
+                          env={**os.environ, "PATH": f"{os.path.dirname(PYTHON)}:{os.environ['PATH']}", "C1D": house.url, "C1D_TOKEN": token(name("reader")),
+                               "C1D_COOKIES": str(place / "jar")})
     assert done.returncode == 0, done
     return there
 
