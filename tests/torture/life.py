@@ -315,7 +315,8 @@ class User(threading.Thread):
             self.conversation.deleted = "maybe" if known == "no" else known
             reply = self.send("DELETE", f"/api/threads/{self.conversation.thread}")
             self.house.judge("delete", reply, self.conversation)
-            if reply.status == 200 or (reply.status == 404 and known == "maybe" and self.was_there()):
+            # 404 also to the first: its worker died behind the deletion, and nginx asked another one.
+            if reply.status == 200 or (reply.status == 404 and self.was_there()):
                 self.conversation.deleted = "yes"
             elif reply.status == 404:
                 self.conversation.deleted = known  # there was none
