@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define FREE_MAX 256 /* spare easy handles kept */
 
@@ -23,7 +25,15 @@ struct net_curl {
 	struct loop_timer curl_timer;
 	struct net_curl_transfer *running, *cancelled, *broken, *free;
 	size_t free_count;
-	bool inside; /* curl is on the stack: nothing may be removed from it */
+	struct curl_socket *resting; /* of kept connections */
+	bool inside;                 /* curl is on the stack: nothing may be removed from it */
+};
+
+/* One of curl's, as long as it is watched. */
+struct curl_socket {
+	struct loop_watch watch;
+	struct net_curl *all;
+	struct curl_socket *next; /* among those that rest */
 };
 
 /* --- lists --- */
@@ -114,6 +124,7 @@ static void drive(struct net_curl *all, curl_socket_t fd, int what)
 
 static void on_ready(struct loop_watch *watch, uint32_t events)
 {
+	struct curl_socket *sock = watch->owner;
 	int what = 0;
 
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP))
@@ -122,30 +133,98 @@ static void on_ready(struct loop_watch *watch, uint32_t events)
 		what |= CURL_CSELECT_OUT;
 	if (events & EPOLLERR)
 		what |= CURL_CSELECT_ERR;
-	drive(watch->owner, watch->fd, what);
+	drive(sock->all, watch->fd, what);
 }
 
-static bool watch_socket(struct net_curl *all, curl_socket_t fd, int what, struct loop_watch *watch)
+static struct curl_socket *socket_new(struct net_curl *all)
+{
+	struct curl_socket *sock = calloc(1, sizeof *sock);
+
+	if (!sock)
+		return NULL;
+	sock->all = all;
+	sock->watch.fd = -1;
+	sock->watch.owner = sock;
+	return sock;
+}
+
+static void drop_socket(struct curl_socket *sock)
+{
+	if (sock)
+		loop_forget(sock->all->loop, &sock->watch);
+	free(sock);
+}
+
+/* It does not rest any more. NULL: it did not. */
+static struct curl_socket *take_resting(struct net_curl *all, curl_socket_t fd)
+{
+	struct curl_socket **link = &all->resting, *sock;
+
+	while (*link && (*link)->watch.fd != fd)
+		link = &(*link)->next;
+	sock = *link;
+	if (sock)
+		*link = sock->next;
+	return sock;
+}
+
+/* The server has closed it. Curl looks at one byte before it takes a kept connection, and that
+ * byte of TLS's goodbye is a sign of life to it; so it is made to find the end. */
+static void on_rest_ended(struct loop_watch *watch, uint32_t events)
+{
+	struct curl_socket *sock = watch->owner;
+	char goodbye[512];
+
+	(void)events;
+	shutdown(watch->fd, SHUT_RDWR);
+	while (recv(watch->fd, goodbye, sizeof goodbye, MSG_DONTWAIT) > 0)
+		;
+	drop_socket(take_resting(sock->all, watch->fd));
+}
+
+/* Its connection is kept, and no transfer uses it. */
+static void rest(struct curl_socket *sock)
+{
+	struct net_curl *all = sock->all;
+
+	sock->watch.ready = on_rest_ended;
+	sock->next = all->resting;
+	all->resting = sock;
+	if (!loop_watch(all->loop, &sock->watch, sock->watch.fd, EPOLLIN))
+		drop_socket(take_resting(all, sock->watch.fd));
+}
+
+static bool watch_socket(struct net_curl *all, curl_socket_t fd, int what, struct curl_socket *sock)
 {
 	uint32_t events =
 		(what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
 
-	if (!watch) {
-		watch = calloc(1, sizeof *watch);
-		if (!watch)
+	if (!sock) {
+		sock = take_resting(all, fd);
+		if (!sock)
+			sock = socket_new(all);
+		if (!sock)
 			return false;
-		*watch = (struct loop_watch){ .fd = -1, .ready = on_ready, .owner = all };
-		curl_multi_assign(all->curl, fd, watch);
+		sock->watch.ready = on_ready;
+		curl_multi_assign(all->curl, fd, sock);
 	}
-	return loop_watch(all->loop, watch, fd, events);
+	return loop_watch(all->loop, &sock->watch, fd, events);
 }
 
-static void forget_socket(struct net_curl *all, curl_socket_t fd, struct loop_watch *watch)
+static void forget_socket(struct net_curl *all, curl_socket_t fd, struct curl_socket *sock,
+			  bool may_rest)
 {
-	if (watch)
-		loop_forget(all->loop, watch);
-	free(watch);
 	curl_multi_assign(all->curl, fd, NULL);
+	if (sock && may_rest && sock->watch.fd >= 0)
+		rest(sock);
+	else
+		drop_socket(sock);
+}
+
+static int on_close_socket(void *userdata, curl_socket_t fd)
+{
+	drop_socket(take_resting(userdata, fd));
+	return close(fd);
 }
 
 /* Always 0: to curl anything else means that no transfer can go on. Only this one cannot. */
@@ -154,14 +233,15 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata
 	struct net_curl *all = userdata;
 	struct net_curl_transfer *transfer = NULL;
 
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
 	if (what == CURL_POLL_REMOVE) {
-		forget_socket(all, fd, socketp);
+		forget_socket(all, fd, socketp,
+			      transfer && transfer->is_alone && transfer->has_head);
 		return 0;
 	}
 	if (watch_socket(all, fd, what, socketp))
 		return 0;
 	log_error("socket not watched", LOG_T("error", strerror(errno)));
-	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
 	if (transfer && !transfer->cancelled)
 		list_move(&all->broken, transfer);
 	return 0;
@@ -288,7 +368,8 @@ static struct net_curl_transfer *take_free(struct net_curl *all)
 	if (transfer) {
 		list_take_out(transfer);
 		all->free_count--;
-	} else if ((transfer = net_curl_transfer_new(all->loop, all->share))) {
+	} else if ((transfer =
+			    net_curl_transfer_new(all->loop, all->share, on_close_socket, all))) {
 		transfer->all = all;
 		transfer->timer = (struct loop_timer){ .fire = on_transfer_due, .owner = transfer };
 	}

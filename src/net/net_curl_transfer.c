@@ -153,12 +153,15 @@ static int on_socket(void *userdata, curl_socket_t fd, curlsocktype purpose)
 /* curl_easy_setopt checks types by itself; all its results are one answer here. */
 #define SET(option, value) (ok = ok && curl_easy_setopt(easy, (option), (value)) == CURLE_OK)
 
-static bool set_fixed_options(CURL *easy, struct net_curl_transfer *transfer, CURLSH *share)
+static bool set_fixed_options(CURL *easy, struct net_curl_transfer *transfer, CURLSH *share,
+			      curl_closesocket_callback on_close, void *ctx)
 {
 	bool ok = true;
 
 	SET(CURLOPT_PRIVATE, transfer);
 	SET(CURLOPT_SHARE, share);
+	SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	SET(CURLOPT_CLOSESOCKETDATA, ctx);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_HEADERDATA, transfer);
 	SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -187,7 +190,8 @@ static bool set_fixed_options(CURL *easy, struct net_curl_transfer *transfer, CU
 	return ok;
 }
 
-struct net_curl_transfer *net_curl_transfer_new(struct loop *loop, CURLSH *share)
+struct net_curl_transfer *net_curl_transfer_new(struct loop *loop, CURLSH *share,
+						curl_closesocket_callback on_close, void *ctx)
 {
 	struct net_curl_transfer *transfer = calloc(1, sizeof *transfer);
 
@@ -195,7 +199,7 @@ struct net_curl_transfer *net_curl_transfer_new(struct loop *loop, CURLSH *share
 		return NULL;
 	transfer->loop = loop;
 	transfer->easy = curl_easy_init();
-	if (transfer->easy && set_fixed_options(transfer->easy, transfer, share))
+	if (transfer->easy && set_fixed_options(transfer->easy, transfer, share, on_close, ctx))
 		return transfer;
 	net_curl_transfer_free(transfer);
 	return NULL;
@@ -232,9 +236,11 @@ static bool set_request(struct net_curl_transfer *transfer, const struct net_req
 {
 	CURL *easy = transfer->easy;
 	char *ca_file = NULL; /* the system's */
-	bool may_share = strncasecmp(request->url, "https:", 6) == 0 && !request->is_stream;
+	bool is_tls = strncasecmp(request->url, "https:", 6) == 0;
+	bool may_share = is_tls && !request->is_stream;
 	bool ok = add_header(transfer, "Expect:"); /* no extra round trip for a large body */
 
+	transfer->is_alone = is_tls && !may_share;
 	for (const char *const *header = request->headers; ok && *header; header++)
 		ok = add_header(transfer, *header);
 	SET(CURLOPT_URL, request->url);

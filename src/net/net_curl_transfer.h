@@ -26,12 +26,15 @@ struct net_curl_transfer {
 	bool resolving; /* a name server was asked */
 	bool was_sent;  /* the request went to a connection */
 	bool has_head;
+	bool is_alone;  /* its connection is of TLS and HTTP/1.1 */
 	bool cancelled; /* nobody wants to hear of it: curl is told so when it asks */
 };
 
 /* With the options that all have. share: what all of one owner have together; it stays until the
- * last of them is freed. NULL: no memory. */
-struct net_curl_transfer *net_curl_transfer_new(struct loop *loop, CURLSH *share);
+ * last of them is freed. on_close: of a socket of theirs, with ctx, as long as curl keeps it. NULL:
+ * no memory. */
+struct net_curl_transfer *net_curl_transfer_new(struct loop *loop, CURLSH *share,
+						curl_closesocket_callback on_close, void *ctx);
 void net_curl_transfer_free(struct net_curl_transfer *transfer); /* NULL is fine */
 /* Everything that differs from request to request; takes the body over, always. */
 bool net_curl_transfer_prepare(struct net_curl_transfer *transfer,

@@ -127,7 +127,12 @@ class Http1(asyncio.Protocol):
             self.transport.close()
 
     def cut(self, how: str) -> None:
-        self.transport.close()
+        if how == "cut_no_notify":
+            close_without_notify(self.transport)
+        elif how == "rst":
+            reset(self.transport)
+        else:
+            self.transport.close()
 
     def pause_writing(self) -> None:
         self.paused = True

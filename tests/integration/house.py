@@ -66,9 +66,12 @@ class Upstream:
                         DEADLINE_S + 5)
 
     def close_all(self, how="fin"):
-        """Every connection to it, and returns when their clients have seen it."""
-        self.ask("POST", f"/cut/{how}")
-        assert self.wait_stats(connections_open_most=0)["connections_open"] == 0
+        """Every connection to it, one that was being made meanwhile, too; returns when their clients have seen it."""
+        def closed():
+            self.ask("POST", f"/cut/{how}")
+            return self.ask("GET", "/stats/wait?connections_open_most=0&timeout=3")["connections_open"] == 0
+
+        wait_for(closed, "no connection to it is open")
 
     def open_gate(self, name):
         return self.ask("POST", f"/gate/{name}/open")

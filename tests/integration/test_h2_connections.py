@@ -19,6 +19,7 @@ def server(scratch):
 
 @pytest.fixture(scope="module")
 def house(scratch, server):
+    fresh(server)  # its worker asks at once whether it speaks HTTP/2, and remembers
     made = Site(scratch, server, {"C1D_CONNECT_MS": "6000"}, workers=1)
     made.pid = made.worker_pids()[0]
     yield made
@@ -232,6 +233,21 @@ def test_B6_sessions_of_tls_go_on_over_http11(new_site, server):
     bystanders = [Bystander(site) for _ in range(3)]
     assert server.stats()["connections_resumed"] >= before + 2
     assert [bystander.goes_on() for bystander in bystanders] == ["complete"] * 3
+
+
+@pytest.mark.parametrize("how", ["fin", "cut_no_notify"])
+def test_B6_kept_connection_of_http11_that_its_server_closed_is_not_used(new_site, server, how):
+    """Though it was closed a moment ago, and TLS has said so: those bytes are no sign of life."""
+    fresh(server)
+    server.ask("POST", "/alpn/h1")
+    site = new_site({}, upstream=server, workers=1)
+    for _ in range(3):
+        answered(site)
+        server.ask("POST", f"/cut/{how}")
+    before = server.stats()["connections_h1"]
+    answered(site)
+    answered(site)
+    assert server.stats()["connections_h1"] == before + 1
 
 
 def test_B6_server_that_falls_back_to_http11_loses_no_question(site, server):
