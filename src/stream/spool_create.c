@@ -70,6 +70,7 @@ static struct spool *become(struct spool_dir *dir, int new_fd, const char *hidde
 	}
 	reason = errno;
 	unlinkat(fd, hidden, 0);
+	spool_file_drop_tail(spool);
 	spool_unref(spool);
 	errno = reason;
 	return NULL;

@@ -310,16 +310,21 @@ void spool_file_ask(const struct spool *spool)
 	spool_tail_ask(&spool->tail);
 }
 
-bool spool_file_take_tail(struct spool *spool)
+void spool_file_take_tail(struct spool *spool)
 {
 	int64_t in_file, length, by_size = length_by_size(spool);
 
 	if (!spool_tail_lengths(&spool->tail, &in_file, &length))
-		return true;
+		return;
 	if (in_file <= by_size && by_size < length)
-		return write_tail(spool);
-	spool_tail_written(&spool->tail, by_size);
-	return true;
+		write_tail(spool);
+	else
+		spool_tail_written(&spool->tail, by_size);
+}
+
+void spool_file_drop_tail(struct spool *spool)
+{
+	spool_tail_give(&spool->tail);
 }
 
 uint32_t spool_file_tail(const struct spool *spool)

@@ -21,8 +21,10 @@ bool spool_file_is_locked(const struct spool *spool); /* by another open file */
 bool spool_file_mark_saved(struct spool *spool, struct error *err);
 /* Who reads it is told of each piece by the kernel (inotify) from now on. */
 void spool_file_ask(const struct spool *spool);
-/* Of an answer whose owner died: its tail goes into the file; and how many bytes are there. */
-bool spool_file_take_tail(struct spool *spool);
+/* Of an answer whose owner died: its tail goes into the file, if that can be written. */
+void spool_file_take_tail(struct spool *spool);
+/* Of one that becomes no run: its tail is given back. */
+void spool_file_drop_tail(struct spool *spool);
 void spool_file_set_length(struct spool *spool, int64_t length);
 /* Its tail's number; 0: none. */
 uint32_t spool_file_tail(const struct spool *spool);

@@ -45,7 +45,7 @@ struct spool_tails {
 /* --- the file --- */
 
 /* Where a write to a mapped page cannot be refused once its block was allocated: elsewhere a full
- * disk would be a signal. */
+ * disk would be a signal. On XFS and Btrfs it may be: `cp` lets a copy share the block. */
 static bool keeps_what_it_allocates(int fd, int64_t *block)
 {
 	struct statfs fs;
@@ -53,8 +53,8 @@ static bool keeps_what_it_allocates(int fd, int64_t *block)
 	if (fstatfs(fd, &fs) != 0 || fs.f_bsize <= 0)
 		return false;
 	*block = (int64_t)fs.f_bsize;
-	return fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC ||
-	       fs.f_type == TMPFS_MAGIC;
+	errno = EOPNOTSUPP;
+	return fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == TMPFS_MAGIC;
 }
 
 static struct map *map_file(int fd)
@@ -115,42 +115,54 @@ static uint64_t key_of(const char *run_id)
 	return key ? key : 1;
 }
 
+/* Its key says whose a place is, and the bits only where to look: who finds a bit unset, and the
+ * place somebody's, leaves the bit set and looks on. */
+static bool take_place(struct place *place, uint64_t key)
+{
+	uint64_t nobody = 0;
+
+	/* First, so that a sweep which sees the key knows that it is new. */
+	atomic_store(&place->taken_s, (int64_t)time(NULL));
+	if (!atomic_compare_exchange_strong(&place->key, &nobody, key))
+		return false;
+	atomic_store(&place->state, 0);
+	atomic_store(&place->is_asked, 0);
+	return true;
+}
+
 /* The first that is free, so that few pages are touched. 0: none is. */
-static uint32_t take_number(struct map *map)
+static uint32_t take_number(struct map *map, uint64_t key)
 {
 	for (uint32_t i = 0; i < WORDS; i++) {
 		uint64_t word = atomic_load(&map->taken[i]);
 
 		while (~word) {
-			int bit = __builtin_ctzll(~word);
+			uint32_t number = i * 64 + (uint32_t)__builtin_ctzll(~word);
 
-			if (atomic_compare_exchange_weak(&map->taken[i], &word,
-							 word | UINT64_C(1) << bit))
-				return i * 64 + (uint32_t)bit + 1;
+			if (!atomic_compare_exchange_weak(&map->taken[i], &word,
+							  word | UINT64_C(1) << number % 64))
+				continue;
+			if (take_place(&map->places[number], key))
+				return number + 1;
+			word = atomic_load(&map->taken[i]);
 		}
 	}
 	return 0;
 }
 
-static void give_number(struct map *map, uint32_t number)
+/* Of whoever has it by this key, once. */
+static void give_place(struct map *map, uint32_t number, uint64_t key)
 {
 	uint32_t i = number - 1;
 
-	atomic_fetch_and(&map->taken[i / 64], ~(UINT64_C(1) << i % 64));
+	if (atomic_compare_exchange_strong(&map->places[i].key, &key, 0))
+		atomic_fetch_and(&map->taken[i / 64], ~(UINT64_C(1) << i % 64));
 }
 
 void spool_tail_take(struct spool_tail *tail, const char *run_id)
 {
-	struct place *place;
-
-	tail->number = tail->all ? take_number(tail->all->map) : 0;
-	if (!(place = place_of(tail)))
-		return;
 	tail->key = key_of(run_id);
-	atomic_store(&place->taken_s, (int64_t)time(NULL));
-	atomic_store(&place->state, 0);
-	atomic_store(&place->is_asked, 0);
-	atomic_store(&place->key, tail->key);
+	tail->number = tail->all ? take_number(tail->all->map, tail->key) : 0;
 }
 
 void spool_tail_find(struct spool_tail *tail, uint32_t number, const char *run_id)
@@ -161,26 +173,24 @@ void spool_tail_find(struct spool_tail *tail, uint32_t number, const char *run_i
 
 void spool_tail_give(struct spool_tail *tail)
 {
-	struct place *place = place_of(tail);
-	uint64_t key = tail->key;
-
-	if (place && atomic_compare_exchange_strong(&place->key, &key, 0))
-		give_number(tail->all->map, tail->number);
+	if (place_of(tail))
+		give_place(tail->all->map, tail->number, tail->key);
 	tail->number = 0;
 }
 
-/* A place is taken before its run has a file: what was taken just now is left alone. */
+/* A place is taken before its run has a file: what was taken just now is left alone. One without a
+ * key is being taken or given back at this moment, or its process died there: to unset its bit is
+ * right in each case. */
 void spool_tails_sweep(struct spool_tails *tails, const unsigned char *named, int64_t before_s)
 {
 	for (uint32_t i = 0; tails && i < SPOOL_TAILS; i++) {
 		struct place *place = &tails->map->places[i];
-		uint64_t bit = UINT64_C(1) << i % 64;
+		uint64_t bit = UINT64_C(1) << i % 64, key = atomic_load(&place->key);
 
-		if (!(atomic_load(&tails->map->taken[i / 64]) & bit) ||
-		    (named[i / 8] >> i % 8 & 1) || atomic_load(&place->taken_s) >= before_s)
-			continue;
-		atomic_store(&place->key, 0);
-		give_number(tails->map, i + 1);
+		if (!key)
+			atomic_fetch_and(&tails->map->taken[i / 64], ~bit);
+		else if (!(named[i / 8] >> i % 8 & 1) && atomic_load(&place->taken_s) < before_s)
+			give_place(tails->map, i + 1, key);
 	}
 }
 
