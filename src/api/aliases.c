@@ -110,12 +110,13 @@ static bool read_parts(struct call *call, const struct json *parts, struct slice
 	buffer_init(&text, QUESTION_MAX + 1);
 	for (const struct json *part = json_first(parts); part && ok; part = json_next(part))
 		ok = slice_is(json_text(json_get(part, "type")), "text") &&
+		     json_text(json_get(part, "text")).len > 0 &&
 		     buffer_append(&text, json_text(json_get(part, "text")));
 	copy = ok ? arena_copy(call->arena, buffer_slice(&text)) : NULL;
 	*out = (struct slice){ copy, copy ? text.len : 0 };
 	buffer_done(&text);
 	return copy || wrong("A message of the user has to be text: up to 256 KiB, and no other "
-			     "parts.",
+			     "or empty parts.",
 			     err);
 }
 

@@ -257,6 +257,7 @@ def test_o5_openui_a_failure_is_a_status_before_the_first_byte_and_a_chunk_behin
 def test_o5_openui_what_is_no_question_is_told(site):
     wrong = {"no question": [{"role": "assistant", "content": "x"}], "no role": [{"content": "x"}], "no object": ["x"], "none": [],
              "a picture": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}],
+             "a part of no text": [{"role": "user", "content": [{"type": "text", "text": "x"}, {"type": "text", "text": 7}]}],
              "no text": [{"role": "user", "content": ""}], "nothing": [{"role": "user"}], "a number": [{"role": "user", "content": 7}],
              "too long": [{"role": "user", "content": [{"type": "text", "text": "x" * 200_000}] * 2}]}
     for path in ("/api/openui/chat", "/api/openui/create"):
