@@ -173,8 +173,19 @@ static bool begin(struct follower *f)
 	buffer_done(&f->headers);
 	if (!form_of(f)->run)
 		return true;
-	form_of(f)->run(run_record(f->run), new_frame(f->all));
+	form_of(f)->run(run_record(f->run), f->offset, new_frame(f->all));
 	return send_scratch(f);
+}
+
+/* Who comes back to an answer that is being written, and lacks nothing of it, is told that he is
+ * there, however long the model is silent. Where no text has come yet the status is kept for how
+ * that ends; and a form without a frame of its own has nothing to say. */
+static void greet(struct follower *f)
+{
+	bool lacks_nothing = f->offset > 0 && f->offset == run_record(f->run)->length;
+
+	if (lacks_nothing && !f->gone && !is_over(f) && form_of(f)->run)
+		begin(f);
 }
 
 /* Framed once for all who stand at the same place. */
@@ -450,6 +461,7 @@ void follower_join(struct follower *f, struct followers *all, struct run *run, s
 	}
 	set_timer(f);
 	pump(f);
+	greet(f);
 }
 
 void followers_init(struct followers *all, struct loop *loop, const struct config *config,

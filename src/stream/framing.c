@@ -8,11 +8,12 @@
 
 /* --- server-sent events --- */
 
-static bool sse_run(const struct spool_record *record, struct buffer *out)
+static bool sse_run(const struct spool_record *record, int64_t offset, struct buffer *out)
 {
 	struct json_writer w;
 
-	buffer_appendf(out, "id: %s.0\nevent: " EVENT_RUN "\ndata: ", record->run_id);
+	buffer_appendf(out, "id: %s.%lld\nevent: " EVENT_RUN "\ndata: ", record->run_id,
+		       (long long)offset);
 	json_writer_init(&w, out);
 	json_open(&w, '{');
 	json_put_text(&w, "run_id", record->run_id);
@@ -89,8 +90,9 @@ static void open_chunk(const struct spool_record *record, struct buffer *out)
 
 #define CHUNK_GOES_ON "},\"finish_reason\":null}]}\n\n"
 
-static bool openai_run(const struct spool_record *record, struct buffer *out)
+static bool openai_run(const struct spool_record *record, int64_t offset, struct buffer *out)
 {
+	(void)offset;
 	open_chunk(record, out);
 	return buffer_append(out, SLICE("\"role\":\"assistant\",\"content\":\"\"" CHUNK_GOES_ON));
 }

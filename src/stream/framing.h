@@ -21,7 +21,8 @@ struct framing {
 	const char *heartbeat;
 	bool always_beats;
 	/* The frames, all of them or none: without them the text is sent as it is. */
-	bool (*run)(const struct spool_record *record, struct buffer *out); /* first */
+	/* First. offset: of the text that follows. */
+	bool (*run)(const struct spool_record *record, int64_t offset, struct buffer *out);
 	bool (*delta)(const struct spool_record *record, int64_t offset_behind, struct slice text,
 		      struct buffer *out);
 	bool (*error)(const struct error *error, const char *request_id, struct buffer *out);

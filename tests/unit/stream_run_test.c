@@ -255,6 +255,40 @@ static void o5_readers_of_chunks_get_frames_of_their_own(void **state)
 	client_done(&raw);
 }
 
+static void follow_from(struct run *run, enum stream_format format, int64_t offset,
+			struct client *client)
+{
+	const struct stream_options options = { .format = format, .offset = offset };
+
+	client_init(client);
+	follower_join(follower_new(&options, SLICE("")), &followers, run, &client->sink, NULL);
+}
+
+/* Its connection is known to be there before the model says anything more. */
+static void r5_who_comes_back_and_lacks_nothing_is_greeted(void **state)
+{
+	struct client back, early;
+	struct run *run = begin_ours();
+
+	(void)state;
+	follow(run, STREAM_SSE, &early);
+	assert_int_equal(early.body.len, 0); /* its status may still be an error's */
+	say("text");
+	round_ends();
+	follow_from(run, STREAM_SSE, 4, &back);
+	assert_non_null(strstr(back.body.data, "id: run.4\nevent: run\n"));
+	assert_null(strstr(back.body.data, "event: delta"));
+	say(" and more");
+	round_ends();
+	assert_non_null(strstr(back.body.data, "id: run.13\nevent: delta\ndata: \" and more\""));
+	say_end(STATUS_COMPLETE);
+	run_saved(run);
+	round_ends();
+	assert_string_equal(back.outcome, "complete");
+	client_done(&back);
+	client_done(&early);
+}
+
 static void an_answer_is_cut_at_the_cap_between_characters(void **state)
 {
 	struct client client;
@@ -302,6 +336,7 @@ int main(void)
 		T(c2_what_a_round_brought_is_one_write_and_one_piece),
 		T(readers_of_events_get_the_same_frames),
 		T(o5_readers_of_chunks_get_frames_of_their_own),
+		T(r5_who_comes_back_and_lacks_nothing_is_greeted),
 		T(an_answer_is_cut_at_the_cap_between_characters),
 		T(a_silent_run_lends_its_memory),
 	};
