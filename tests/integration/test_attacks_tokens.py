@@ -13,7 +13,7 @@ import uuid
 import pytest
 
 from attackers import JWT_SECRET, Browser, Canary, b64, bearer, claims, raw, token
-from house import DEADLINE_S, ROOT, Site, in_parallel, wait_for
+from house import ALIASES, DEADLINE_S, ROOT, Site, in_parallel, wait_for
 
 PINNED = {"iss": "https://id.example", "aud": "c1d"}
 SETTINGS = {"C1D_AUTH": "jwt", "C1D_JWT_ISSUER": "https://id.example", "C1D_JWT_AUDIENCE": "c1d"}
@@ -59,7 +59,7 @@ def fixed(der, size):
 
 @pytest.fixture(scope="module")
 def hmac_site(scratch, upstream):
-    house = Site(scratch, upstream, {**SETTINGS, "C1D_JWT_SECRET": JWT_SECRET, "C1D_JWT_ALGORITHMS": "HS256"}, workers=1)
+    house = Site(scratch, upstream, {**SETTINGS, "C1D_JWT_SECRET": JWT_SECRET, "C1D_JWT_ALGORITHMS": "HS256"}, workers=1, server=ALIASES)
     yield house
     house.stop()
 

@@ -154,6 +154,14 @@ class Thief:
             "/api/threads/{id}/messages": lambda: {"role": "user", "content": "planted",
                                                    "id": self.dice.choice([name("m"), victim.messages[victim.threads[0]][0]])},
             "/api/threads/{id}/messages/{mid}": lambda: {"content": "planted"},
+            "/api/thread": lambda: {"name": "mine"},
+            "/api/thread/{id}": lambda: {"title": "planted"},
+            "/api/thread/{id}/message": lambda: {"role": "user", "content": "planted",
+                                                 "id": self.dice.choice([name("m"), victim.messages[victim.threads[0]][0]])},
+            "/api/openui/create": lambda: {"messages": [{"role": "user", "content": "mine"}]},
+            "/api/openui/update/{id}": lambda: {"title": "planted"},
+            "/api/openui/chat": lambda: {"threadId": self.dice.choice(victim.threads), "runId": victim.messages[victim.threads[1]][-1],
+                                         "messages": [{"role": "user", "content": "fault:pace=0 planted"}]},
         }.get(path, dict)()
         if self.dice.random() < 0.2:
             body["user_id"] = victim.user_id

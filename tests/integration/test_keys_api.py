@@ -11,7 +11,7 @@ import pytest
 from api import problem
 from attackers import Browser, bearer
 from callers import key, run, server, unique
-from house import Site, in_parallel, wait_for
+from house import ALIASES, Site, in_parallel, wait_for
 
 NOBODY = 65534
 OPENAPI = "/api/openapi.json"
@@ -19,7 +19,7 @@ OPENAPI = "/api/openapi.json"
 
 @pytest.fixture(scope="module")
 def site(scratch, upstream):
-    house = Site(scratch, upstream, {"C1D_AUTH": "visitor"}, workers=1)  # what one has seen, all have
+    house = Site(scratch, upstream, {"C1D_AUTH": "visitor"}, workers=1, server=ALIASES)  # what one has seen, all have
     yield house
     house.stop()
 
