@@ -148,22 +148,23 @@ static bool read_id(const struct json *id, struct slice *out, struct error *err)
 }
 
 /* The last message of the user. What else there is the client has from here, or made up: the
- * history is ours. */
+ * history is ours, and what is in it is no reason to refuse a question. */
 static bool take_question(struct call *call, struct error *err)
 {
-	const struct json *messages = body_value(call, "messages");
+	const struct json *messages = body_value(call, "messages"), *last = NULL;
 
 	for (const struct json *at = json_first(messages); at; at = json_next(at)) {
 		struct slice role = json_text(json_get(at, "role"));
 
 		if (!is_role(role))
 			return wrong("A message has to be an object with a role.", err);
-		if (slice_is(role, "user") &&
-		    (!read_content(call, json_get(at, "content"), &call->said, err) ||
-		     !read_id(json_get(at, "id"), &call->said_id, err)))
-			return false;
+		if (slice_is(role, "user"))
+			last = at;
 	}
-	return call->said.ptr || wrong("There is no message of the user.", err);
+	if (!last)
+		return wrong("There is no message of the user.", err);
+	return read_content(call, json_get(last, "content"), &call->said, err) &&
+	       read_id(json_get(last, "id"), &call->said_id, err);
 }
 
 /* --- what is answered --- */

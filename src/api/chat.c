@@ -126,6 +126,7 @@ static bool replay(struct call *call, const struct stream_options *options, cons
 				       .thread_id = turn->thread_id,
 				       .message_id = turn->response_id,
 				       .model = answer->model,
+				       .created_ms = answer->created_ms,
 				       .status = answer->status,
 				       .length = (int64_t)answer->content.len,
 				       .usage = answer->usage };

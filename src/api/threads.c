@@ -103,7 +103,8 @@ bool threads_list(struct call *call, struct error *err)
 		return false;
 	answer_json(call, 200);
 	buffer_reserve(body, filter.limit * ROW_USUAL);
-	buffer_append(body, has_cursor ? SLICE("{\"threads\":[") : SLICE("["));
+	if (!buffer_append(body, has_cursor ? SLICE("{\"threads\":[") : SLICE("[")))
+		return budget_refused(err); /* put_row looks at its last byte */
 	if (!service_thread_list(call->api->service, &call->caller, &filter, call->arena, &list,
 				 err))
 		return body->failed ? budget_refused(err) : false;

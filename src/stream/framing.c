@@ -132,11 +132,16 @@ static bool openai_end(const struct spool_record *record, enum message_status st
 						[STATUS_STOPPED] = "stop",
 						[STATUS_ERROR] = NULL,
 						[STATUS_INTERRUPTED] = NULL };
+	/* Of an answer of which it is only known that it did: these clients take no notice of a
+	 * stream that just ends. */
+	static const struct error broke_off = {
+		.code = ERROR_UPSTREAM,
+		.detail = "The answer broke off here.",
+	};
 
-	if (error->code != ERROR_NONE)
-		return openai_error(error, request_id, out);
-	if (!finished[status])
-		return !out->failed;
+	if (error->code != ERROR_NONE || !finished[status])
+		return openai_error(error->code != ERROR_NONE ? error : &broke_off, request_id,
+				    out);
 	open_chunk(record, out);
 	buffer_appendf(out, "},\"finish_reason\":\"%s\"}]}\n\n", finished[status]);
 	return buffer_append(out, SLICE("data: [DONE]\n\n"));

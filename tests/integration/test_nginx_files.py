@@ -303,7 +303,7 @@ def test_streams_leave_as_they_come(site, peer, path):
     first_bytes_before_the_end(site, peer, path)
 
 
-@pytest.mark.parametrize("path", ["/api/chat", "/api/runs/run_1/stream"])
+@pytest.mark.parametrize("path", ["/api/chat", "/api/openui/chat", "/api/runs/run_1/stream"])
 def test_a_streams_small_buffer_takes_a_long_head_and_pieces_of_any_size(site, peer, path):
     answer = site.get(path + "?pieces")
     assert answer.status == 200
@@ -319,7 +319,7 @@ def test_short_answers_are_buffered(site, peer):
 
 
 def test_short_requests_share_a_connection_and_each_stream_has_its_own(site, peer):
-    for path in ("/api/threads", "/api/threads", "/health", "/api/chat", "/api/chat", "/api/runs/run_1/stream", "/api/threads"):
+    for path in ("/api/threads", "/api/threads", "/health", "/api/chat", "/api/openui/chat", "/api/runs/run_1/stream", "/api/threads"):
         assert site.get(path).status == 200
     first, keeps = peer.connections[0]
     assert keeps and [(connection is first, keep) for connection, keep in peer.connections] == [
@@ -336,10 +336,10 @@ def test_a_connection_that_rests_is_nginxs_to_close(site, peer):
 
 def test_the_locations_turn_off_what_would_hold_a_stream_back():
     text = (FILES / "c1d.conf").read_text()
-    streams = re.findall(r"location (?:= /api/(?:openui/)?chat|~ \^/api/runs/\[\^/\]\+/stream\$) \{(.*?)\}", text, re.S)
-    assert len(streams) == 3
+    streams = re.findall(r"location (?:= /api/chat|~ \^/api/runs/\[\^/\]\+/stream\$) \{(.*?)\}", text, re.S)
+    assert len(streams) == 2 and "location = /api/openui/chat { rewrite ^ /api/chat last; }" in text
     for block in streams:
-        assert "fastcgi_buffering off;" in block and "gzip off;" in block
+        assert "fastcgi_buffering off;" in block and "fastcgi_buffer_size 4k;" in block and "gzip off;" in block
     for line in ("fastcgi_next_upstream off;", "fastcgi_next_upstream_timeout 10s;", "fastcgi_read_timeout  330s;", "fastcgi_send_timeout  330s;"):
         assert line in text
     upstream = re.sub("#.*", "", (FILES / "c1d-upstream.conf").read_text())
