@@ -108,6 +108,7 @@ def test_d7_every_shell_block_does_what_its_page_says(machine):
     for page in PAGES:
         if page not in (FIRST, LAST) and name_of(page) not in ELSEWHERE and blocks(page, "sh"):
             machine.run(page)
+    assert (machine.folder / "nginx.pid").exists() and (machine.folder / "body").is_dir()  # and nowhere else: it ends with the machine
     machine.run(LAST)
     assert not (machine.folder / "usr/local/bin/c1d").exists() and not (machine.folder / "c1d.pid").exists()
     asked = (machine.folder / "asked").read_text()
