@@ -201,9 +201,12 @@ static int64_t in_file_of(uint64_t state)
 	return (int64_t)(state >> HERE_BITS);
 }
 
+/* The file may hold anything, as any file on a disk. */
 static size_t here_of(uint64_t state)
 {
-	return state & HERE_MASK;
+	size_t here = state & HERE_MASK;
+
+	return here <= TEXT_MAX ? here : 0;
 }
 
 /* The block of the file in which the byte before this offset of the answer lies. */
@@ -284,7 +287,7 @@ int64_t spool_tail_read(const struct spool_tail *tail, int64_t offset, char *out
 	int64_t from = offset - in_file_of(state);
 	size_t n = here_of(state);
 
-	if (!place_if_ours(tail) || from < 0 || from >= (int64_t)n || n > TEXT_MAX)
+	if (!place_if_ours(tail) || from < 0 || from >= (int64_t)n)
 		return -1;
 	n -= (size_t)from;
 	n = n < size ? n : size;

@@ -243,6 +243,35 @@ static void a_tail_without_what_goes_before_it_is_left_out(void **state)
 	spool_unref(adopted);
 }
 
+/* Eight bytes of the file of tails. */
+static void damage(long at, uint64_t word)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/tails", folder);
+	fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, &word, sizeof word, at), sizeof word);
+	close(fd);
+}
+
+/* Its length is none that a tail has. */
+static void a_damaged_tail_is_left_out(void **state)
+{
+	struct spool *reader, *adopted;
+
+	(void)state;
+	need_tails();
+	die_behind("run-1", 5);
+	reader = spool_open(dir, "run-1", NULL);
+	damage(4096 + 512 * ((long)spool_file_tail(reader) - 1) + 8, 50 << 16 | 40000);
+	assert_has(reader, 50);
+	adopted = spool_adopt(dir, "run-1", 1, NULL);
+	assert_has(adopted, 50);
+	spool_unref(adopted);
+	spool_unref(reader);
+}
+
 /* --- places --- */
 
 static void a_place_is_the_next_ones_when_its_answer_is_over(void **state)
@@ -322,18 +351,6 @@ static void a_place_that_no_file_names_is_found(void **state)
 	spool_unref(owner);
 }
 
-/* What the file says of the first 64 places. */
-static void set_bits(uint64_t bits)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof path, "%s/tails", folder);
-	fd = open(path, O_WRONLY);
-	assert_int_equal(pwrite(fd, &bits, sizeof bits, 0), sizeof bits);
-	close(fd);
-}
-
 /* Its key says whose it is: a bit may be wrong for a moment, behind a sweep or a death. */
 static void a_place_is_never_two_answers(void **state)
 {
@@ -345,7 +362,7 @@ static void a_place_is_never_two_answers(void **state)
 	need_tails();
 	append(owner, 0, 60);
 	append(owner, 60, 60);
-	set_bits(0);
+	damage(0, 0); /* the bits of the first 64 */
 	other = make("run-2");
 	assert_int_not_equal(spool_file_tail(other), number);
 	append(owner, 120, 60);
@@ -359,7 +376,7 @@ static void a_place_is_never_two_answers(void **state)
 	spool_unref(owner);
 	spool_unref(other);
 
-	set_bits(~UINT64_C(0)); /* somebody died before his key was there */
+	damage(0, ~UINT64_C(0)); /* somebody died before his key was there */
 	spool_tails_sweep(spool_dir_tails(dir), named, 0);
 	owner = make("run-4");
 	assert_int_equal(spool_file_tail(owner), number);
@@ -390,6 +407,7 @@ int main(void)
 		TEST(who_adopts_an_answer_has_its_tail),
 		TEST(what_is_in_the_file_already_is_not_told_twice),
 		TEST(a_tail_without_what_goes_before_it_is_left_out),
+		TEST(a_damaged_tail_is_left_out),
 		TEST(a_place_is_the_next_ones_when_its_answer_is_over),
 		TEST(without_a_place_each_piece_is_written),
 		TEST(a_place_that_no_file_names_is_found),
