@@ -153,7 +153,7 @@ def test_C3_stop_while_the_store_is_away_stops_and_says_what_is_missing(new_site
     assert run["status"] == "stopped" and run["saved"] is False
     own_mongod.start()
     site.wait_status("t1", stream.headers["X-Response-Id"], "stopped")
-    assert site.post(f"/api/runs/{stream.headers['X-Run-Id']}/stop").json()["status"] == "stopped"
+    wait_for(lambda: site.post(f"/api/runs/{stream.headers['X-Run-Id']}/stop").json()["status"] == "stopped", "its file says so, too")
 
 
 def test_C3_delete_and_edit_before_the_late_save(new_site, own_mongod):
