@@ -19,8 +19,7 @@ def server(scratch):
 
 @pytest.fixture(scope="module")
 def house(scratch, server):
-    fresh(server)  # its worker asks at once whether it speaks HTTP/2, and remembers
-    made = Site(scratch, server, {"C1D_CONNECT_MS": "6000"}, workers=1)
+    made = settled_site(scratch, server, {"C1D_CONNECT_MS": "6000"})
     made.pid = made.worker_pids()[0]
     yield made
     assert made.worker_pids() == [made.pid] and not made.log_lines("worker killed")
@@ -33,6 +32,14 @@ def site(house, server):
     fresh(server)
     yield house
     fresh(server)
+
+
+def settled_site(scratch, server, settings):
+    """Its worker has made the connection that it makes ahead: how the next ones begin is the test's."""
+    fresh(server)
+    made = Site(scratch, server, settings, workers=1)
+    wait_for(lambda: 'c1d_upstream_http2_total{event="opened"} 1\n' in made.metrics(), "a connection to the server")
+    return made
 
 
 def fresh(server):
@@ -65,7 +72,7 @@ def test_B10_connection_that_never_begins_well_is_told(site, server, kind):
 
 
 def test_B7_connections_that_say_nothing_are_told_in_time(scratch, server):
-    site = Site(scratch, server, {"C1D_FIRST_BYTE_MS": "1500"}, workers=1)
+    site = settled_site(scratch, server, {"C1D_FIRST_BYTE_MS": "1500"})
     try:
         for kind in ("silent", "half_settings", "deaf"):
             fresh(server)
