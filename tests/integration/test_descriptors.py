@@ -1,11 +1,14 @@
 """Descriptors: all that may be had are, what fits is said, and who comes when they are used up is told so."""
+import http.client
+import json
 import os
+import resource
 import subprocess
 import uuid
 from pathlib import Path
 
 import pytest
-from house import wait_for
+from house import DEADLINE_S, wait_for
 from workers import follow
 
 
@@ -64,6 +67,21 @@ def test_r17_what_does_not_fit_is_said_and_refused_as_too_much(new_site, limited
     wait_for(lambda: len(site.log_lines("run ended")) == fits, "all ended")
     assert {line["status"] for line in site.log_lines("run ended")} == {"complete"}
     assert not site.log_lines("connections wait: no descriptors or memory left")
+
+
+def test_r17_who_came_while_there_was_no_descriptor_is_served_when_there_is_one(new_site):
+    """Nobody else comes: what told the worker of the connection has told of it already."""
+    site = new_site(workers=1)
+    worker, = site.worker_pids()
+    soft, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (0, hard))
+    waits = http.client.HTTPConnection(site.host, site.port, timeout=DEADLINE_S)
+    waits.request("POST", "/api/chat", json.dumps({"message": "fault:pace=0 who waits"}), {"Content-Type": "application/json"})
+    wait_for(lambda: site.log_lines("connections wait: no descriptors or memory left"), "the log tells")
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (soft, hard))
+    answer = waits.getresponse()
+    assert answer.status == 200 and answer.read().endswith(b"</content>")
+    waits.close()
 
 
 def test_r17_two_workers_carry_ten_thousand_answers_where_a_process_may_open_20000(new_site, limited):
