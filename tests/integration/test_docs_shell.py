@@ -152,7 +152,7 @@ def test_d7_lines_of_nginx_are_lines_that_nginx_takes(tmp_path):
     seen = 0
     for path in (ROOT / "nginx").glob("*.conf"):
         text = path.read_text()
-        (tmp_path / path.name).write_text(text.replace("127.0.0.1:9181", "127.0.0.1:1"))
+        (tmp_path / path.name).write_text(text.replace("127.0.0.1:9181", f"127.0.0.1:{free_port()}"))
     for page in PAGES:
         for _, text in blocks(page, "nginx"):
             text = text.replace("/usr/local/share/c1d/nginx/", f"{tmp_path}/").replace("/var/log/nginx/", f"{tmp_path}/")
@@ -163,7 +163,7 @@ def test_d7_lines_of_nginx_are_lines_that_nginx_takes(tmp_path):
                 server = f"include {tmp_path}/c1d.conf;\n{server}"
             conf = tmp_path / "nginx.conf"
             conf.write_text(f"pid {tmp_path}/pid; error_log stderr; events {{}}\nhttp {{ access_log off; {zones}\n{http}"
-                            f"server {{ listen 127.0.0.1:1;\n{server} location /x {{ return 404; }} }} }}\n")
+                            f"server {{ listen 127.0.0.1:{free_port()};\n{server} location /x {{ return 404; }} }} }}\n")
             done = subprocess.run([NGINX, "-t", "-e", "stderr", "-c", conf], capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"{name_of(page)}\n{text}\n{done.stderr}"
             seen += 1
