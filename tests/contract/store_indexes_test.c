@@ -13,6 +13,7 @@ static const struct store_ops *ops;
 static struct mongo *mongo; /* NULL: the store is another */
 static int commands;        /* since it was zeroed */
 static char complaint[1024];
+static bson_t *asked; /* the filter of the last find */
 
 /* --- is there an index for it? --- */
 
@@ -133,6 +134,10 @@ static void on_command(const mongoc_apm_command_started_t *event)
 	bson_t filter, sort;
 
 	commands++;
+	if (strcmp(name, "find") == 0 && inner(command, "filter", &filter)) {
+		bson_destroy(asked);
+		asked = bson_copy(&filter);
+	}
 	for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
 		if (strcmp(name, filters[i][0]) != 0 || !inner(command, filters[i][1], &filter))
 			continue;
@@ -172,6 +177,7 @@ static int close_mongo(void **state)
 	(void)state;
 	if (mongo)
 		ops->free(mongo);
+	bson_destroy(asked);
 	return 0;
 }
 
@@ -399,6 +405,53 @@ static void every_filter_and_order_is_that_of_an_index(void **state)
 	DONE(counts, NULL, &counts);
 }
 
+/* How many threads lie in the range that the last list asked its index for. */
+static int in_range(void)
+{
+	bson_t *filter = bson_new();
+	struct mongo_call call;
+	mongoc_cursor_t *cursor;
+	const bson_t *found;
+	int count = 0;
+
+	assert_non_null(asked);
+	bson_copy_to_excluding_noinit(asked, filter, "deleted_at", NULL);
+	assert_int_equal(mongo_begin(mongo, &call), ERROR_NONE);
+	cursor = mongo_find(&call, THREADS, filter, mongo_options(&call, 100));
+	while (mongoc_cursor_next(cursor, &found))
+		count++;
+	assert_int_equal(mongo_found_all(&call, cursor), ERROR_NONE);
+	mongo_end(&call);
+	return count;
+}
+
+/* A page of a list is read from as many entries of its index, however many threads were deleted. */
+static void a_list_walks_past_no_thread_that_was_deleted(void **state)
+{
+	const char *owner = fresh("walker");
+	struct thread threads[4];
+	struct thread_page page = { .user_id = owner, .archived = -1, .limit = 5 };
+	struct thread_deleted deleted;
+	struct thread_list list;
+
+	(void)state;
+	only_mongodb();
+	for (int i = 0; i < 4; i++) {
+		threads[i] = thread_of(fresh("thread"), owner);
+		DONE(thread_insert, &threads[i]);
+	}
+	for (int i = 1; i < 4; i++)
+		DONE(thread_delete, owner, threads[i].id, &arena, &deleted);
+	DONE(thread_list, &page, &arena, &list);
+	assert_int_equal(list.count, 1);
+	assert_int_equal(in_range(), 1);
+	page.last = "~";
+	page.last_ms = threads[0].updated_ms;
+	DONE(thread_list, &page, &arena, &list);
+	assert_int_equal(list.count, 1);
+	assert_int_equal(in_range(), 1);
+}
+
 /* --- the way to the indexes --- */
 
 /* The store of a database of its own, which nobody has seen yet. */
@@ -543,6 +596,7 @@ int main(void)
 		TEST(r18_a_deletion_looks_for_runs_only_where_one_may_have_ended_lately),
 		TEST(r18_a_run_that_ends_without_its_claim_is_named_by_a_deletion),
 		TEST(every_filter_and_order_is_that_of_an_index),
+		TEST(a_list_walks_past_no_thread_that_was_deleted),
 		TEST(r31_indexes_that_could_not_be_made_are_tried_for_again),
 		TEST(a_database_of_a_newer_version_is_refused),
 		TEST(workers_that_start_at_once_bring_it_up_to_date),

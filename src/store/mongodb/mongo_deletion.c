@@ -3,11 +3,13 @@
 
 #include "base/clock.h"
 
+/* Of a time before all times that a list asks for: none walks past it in its index. */
 static bson_t *mark_of_deletion(void)
 {
-	return BCON_NEW("$set", "{", "title", BCON_UTF8(""), "metadata", BCON_NULL, "purge",
-			BCON_BOOL(true), "}", "$currentDate", "{", "deleted_at", BCON_BOOL(true),
-			"}", "$inc", "{", "rev", BCON_INT64(1), "}");
+	return BCON_NEW("$set", "{", "title", BCON_UTF8(""), "metadata", BCON_NULL, "updated_at",
+			BCON_DATE_TIME(MONGO_TIME_MIN - 1), "purge", BCON_BOOL(true), "}",
+			"$currentDate", "{", "deleted_at", BCON_BOOL(true), "}", "$inc", "{", "rev",
+			BCON_INT64(1), "}");
 }
 
 static enum error_code wish_stop(struct mongo_call *call, const char *id, const char *run_id)

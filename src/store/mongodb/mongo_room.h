@@ -29,6 +29,7 @@
 #define MONGO_KEY_SIZE (MESSAGE_KEY_MAX + 1)
 #define MONGO_DATABASE "c1d" /* unless the URI names one */
 #define MONGO_CLIENTS  100   /* of a pool, unless the URI says maxPoolSize: the driver's default */
+#define MONGO_TIME_MIN 0 /* of a thread's updated_at; a deleted one's mark has an earlier time */
 
 enum mongo_collection { THREADS, MESSAGES, NODES, META, COLLECTIONS };
 

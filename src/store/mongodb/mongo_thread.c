@@ -107,6 +107,7 @@ static void put_search(bson_t *filter, const char *text)
 static bson_t *page_filter(const struct thread_page *page)
 {
 	bson_t *filter = BCON_NEW("deleted_at", BCON_NULL);
+	bson_t range;
 
 	if (page->user_id)
 		BSON_APPEND_UTF8(filter, "user_id", page->user_id);
@@ -114,9 +115,13 @@ static bson_t *page_filter(const struct thread_page *page)
 		BSON_APPEND_BOOL(filter, "archived", page->archived);
 	if (page->q)
 		put_search(filter, page->q);
-	if (page->last) /* the first condition is for the index, the second for those of one time */
-		BCON_APPEND(filter, "updated_at", "{", "$lte", BCON_DATE_TIME(page->last_ms), "}",
-			    "$or", "[", "{", "updated_at", "{", "$lt",
+	BSON_APPEND_DOCUMENT_BEGIN(filter, "updated_at", &range); /* where the marks are not */
+	BSON_APPEND_DATE_TIME(&range, "$gte", MONGO_TIME_MIN);
+	if (page->last)
+		BSON_APPEND_DATE_TIME(&range, "$lte", page->last_ms);
+	bson_append_document_end(filter, &range);
+	if (page->last) /* the range is for the index, this for those of one time */
+		BCON_APPEND(filter, "$or", "[", "{", "updated_at", "{", "$lt",
 			    BCON_DATE_TIME(page->last_ms), "}", "}", "{", "_id", "{", "$lt",
 			    BCON_UTF8(page->last), "}", "}", "]");
 	return filter;
