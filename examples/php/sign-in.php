@@ -15,5 +15,5 @@ if ($user === '') {
     http_response_code(401);
     exit("Sign in first.\n");
 }
-setcookie('__session', c1d_token($user), ['expires' => time() + TOKEN_SECONDS] + $cookie);
+setcookie('__session', c1d_token($user), $cookie); // gone with the browser, as the session's is
 http_response_code(204);

@@ -42,7 +42,7 @@ if (defined('C1D_JWT_SECRET')) {
         if (!is_user_logged_in())
             return;
         nocache_headers();
-        c1d_cookie(c1d_token(wp_get_current_user()), time() + C1D_TOKEN_SECONDS);
+        c1d_cookie(c1d_token(wp_get_current_user()), 0); // gone with the browser: its next user may be somebody else
     });
     add_action('wp_logout', function (): void {
         c1d_cookie('', 1);

@@ -43,7 +43,7 @@ def seen(visit, name):
     return visit["stations"][name]
 
 
-EXPECTED = ("status of 429", "status of 403")  # written by the browser: what the visit made fail
+EXPECTED = ("status of 429", "status of 403", "ERR_INTERNET_DISCONNECTED")  # written by the browser: what the visit made fail
 
 
 def test_p3_no_error_and_no_request_to_others(visit):
@@ -91,6 +91,11 @@ def test_p3_an_artifact_is_shown_and_opened(visit):
 # --- what befalls an answer ---
 def test_p3_who_waits_for_a_silent_model_is_told_and_may_stop_it(visit):
     assert seen(visit, "silent in the middle")
+
+
+def test_p3_no_network_for_a_while_takes_nothing_away(visit):
+    told = seen(visit, "no network when the window is looked at again")
+    assert told["drawn"] and told["notices"] == 0 and told["send"]
 
 
 def test_p5_what_is_asked_again_in_vain_costs_nothing(visit):

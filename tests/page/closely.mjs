@@ -232,6 +232,21 @@ const stations = {
     await notice("You stopped this answer");
     return thread();
   },
+  async "no network when the window is looked at again"() {
+    await anew();
+    await answered("Show me a table", "Quarterly sales");
+    await context.setOffline(true);
+    await page.evaluate(() => dispatchEvent(new Event("focus")));
+    await page.locator(".toast").filter({ hasText: "No connection" }).waitFor();
+    await page.getByText("The list cannot be loaded").waitFor();
+    await composer.fill("And a chart?");
+    const told = { drawn: await page.getByText("Quarterly sales").count(), notices: await page.locator(".notice").count(),
+      send: await page.getByRole("button", { name: "Send" }).isEnabled() };
+    await context.setOffline(false);
+    await page.locator(".toast").waitFor({ state: "detached" }); // by itself
+    await composer.fill("");
+    return told;
+  },
   async "asked again in vain"() {
     await anew();
     await answered("Show me a table", "Quarterly sales");

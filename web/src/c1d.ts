@@ -142,8 +142,12 @@ export function newId(): string {
 type Json = Record<string, any>;
 const dated = (it: Json): Json => ({ ...it, createdAt: new Date(it.createdAt), updatedAt: new Date(it.updatedAt) });
 const UNREACHABLE = new Problem(0, "unreachable", "No connection", "The chat service cannot be reached.");
+const STRANGER = new Problem(-1, "stranger", "No chat service", "Something else than the chat service answers at its address: a sign-in page, perhaps.");
 const PATIENCE_MS = 45_000; // three heartbeats of c1d missed: the connection is dead, whatever the browser believes
 const RESENDS = 5; // of a question, while c1d or its store is away; the question's name makes sure that it is answered once
+
+/** What ends by itself: c1d or its store is away, or a proxy in between does not reach c1d, and says so in words of its own. */
+const passes = ({ status, code }: Problem): boolean => status === 503 || (status >= 500 && code === "unknown");
 
 async function problemOf(response: Response): Promise<Problem> {
   const body: Json = await response.json().catch(() => ({}));
@@ -234,11 +238,12 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
   }
 
   async function ask(method: string, path: string, body?: unknown): Promise<Response> {
-    const response = await send(method, path, body).catch(() => { throw UNREACHABLE; });
+    const response = await send(method, path, body).catch(error => { throw error instanceof Problem ? error : UNREACHABLE; });
     if (!response.ok) throw await problemOf(response);
     return response;
   }
-  const call = async (method: string, path: string, body?: unknown): Promise<any> => (await ask(method, path, body)).json();
+  const jsonOf = (response: Response): Promise<any> => response.json().catch(() => { throw STRANGER; });
+  const call = async (method: string, path: string, body?: unknown): Promise<any> => jsonOf(await ask(method, path, body));
   const at = (thread: string): string => `/api/threads/${encodeURIComponent(thread)}`;
 
   const threads = {
@@ -247,7 +252,7 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
       const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== undefined).map(([name, value]) => [name, String(value)]));
       const response = await ask("GET", next || `/api/threads?${query}`);
       const link = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get("Link") ?? "");
-      return { threads: ((await response.json()) as Json[]).map(dated) as Thread[], next: link ? link[1]!.replace(/^https?:\/\/[^/]+/, "") : "" };
+      return { threads: ((await jsonOf(response)) as Json[]).map(dated) as Thread[], next: link ? link[1]!.replace(/^https?:\/\/[^/]+/, "") : "" };
     },
     get: async (id: string): Promise<Thread> => dated(await call("GET", at(id))) as Thread,
     create: async (firstMessage: string): Promise<Thread> =>
@@ -257,20 +262,27 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
     remove: (id: string): Promise<void> => call("DELETE", at(id)),
   };
 
+  const puts = new Map<string, Promise<void>>();
+
   const messages = {
     /** The newest 200, oldest first; `before` an id: those before it. */
     list: async (thread: string, before = ""): Promise<Message[]> =>
       ((await call("GET", `${at(thread)}/messages${before && `?before=${encodeURIComponent(before)}`}`)) as Json[]).map(dated) as Message[],
-    /** Replaces what an answer says, as after a form was filled in. While the answer is being saved it waits. */
-    async replace(thread: string, id: string, content: string): Promise<void> {
-      for (let tries = 0; ; tries++) {
-        try {
-          return await call("PUT", `${at(thread)}/messages/${encodeURIComponent(id)}`, { content });
-        } catch (error) {
-          if (!(error instanceof Problem) || error.status !== 409 || tries >= 5) throw error;
-          await pause((error.retryAfter || 1) * 1000);
+    /** Replaces what an answer says, as after a form was filled in. While the answer is being saved it waits. One goes after the
+     *  other, and of those that wait the newest only: what was typed last is what is kept. */
+    replace(thread: string, id: string, content: string): Promise<void> {
+      const key = `${thread} ${id}`, mine = (puts.get(key) ?? Promise.resolve()).catch(() => {}).then(async () => {
+        for (let tries = 0; puts.get(key) === mine; tries++) {
+          try {
+            return await call("PUT", `${at(thread)}/messages/${encodeURIComponent(id)}`, { content });
+          } catch (error) {
+            if (!(error instanceof Problem) || error.status !== 409 || tries >= 5) throw error;
+            await pause((error.retryAfter || 1) * 1000);
+          }
         }
-      }
+      }).finally(() => { if (puts.get(key) === mine) puts.delete(key); });
+      puts.set(key, mine);
+      return mine;
     },
   };
 
@@ -300,12 +312,13 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
         return true;
       }
       if (!response.ok) throw await problemOf(response);
+      if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) throw STRANGER;
       yield* found();
       const alive = () => { clearTimeout(timer); timer = setTimeout(leave, PATIENCE_MS); };
       for await (const { id, event, data } of read(response.body!, alive)) {
         const told = eventOf(event, data);
         if (told?.type === "delta") told.text = isNew(told.text, seen);
-        if (id && id !== seen.id) [seen.before, seen.id] = [seen.id, id];
+        if (id && (!seen.id || offsetOf(id) > offsetOf(seen.id))) [seen.before, seen.id] = [seen.id, id]; // what comes again may be cut otherwise
         if (told && !(told.type === "delta" && !told.text)) yield told;
         if (told?.type === "done") return true;
       }
@@ -331,7 +344,9 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
         if (yield* attempt(seen.id ? resume : first, seen, signal, found)) return;
       } catch (error) {
         if (error instanceof Problem && error.status) {
-          if (error.status !== 503 || ++failed > RESENDS) throw error;
+          const goesOn = seen.id !== ""; // asking for the rest costs nothing, so nobody loses patience
+          if (!passes(error) && !(goesOn && error.status === 429)) throw error;
+          if (!goesOn && ++failed > RESENDS) throw error;
           wait = Math.max(wait, error.retryAfter * 1000);
         }
       }
@@ -355,15 +370,16 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
   }
 
   // --- for the stock client ---
-  const stock: { manager?: Manager; thread?: string; run?: string; stopping?: boolean; follower?: AbortController } = {};
+  const stock: { manager?: Manager; thread?: string; run?: string; stopping?: boolean; follower?: AbortController; turn?: object } = {};
 
   function leave(): void {
     stock.follower?.abort();
-    stock.follower = undefined;
+    stock.follower = stock.run = stock.stopping = undefined; // a stop that came too late for one answer is none of the next
   }
 
   /** The text of an answer, piece by piece; a failure is a card in its place. */
   async function* pieces(events: AsyncGenerator<Event>): AsyncGenerator<string> {
+    const turn = (stock.turn = {});
     try {
       for await (const event of events) {
         if (event.type === "run") stock.run = event.run;
@@ -374,13 +390,14 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
     } catch (error) {
       yield card(error instanceof Problem ? error : new Problem(0, "unknown", "Something went wrong", String(error)));
     } finally {
-      stock.run = stock.stopping = undefined;
+      if (stock.turn === turn) stock.run = stock.stopping = undefined; // else somebody already looks at another answer
     }
   }
 
   /** An answer that somebody comes back to goes on in the list of messages. */
   async function goOn(thread: string, id: string, run: string): Promise<void> {
     const mine = (stock.follower = new AbortController());
+    stock.run = run;
     const show = (content: string) =>
       stock.manager?.updateMessage({ id, role: "assistant", message: [{ type: "template", name: "c1", templateProps: { content } }] });
     let text = "", shown = 0;
@@ -388,6 +405,7 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
       text += piece;
       if (stock.follower === mine && Date.now() - shown > 70) show(text), (shown = Date.now());
     }
+    if (stock.follower !== mine) return;
     const whole = await messages.list(thread).then(all => all.find(message => message.id === id), () => undefined);
     if (stock.follower !== mine) return;
     leave(); // first, so that what is drawn next has no stop button any more
@@ -401,7 +419,10 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
     updateThread: ({ threadId, title }: { threadId: string; title: string }): Promise<Thread> => threads.change(threadId, { title }),
     deleteThread: threads.remove,
     onSelectThread() {},
-    onSwitchToNew: leave,
+    onSwitchToNew(): void {
+      leave();
+      stock.thread = undefined;
+    },
   };
 
   /** What useThreadManager takes; `list` is what useThreadListManager gave. */
@@ -409,8 +430,9 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
     threadListManager: list,
     async loadThread(thread: string): Promise<{ id: string; role: "user" | "assistant"; content: string }[]> {
       leave();
+      stock.thread = thread;
       const all = (await messages.list(thread)).filter(({ role }) => role === "user" || role === "assistant"), last = all.at(-1);
-      if (last?.status === "streaming" && last.run_id) void goOn(thread, last.id, last.run_id);
+      if (last?.status === "streaming" && last.run_id && stock.thread === thread) void goOn(thread, last.id, last.run_id);
       return all.map(({ id, role, content }) => ({ id, role: role as "user" | "assistant", content: role === "user" ? wrap(content) : content }));
     },
     async processMessage({ threadId, messages: said, responseId, abortController }: StockQuestion): Promise<Response> {
@@ -424,6 +446,7 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
           if (done) body.close();
           else body.enqueue(encoder.encode(value));
         },
+        cancel: () => abortController.abort(),
       }));
     },
     onUpdateMessage: ({ message: { id, content = "" } }: { message: { id: string; content?: string } }): void =>

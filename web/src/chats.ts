@@ -76,6 +76,7 @@ export class Chats {
     this.first = this.list();
     this.channel?.addEventListener("message", ({ data }) => this.heard(String(data)));
     addEventListener("focus", () => this.refresh());
+    addEventListener("online", () => this.refresh());
     addEventListener("hashchange", () => this.select(location.hash.slice(1)));
     if (location.hash) this.select(location.hash.slice(1));
   }
@@ -225,7 +226,9 @@ export class Chats {
     } catch (error) {
       const problem = problemOf(error);
       if (problem.status === 401) this.signIn = true;
-      this.edit(id, { state: "failed", problem });
+      const passes = problem.status === 0 || problem.status === 429 || problem.status >= 500;
+      if (passes && this.open.get(id)?.state === "ready") this.failed(problem); // what is shown stays, and is asked for again
+      else this.edit(id, { state: "failed", problem });
     }
     this.changed();
   }
