@@ -374,7 +374,7 @@ def visit(tools, house, upstream, next_server):
 
 
 def test_e6_fetch_shows_an_answer_that_grows_behind_a_reload_and_stops_the_model(visit, upstream):
-    assert visit["fetch: grows"] and visit["fetch: reloaded"] and visit["fetch: refused"]
+    assert visit["fetch: grows"] and visit["fetch: reloaded"] and visit["fetch: refused"] and visit["fetch: cut at its end"]
     assert visit["fetch: stopped"] == "stopped"
     stopped(upstream, visit["fetch: endless"])
 

@@ -76,8 +76,12 @@ def test_p2_a_drawer_keeps_the_focus_until_it_is_closed(visit):
 
 # --- what can be done with an answer ---
 def test_p3_an_answer_is_copied_as_it_is_read(visit):
-    text = seen(visit, "copied")
+    text = seen(visit, "copied")["text"]
     assert 'Hello from MongoDB, 2 < 3 & "quotes" – ünïcödé 🚀' in text and "<content" not in text
+
+
+def test_p3_arabic_is_written_from_right_to_left(visit):
+    assert seen(visit, "copied")["written"] == "rtl"
 
 
 def test_p3_a_link_opens_without_a_way_back(visit):

@@ -194,7 +194,11 @@ const stations = {
     await answered("sample:text", "ünïcödé");
     await page.getByRole("button", { name: "Copy the answer" }).click();
     await page.getByRole("button", { name: "Copied" }).waitFor();
-    return page.evaluate(() => navigator.clipboard.readText());
+    const text = await page.evaluate(() => navigator.clipboard.readText());
+    await composer.fill("اعرض جدولا"); // as its words go
+    const written = await composer.evaluate(area => getComputedStyle(area).direction);
+    await composer.fill("");
+    return { text, written };
   },
   async "a link of an answer"() {
     await anew();

@@ -48,6 +48,13 @@ await visit("fetch", `${house}/chat.html`, async page => {
   await ask("fault:status=500");
   await last.filter({ hasText: "The C1 API failed" }).waitFor();
   seen.stations["fetch: refused"] = true;
+  const given = (path, answer) => page.route(url => url.pathname === path, route => route.fulfill(answer), { times: 1 });
+  await given("/api/chat", { contentType: "text/event-stream", body: 'id: r.0\nevent: run\ndata: {"run_id":"r"}\n\nid: r.2\nevent: delta\ndata: "ab"\n\n' });
+  await given("/api/runs/r/stream", { status: 204 });
+  await given("/api/runs/r", { json: { status: "length" } });
+  await ask("cut behind its last word");
+  await state.filter({ hasText: "length" }).waitFor();
+  seen.stations["fetch: cut at its end"] = true;
   await ask((seen.stations["fetch: endless"] = endless("fetch")));
   await last.filter({ hasText: /x{40}/ }).waitFor();
   await page.getByRole("button", { name: "Stop" }).click();

@@ -34,6 +34,7 @@ export interface Message {
   status: Status;
   run_id?: string;
   createdAt: Date;
+  updatedAt: Date;
   finish_reason: string | null;
   usage: Usage | null;
   model: string | null;

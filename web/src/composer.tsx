@@ -67,7 +67,7 @@ export function Composer({ chats, draft, setDraft }: { chats: Chats; draft: Draf
         </p>
       )}
       <div className="box">
-        <textarea id="composer" ref={area} rows={1} maxLength={LONGEST} placeholder="Ask anything" aria-label="Your question" value={draft.text} onPointerDown={warm}
+        <textarea id="composer" dir="auto" ref={area} rows={1} maxLength={LONGEST} placeholder="Ask anything" aria-label="Your question" value={draft.text} onPointerDown={warm}
           onChange={event => { warm(); setDraft({ ...draft, text: event.target.value }); }} onKeyDown={onKey} />
         {running ? (
           <button type="button" className="send" onClick={stop} disabled={running.stopping} aria-label="Stop the answer"><Square aria-hidden fill="currentColor" /></button>

@@ -136,7 +136,7 @@ function Row({ chats, thread, open, remove }: { chats: Chats; thread: Thread; op
   return (
     <li ref={row} className="row" data-selected={thread.id === chats.selected} data-menu={menu}>
       {renaming ? (
-        <input className="rename" aria-label="New name" defaultValue={thread.title} autoFocus maxLength={200} onFocus={event => event.target.select()}
+        <input className="rename" dir="auto" aria-label="New name" defaultValue={thread.title} autoFocus maxLength={200} onFocus={event => event.target.select()}
           onBlur={event => rename(event.target.value)}
           onKeyDown={event => { if (event.key === "Enter") event.currentTarget.blur(); if (event.key === "Escape") { event.stopPropagation(); event.currentTarget.value = thread.title; event.currentTarget.blur(); } }} />
       ) : (

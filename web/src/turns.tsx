@@ -90,7 +90,7 @@ function Slot({ chats, thread, versions, running, isLast, edit, Answer }: {
               <button className="icon" aria-label="Edit the question" title="Edit" onClick={() => edit(unwrap(question.content), question.id)}><Pencil aria-hidden /></button>
             )}
           </div>
-          <p>{unwrap(question.content)}</p>
+          <p dir="auto">{unwrap(question.content)}</p>
         </div>
       )}
       {answer && (
