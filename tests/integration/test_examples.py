@@ -349,8 +349,19 @@ def next_server(tools, house, scratch):
     server = Process(["node", str(folder / "node_modules/next/dist/bin/next"), "dev", str(folder), "-H", "127.0.0.1", "-p", str(port)], scratch, "next",
                      env={**os.environ, "NEXT_TELEMETRY_DISABLED": "1", "C1D": house.url})
     wait_for(lambda: "Ready" in server.text() or not server.alive(), "the dev server is ready", DEADLINE_S * 4)
+    wait_for(lambda: passes_on(port) or not server.alive(), "the dev server passes on", DEADLINE_S * 4)
     yield server, port
     server.stop()
+
+
+def passes_on(port):
+    """Next says that it is ready before it is: a first request may be hung up on."""
+    try:
+        answer = Stream("127.0.0.1", port, "GET", "/api/openapi.json", None, {})
+    except OSError:
+        return False
+    answer.close()
+    return answer.status == 200
 
 
 def test_e6_next_passes_the_api_on(next_server, house, upstream):
