@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from house import DEADLINE_S, Site
+from house import ALIASES, DEADLINE_S, Site
 from processes import with_parent
 from pages import BUILT, PLACE
 
@@ -57,7 +57,7 @@ def house(bundle, scratch, upstream):
     shutil.copytree(bundle, served)
     key, cert = certificate(served)
     site = Site(scratch, upstream, {"C1D_AUTH": "visitor"}, listen="ssl http2",
-                server=f"root {served}; index index.html; include /etc/nginx/mime.types; ssl_certificate {cert}; ssl_certificate_key {key};")
+                server=f"root {served}; index index.html; include /etc/nginx/mime.types; ssl_certificate {cert}; ssl_certificate_key {key}; {ALIASES}")
     yield site
     site.stop()
 

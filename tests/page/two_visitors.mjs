@@ -68,12 +68,17 @@ const send = (who, method, path, body, headers) => who.page.evaluate(async ([met
 const station = async (name, visit) => { seen.stations[name] = (await visit()) ?? true; };
 
 // A body that each route takes, so that nothing but its owner stands between the request and what it names.
-const bodies = {
+const bodies = of => ({
   "POST /api/threads/{id}/messages": { role: "user", content: "planted" },
   "PATCH /api/threads/{id}": { title: "planted" }, "PUT /api/threads/{id}": { title: "planted" },
   "PUT /api/threads/{id}/messages/{mid}": { content: "planted" },
   "PATCH /api/threads/{id}/messages/{mid}": { content: "planted" },
-};
+  "PUT /api/thread/{id}": { title: "planted" }, "PUT /threads/{id}": { title: "planted" },
+  "PATCH /api/openui/update/{id}": { title: "planted" },
+  "POST /api/thread/{id}/message": { role: "user", content: "planted" },
+  "PUT /api/thread/{id}/message": { id: of.message, content: "planted" },
+  "PUT /threads/{id}/message": { id: of.message, content: "planted" },
+});
 
 // Every route that names something, with what is Ada's in it.
 async function everyRoute(who, of) {
@@ -82,7 +87,7 @@ async function everyRoute(who, of) {
   for (const [path, methods] of Object.entries(JSON.parse(text).paths))
     for (const method of Object.keys(methods).map(word => word.toUpperCase()).filter(() => path.includes("{"))) {
       const id = path.startsWith("/api/runs/") ? of.run : of.thread;
-      const body = bodies[`${method} ${path}`];
+      const body = bodies(of)[`${method} ${path}`];
       found[`${method} ${path}`] = await send(who, method, path.replace("{id}", id).replace("{mid}", of.message), body);
     }
   return found;
