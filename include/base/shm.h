@@ -86,6 +86,7 @@ struct shm {
 	_Atomic int64_t sweep_ms;       /* when old spool files were last swept */
 	_Atomic int64_t relief_ms;      /* when kept answers were last looked at for want of room */
 	_Atomic int64_t store_probe_ms; /* when the store was last probed */
+	_Atomic int64_t store_returns;  /* how often it came back */
 	/* When the keys of tokens were last asked for: since they were due, since a token named an
 	 * unknown one, and when the last such question began and ended. */
 	_Atomic int64_t keys_due_ms, keys_unknown_ms, keys_began_ms, keys_ended_ms;

@@ -73,11 +73,23 @@ struct visit {
 	bool is_write;
 };
 
+/* The lines that a process kept through an outage are dead, and it has not noticed when another one
+ * met it: one goes with a ping, and the driver with it lets go of all, before they cost a change
+ * that may not be sent twice. */
+static void renew_lines(struct store_core *core)
+{
+	struct error ignored;
+
+	core->ops->ping(core->self, &ignored);
+}
+
 static bool enter(struct visit *visit, struct error *err)
 {
 	if (mark_is_down(&visit->store->core->mark))
 		return store_say(err, ERROR_STORE_DOWN, THREAD);
 	if (gate_enter(&visit->store->gate)) {
+		if (mark_is_new(&visit->store->core->mark))
+			renew_lines(visit->store->core);
 		visit->began_ms = clock_mono_ms();
 		return true;
 	}

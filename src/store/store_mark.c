@@ -13,6 +13,8 @@ void mark_init(struct mark *mark, const char *kind, struct shm *shm)
 	mark->up_ms = shm ? &shm->store_up_ms : &mark->own[1];
 	mark->full_since_ms = shm ? &shm->store_full_since_ms : &mark->own[2];
 	mark->probe_ms = shm ? &shm->store_probe_ms : &mark->own[3];
+	mark->returns = shm ? &shm->store_returns : &mark->own[4];
+	atomic_store(&mark->seen, atomic_load(mark->returns));
 }
 
 bool mark_is_down(const struct mark *mark)
@@ -41,10 +43,20 @@ void mark_up(struct mark *mark, int64_t began_ms)
 
 	while (last_ms < began_ms && !atomic_compare_exchange_weak(mark->up_ms, &last_ms, began_ms))
 		;
+	if (mark_is_down(mark)) /* counted first: who sees it up sees this */
+		atomic_fetch_add(mark->returns, 1);
 	since_ms = atomic_exchange(mark->down_since_ms, 0);
 	if (since_ms != 0)
 		log_notice("store is back", LOG_T("store", mark->kind),
 			   LOG_I("down_ms", clock_mono_ms() - since_ms));
+}
+
+bool mark_is_new(struct mark *mark)
+{
+	int64_t returns = atomic_load(mark->returns);
+
+	return atomic_load(&mark->seen) != returns &&
+	       atomic_exchange(&mark->seen, returns) != returns;
 }
 
 void mark_full(struct mark *mark, bool is_full)

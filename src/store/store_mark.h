@@ -13,8 +13,9 @@
 
 struct mark {
 	const char *kind; /* for the log */
-	_Atomic int64_t *down_since_ms, *up_ms, *full_since_ms, *probe_ms;
-	_Atomic int64_t own[4]; /* without shared memory */
+	_Atomic int64_t *down_since_ms, *up_ms, *full_since_ms, *probe_ms, *returns;
+	_Atomic int64_t own[5]; /* without shared memory */
+	_Atomic int64_t seen;   /* of its returns, by this process */
 };
 
 void mark_init(struct mark *mark, const char *kind, struct shm *shm);
@@ -25,6 +26,8 @@ bool mark_is_full(const struct mark *mark);
 void mark_down(struct mark *mark, int64_t began_ms, enum error_code why);
 /* A ping that began at began_ms was answered. */
 void mark_up(struct mark *mark, int64_t began_ms);
+/* Has it been down and come back since this process asked that last? */
+bool mark_is_new(struct mark *mark);
 void mark_full(struct mark *mark, bool is_full);
 /* Is it this caller's turn to probe, one of the pool each half second? */
 bool mark_may_probe(struct mark *mark);

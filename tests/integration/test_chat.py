@@ -142,7 +142,8 @@ def test_events_tell_the_run_the_text_the_usage_and_the_end(site):
     events = answer.stream.events()
     run = answer.headers["X-Run-Id"]
     assert events[0] == ("run", {"run_id": run, "thread_id": answer.headers["X-Thread-Id"],
-                                 "message_id": answer.headers["X-Response-Id"]}, run + ".0")
+                                 "message_id": answer.headers["X-Response-Id"], "model": "c1/anthropic/claude-sonnet-4/v-20251230"},
+                         run + ".0")
     assert [event[0] for event in events[-2:]] == ["usage", "done"]
     deltas = events[1:-2]
     assert {event[0] for event in deltas} == {"delta"} and len(deltas) > 1
