@@ -2,6 +2,7 @@
 #include "spool_tails.h"
 
 #include "base/log.h"
+#include "base/siphash.h"
 #include "spool_name.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -105,13 +106,12 @@ static struct place *place_if_ours(const struct spool_tail *tail)
 	return place && atomic_load(&place->key) == tail->key ? place : NULL;
 }
 
-/* FNV-1a; never 0. */
+/* The same for every process, so under no secret: ids of runs are made here. Never 0. */
 static uint64_t key_of(const char *run_id)
 {
-	uint64_t key = UINT64_C(14695981039346656037);
+	static const uint64_t open_key[2];
+	uint64_t key = siphash(open_key, slice_of(run_id)).a;
 
-	while (*run_id)
-		key = (key ^ (unsigned char)*run_id++) * UINT64_C(1099511628211);
 	return key ? key : 1;
 }
 
