@@ -12,16 +12,12 @@
 
 #include "base/clock.h"
 #include "base/cond.h"
-#include "base/log.h"
 #include "spool_dir.h"
 #include "spool_file.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOW      (SPOOL_AHEAD - 4) /* a few at a time: less waking, and never long at work */
@@ -202,8 +198,7 @@ struct spool_ahead *spool_ahead_start(struct spool_dir *dir, struct error *err)
 	ahead->dir = dir;
 	pthread_mutex_init(&ahead->lock, NULL);
 	cond_init(&ahead->changed);
-	if ((mkdirat(spool_dir_fd(dir), SPOOL_READY, 0700) == 0 || errno == EEXIST) &&
-	    pthread_create(&ahead->thread, NULL, ahead_thread, ahead) == 0) {
+	if (pthread_create(&ahead->thread, NULL, ahead_thread, ahead) == 0) {
 		ahead->is_started = true;
 		spool_dir_set_ahead(dir, ahead);
 		return ahead;

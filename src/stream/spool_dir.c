@@ -66,7 +66,8 @@ static bool open_folder(struct spool_dir *dir, const char *path)
 		return false;
 	dir->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return dir->fd >= 0 && make_folder(dir->fd, SPOOL_STOP) &&
-	       make_folder(dir->fd, SPOOL_DONE) && faccessat(dir->fd, ".", W_OK | X_OK, 0) == 0;
+	       make_folder(dir->fd, SPOOL_DONE) && make_folder(dir->fd, SPOOL_READY) &&
+	       faccessat(dir->fd, ".", W_OK | X_OK, 0) == 0;
 }
 
 struct spool_dir *spool_dir_open(const char *path, const struct spool_limits *limits,
