@@ -88,7 +88,7 @@ static bool enter(struct visit *visit, struct error *err)
 	if (mark_is_down(&visit->store->core->mark))
 		return store_say(err, ERROR_STORE_DOWN, THREAD);
 	if (gate_enter(&visit->store->gate)) {
-		if (mark_is_new(&visit->store->core->mark))
+		if (mark_came_back(&visit->store->core->mark))
 			renew_lines(visit->store->core);
 		visit->began_ms = clock_mono_ms();
 		return true;

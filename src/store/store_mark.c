@@ -51,7 +51,7 @@ void mark_up(struct mark *mark, int64_t began_ms)
 			   LOG_I("down_ms", clock_mono_ms() - since_ms));
 }
 
-bool mark_is_new(struct mark *mark)
+bool mark_came_back(struct mark *mark)
 {
 	int64_t returns = atomic_load(mark->returns);
 

@@ -27,7 +27,7 @@ void mark_down(struct mark *mark, int64_t began_ms, enum error_code why);
 /* A ping that began at began_ms was answered. */
 void mark_up(struct mark *mark, int64_t began_ms);
 /* Has it been down and come back since this process asked that last? */
-bool mark_is_new(struct mark *mark);
+bool mark_came_back(struct mark *mark);
 void mark_full(struct mark *mark, bool is_full);
 /* Is it this caller's turn to probe, one of the pool each half second? */
 bool mark_may_probe(struct mark *mark);
