@@ -36,6 +36,16 @@ def close_without_notify(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
+def cut(transport: asyncio.Transport, how: str) -> None:
+    """`rst`, `cut_no_notify`, or as anybody closes."""
+    if how == "cut_no_notify":
+        close_without_notify(transport)
+    elif how == "rst":
+        reset(transport)
+    else:
+        transport.close()
+
+
 def reason(status: int) -> str:
     return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Scripted"
 
@@ -91,12 +101,7 @@ class Http1Reply:
         self.was_cut = True
         if how == "garbage":
             self.transport.write(b"\x16\x03 220 smtp.example ready\r\n\0\xff\r\n")
-        if how in ("fin", "garbage"):
-            self.transport.close()
-        elif how == "cut_no_notify":
-            close_without_notify(self.transport)
-        else:
-            reset(self.transport)
+        cut(self.transport, how if how in ("fin", "garbage", "cut_no_notify") else "rst")
 
 
 class Http1(asyncio.Protocol):
@@ -127,12 +132,7 @@ class Http1(asyncio.Protocol):
             self.transport.close()
 
     def cut(self, how: str) -> None:
-        if how == "cut_no_notify":
-            close_without_notify(self.transport)
-        elif how == "rst":
-            reset(self.transport)
-        else:
-            self.transport.close()
+        cut(self.transport, how)
 
     def pause_writing(self) -> None:
         self.paused = True

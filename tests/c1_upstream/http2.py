@@ -11,7 +11,7 @@ import h2.exceptions
 import h2.settings
 
 import hostile
-from http1 import BODY_MAX, Answer, Request, close_without_notify, reset
+from http1 import BODY_MAX, Answer, Request, cut
 from player import Player
 
 FRAME_MAX = 16384
@@ -130,12 +130,7 @@ class Http2(asyncio.Protocol):
 
     def cut(self, how: str) -> None:
         self.was_cut = True
-        if how == "cut_no_notify":
-            close_without_notify(self.transport)
-        elif how == "rst":
-            reset(self.transport)
-        else:
-            self.transport.close()
+        cut(self.transport, how)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.stats.links.discard(self)
