@@ -1,7 +1,6 @@
 /*
  * tables: what the program's tables hold, as one JSON object: what tests/docs/reference makes pages
- * of. Settings are told by
- * `c1d help` already.
+ * of. Settings are told by `c1d help` already.
  */
 #include "../../src/api/api_room.h"
 #include "../../src/cli/commands.h"
@@ -18,82 +17,64 @@ static void open_list(const char *key)
 	json_open(&w, '[');
 }
 
+struct cell {
+	const char *name, *text; /* text NULL: null */
+};
+
+static void put_cells(const struct cell *cells, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		json_put_text(&w, cells[i].name, cells[i].text);
+}
+
+#define PUT_CELLS(...)                                                                             \
+	put_cells((const struct cell[]){ __VA_ARGS__ },                                            \
+		  sizeof((const struct cell[]){ __VA_ARGS__ }) / sizeof(struct cell))
+#define PUT_ROW(...) (json_open(&w, '{'), PUT_CELLS(__VA_ARGS__), json_close(&w, '}'))
+
+static void put_error(enum error_code code, const char *help)
+{
+	if (code == ERROR_NONE)
+		return;
+	json_open(&w, '{');
+	json_put_int(&w, "status", error_status(code));
+	PUT_CELLS({ "code", error_word(code) }, { "title", error_title(code) }, { "help", help });
+	json_close(&w, '}');
+}
+
 static void put_errors(void)
 {
-	static const struct {
-		int status;
-		const char *code, *title, *help;
-	} rows[] = {
-#define X(id, status, word, title, help) { status, word, title, help },
-		ERROR_CODES(X)
-#undef X
-	};
-
 	open_list("errors");
-	for (size_t i = 1; i < sizeof rows / sizeof rows[0]; i++) { /* the first is none */
-		json_open(&w, '{');
-		json_put_int(&w, "status", rows[i].status);
-		json_put_text(&w, "code", rows[i].code);
-		json_put_text(&w, "title", rows[i].title);
-		json_put_text(&w, "help", rows[i].help);
-		json_close(&w, '}');
-	}
+#define X(code, status, word, title, help) put_error(code, help);
+	ERROR_CODES(X)
+#undef X
 	json_close(&w, ']');
 }
 
 static void put_events(void)
 {
-	static const struct {
-		const char *name, *schema, *about;
-	} rows[] = {
-#define X(name, schema, about) { name, schema, about },
-		STREAM_EVENTS(X)
-#undef X
-	};
-
 	open_list("events");
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		json_open(&w, '{');
-		json_put_text(&w, "name", rows[i].name);
-		json_put_text(&w, "schema", rows[i].schema);
-		json_put_text(&w, "about", rows[i].about);
-		json_close(&w, '}');
-	}
+#define X(name, schema, about) PUT_ROW({ "name", name }, { "schema", schema }, { "about", about });
+	STREAM_EVENTS(X)
+#undef X
 	json_close(&w, ']');
 }
 
 static void put_shield(void)
 {
-	static const struct {
-		const char *name, *value, *about;
-	} rows[] = {
-#define X(name, value, about) { name, value, about },
-		RESPONSE_SHIELD(X)
-#undef X
-	};
-
 	open_list("shield");
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		json_open(&w, '{');
-		json_put_text(&w, "name", rows[i].name);
-		json_put_text(&w, "value", rows[i].value);
-		json_put_text(&w, "about", rows[i].about);
-		json_close(&w, '}');
-	}
+#define X(name, value, about) PUT_ROW({ "name", name }, { "value", value }, { "about", about });
+	RESPONSE_SHIELD(X)
+#undef X
 	json_close(&w, ']');
 }
 
 static void put_commands(void)
 {
 	open_list("commands");
-	for (size_t i = 0; i < command_count; i++) {
-		json_open(&w, '{');
-		json_put_text(&w, "name", commands[i].name);
-		json_put_text(&w, "takes", commands[i].takes);
-		json_put_text(&w, "options", commands[i].options);
-		json_put_text(&w, "help", commands[i].help);
-		json_close(&w, '}');
-	}
+	for (size_t i = 0; i < command_count; i++)
+		PUT_ROW({ "name", commands[i].name }, { "takes", commands[i].takes },
+			{ "options", commands[i].options }, { "help", commands[i].help });
 	json_close(&w, ']');
 }
 
