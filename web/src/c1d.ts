@@ -309,7 +309,7 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
       const response = await request(mine.signal);
       if (response.status === 204) {
         yield* found();
-        yield { type: "done", status: (await runs.get(seen.id.replace(/\.\d+$/, ""))).status };
+        yield { type: "done", status: (await runs.get(runOf(seen.id))).status };
         return true;
       }
       if (!response.ok) throw await problemOf(response);
