@@ -40,10 +40,11 @@ bool limit_take(struct guard *guard, const struct caller *caller, enum limit_pol
 void limit_give_back(struct guard *guard, const struct caller *caller,
 		     const struct limit_taken *taken);
 
-/* Bad credentials, by address (C1D_LIMIT_FAILED). Asked before any is looked at: false:
- * ERROR_RATE_LIMITED. */
+/* Bad credentials, by address (C1D_LIMIT_FAILED). Asked before any is looked at, and again by
+ * counting one that was bad: of many that are looked at at once, no more than the limit are told
+ * that they were. false: ERROR_RATE_LIMITED. */
 bool limit_failed_allows(struct guard *guard, const struct request *request, struct error *err);
-void limit_failed_count(struct guard *guard, const struct request *request);
+bool limit_failed_take(struct guard *guard, const struct request *request, struct error *err);
 
 /* What a worker has to reach for it. */
 void limit_reach(const struct config *config, struct reach *reach);

@@ -255,23 +255,28 @@ static bool failed_count(struct guard *guard, const struct request *request, str
 	return out->count > 0;
 }
 
-bool limit_failed_allows(struct guard *guard, const struct request *request, struct error *err)
+/* By gcra_may or gcra_take. */
+static bool failed_passes(struct guard *guard, const struct request *request,
+			  bool (*passes)(struct gcra *, struct siphash, struct gcra_rate, int64_t,
+					 struct gcra_use *),
+			  struct error *err)
 {
 	struct gcra_use use;
 	struct counts one;
 
 	if (!failed_count(guard, request, &one) ||
-	    gcra_may(guard->counts, one.list[0].key, one.list[0].gcra, clock_mono_us(), &use))
+	    passes(guard->counts, one.list[0].key, one.list[0].gcra, clock_mono_us(), &use))
 		return true;
 	metrics_add(M_LIMITED, METRIC_LIMIT_failed, 0, 1);
 	return limit_refuse(METRIC_LIMIT_failed, one.list[0].rate, &use, err);
 }
 
-void limit_failed_count(struct guard *guard, const struct request *request)
+bool limit_failed_allows(struct guard *guard, const struct request *request, struct error *err)
 {
-	struct gcra_use use;
-	struct counts one;
+	return failed_passes(guard, request, gcra_may, err);
+}
 
-	if (failed_count(guard, request, &one))
-		gcra_take(guard->counts, one.list[0].key, one.list[0].gcra, clock_mono_us(), &use);
+bool limit_failed_take(struct guard *guard, const struct request *request, struct error *err)
+{
+	return failed_passes(guard, request, gcra_take, err);
 }

@@ -15,8 +15,8 @@ static enum who_found refuse(struct guard *guard, const struct who_ask *ask,
 			     enum metric_refusal why, struct error *err)
 {
 	metrics_add(M_AUTH_REFUSED, (int)why, 0, 1);
-	if (why == METRIC_REFUSAL_api_key)
-		limit_failed_count(guard, ask->request);
+	if (why == METRIC_REFUSAL_api_key && !limit_failed_take(guard, ask->request, err))
+		return WHO_REFUSED;
 	return who_refuse_token(ask, err);
 }
 

@@ -123,10 +123,10 @@ static enum who_found refuse(struct guard *guard, const struct who_ask *ask, int
 	if (reason == TOKEN_NO_MEMORY)
 		return who_no_memory(err);
 	metrics_add(M_AUTH_REFUSED, reason, 0, 1);
-	if (is_attempt(reason))
-		limit_failed_count(guard, ask->request);
 	LOG_AT(is_surprise(reason) ? LOG_NOTICE : LOG_DEBUG, "token refused",
 	       LOG_T("reason", reasons[reason]), LOG_T("request", ask->request->id));
+	if (is_attempt(reason) && !limit_failed_take(guard, ask->request, err))
+		return WHO_REFUSED;
 	if (reason != METRIC_REFUSAL_no_keys)
 		return who_refuse_token(ask, err);
 	error_set(err, ERROR_NO_KEYS,

@@ -212,8 +212,10 @@ static void e11_bad_credentials_are_counted_by_address(void **state)
 	site_config.limit_failed = a_day(4);
 	for (int i = 0; i < 4; i++) {
 		assert_true(limit_failed_allows(guard, &request, &err));
-		limit_failed_count(guard, &request);
+		assert_true(limit_failed_take(guard, &request, &err));
 	}
+	/* One that was let in before the fourth was counted. */
+	assert_false(limit_failed_take(guard, &request, &err));
 	request.remote_addr = SLICE("2001:db8::2"); /* the same /64 */
 	assert_false(limit_failed_allows(guard, &request, &err));
 	assert_int_equal(err.code, ERROR_RATE_LIMITED);
