@@ -97,9 +97,11 @@ void spool_ahead_free(struct spool_ahead *ahead); /* the same; NULL is fine */
  * cannot be told now; ERROR_CORRUPT. */
 struct spool *spool_open(struct spool_dir *dir, const char *run_id, struct error *err);
 /* An answer that is over, in a file of this folder that has no name and goes with the reference.
- * ERROR_SPOOL, also when the disk has less than the reserve: that is for answers under way. */
-struct spool *spool_unnamed(const char *path, int64_t reserve, const struct spool_record *record,
-			    struct slice text, struct error *err);
+ * ERROR_SPOOL, also when the disk has less than the reserve, which is for answers under way, and
+ * when this process' large ones (more than 64 KiB) hold a 64th of the limit already. */
+struct spool *spool_unnamed(const char *path, const struct spool_limits *limits,
+			    const struct spool_record *record, struct slice text,
+			    struct error *err);
 struct spool *spool_ref(struct spool *spool);
 void spool_unref(struct spool *spool); /* NULL is fine; the last one closes the file */
 

@@ -25,6 +25,8 @@ struct spool {
 	int fd;
 	bool owes_end;         /* the disk did not take how it ended */
 	_Atomic int64_t *used; /* the folder's bytes, as far as known; NULL for a reader */
+	_Atomic int64_t *held; /* of one without a name: what all of them hold; else NULL */
+	int64_t holds;         /* of that */
 	struct spool_tail tail;
 	char *texts; /* of the record's identity; NULL: it is not known yet */
 	struct spool_record record;
@@ -78,8 +80,16 @@ void spool_unref(struct spool *spool)
 	if (!spool || atomic_fetch_sub(&spool->refs, 1) != 1)
 		return;
 	close(spool->fd);
+	if (spool->held)
+		atomic_fetch_sub(spool->held, spool->holds);
 	free(spool->texts);
 	free(spool);
+}
+
+void spool_file_holds(struct spool *spool, _Atomic int64_t *held, int64_t bytes)
+{
+	spool->held = held;
+	spool->holds = bytes;
 }
 
 const struct spool_record *spool_record(const struct spool *spool)

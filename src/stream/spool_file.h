@@ -23,6 +23,8 @@ bool spool_file_mark_saved(struct spool *spool, struct error *err);
 void spool_file_ask(const struct spool *spool);
 /* Of an answer whose owner died: its tail goes into the file, if that can be written. */
 void spool_file_take_tail(struct spool *spool);
+/* While it is there it counts for so many of these bytes, which are its already. */
+void spool_file_holds(struct spool *spool, _Atomic int64_t *held, int64_t bytes);
 /* Of one that becomes no run: its tail is given back. */
 void spool_file_drop_tail(struct spool *spool);
 void spool_file_set_length(struct spool *spool, int64_t length);

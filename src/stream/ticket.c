@@ -44,8 +44,9 @@ struct stream_ticket *stream_ticket_replay(const struct config *config,
 					   const struct spool_record *record, struct slice text,
 					   struct slice headers, struct error *err)
 {
-	struct spool *spool =
-		spool_unnamed(config->spool_path, config->spool_reserve, record, text, err);
+	const struct spool_limits limits = { .reserve = config->spool_reserve,
+					     .total = config->spool_max };
+	struct spool *spool = spool_unnamed(config->spool_path, &limits, record, text, err);
 	struct stream_ticket *ticket = spool ? ticket_new(options, headers) : NULL;
 
 	if (ticket) {

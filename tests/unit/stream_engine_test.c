@@ -38,6 +38,7 @@ static int set_up(void **state)
 	if (!folder_make("engine"))
 		return -1;
 	config = (struct config){ .spool_path = folder,
+				  .spool_max = 1 << 30,
 				  .runs_max = 1000,
 				  .answer_max = 8 << 20,
 				  .heartbeat_ms = 15000,
@@ -196,6 +197,40 @@ static void a_replay_leaves_the_reserve_to_answers_under_way(void **state)
 	assert_true(err.retry_after_s > 0);
 }
 
+/* Readers that take nothing hold a part of the spool's limit and no more, and small answers are
+ * replayed all the same. */
+static void f9_what_replays_hold_of_the_disk_is_bounded(void **state)
+{
+	static const struct spool_record record = { .run_id = "run", .status = STATUS_COMPLETE };
+	static char text[96 << 10];
+	const struct slice large = { text, sizeof text };
+	struct stream_ticket *held[3], *small;
+	struct error err = { 0 };
+
+	(void)state;
+	memset(text, 'x', sizeof text);
+	config.spool_max = 64 * 2 * sizeof text; /* room for two */
+	for (int i = 0; i < 2; i++)
+		assert_non_null(held[i] = stream_ticket_replay(&config, &raw, &record, large,
+							       SLICE(""), NULL));
+	assert_null(stream_ticket_replay(&config, &raw, &record, large, SLICE(""), &err));
+	assert_int_equal(err.code, ERROR_SPOOL);
+	assert_int_equal(err.retry_after_s, 1);
+	assert_non_null(small = stream_ticket_replay(&config, &raw, &record, SLICE("hello"),
+						     SLICE(""), NULL));
+	stream_ticket_drop(held[0], NULL); /* it was read, or given up */
+	assert_non_null(
+		held[2] = stream_ticket_replay(&config, &raw, &record, large, SLICE(""), NULL));
+	stream_ticket_drop(small, NULL);
+	stream_ticket_drop(held[1], NULL);
+	config.spool_max = 1; /* the largest alone is none too many */
+	assert_null(stream_ticket_replay(&config, &raw, &record, large, SLICE(""), NULL));
+	stream_ticket_drop(held[2], NULL);
+	assert_non_null(
+		held[0] = stream_ticket_replay(&config, &raw, &record, large, SLICE(""), NULL));
+	stream_ticket_drop(held[0], NULL);
+}
+
 /* So many at once, and no more: the rest is told so, and none of the others notices. */
 static void r16_followers_of_a_run_are_bounded(void **state)
 {
@@ -272,6 +307,7 @@ int main(void)
 		T(r14_a_replay_to_a_reader_that_takes_nothing_holds_up_nobody),
 		T(r14_a_replay_as_events_tells_how_it_ended),
 		T(a_replay_leaves_the_reserve_to_answers_under_way),
+		T(f9_what_replays_hold_of_the_disk_is_bounded),
 		T(r16_followers_of_a_run_are_bounded),
 		T(r22_a_view_ends_with_its_worker),
 		T(c5_catching_up_has_a_share_of_a_round),
