@@ -122,7 +122,7 @@ struct thread_patch {
 
 /* What a deletion leaves to be stopped and removed elsewhere. */
 struct thread_deleted {
-	struct run_ref run;   /* that held the claim */
+	struct run_ref run;   /* that held the claim, and is asked to stop */
 	const char **run_ids; /* that ended in the last 20 minutes, newest first */
 	size_t run_count;
 };

@@ -126,3 +126,27 @@ def test_r27_recovery_that_fails_says_so_once_and_goes_on(new_site, proxy):
     proxy.commands()
     proxy.wait_command("findAndModify")
     assert site.chat("hello", name("t")).status == 200
+
+
+@pytest.mark.parametrize("fault,command", [("cut_after", "findAndModify"), ("cut_before", "update")])
+def test_r27_run_ends_when_the_deletion_of_its_thread_was_cut(scratch, upstream, mongod, proxy, fault, command):
+    """The mark is set and its node never hears of it, or cannot say that the run is to stop: which is on the other node."""
+    place = name("cut")
+    nodes = [Site(scratch, upstream, {"C1D_STORE": uri}, workers=1) for uri in (mongod.uri(place), proxy.uri + place)]
+    try:
+        answer = None
+        while answer is None or (fault == "cut_after" and answer.status == 200):  # what was cut was a duty's
+            thread = name("t")
+            stream = nodes[0].stream({"thread_id": thread, "message": f"fault:gate={name('g')}@60 {name('p')}"}, "?stream=sse")
+            stream.read_until(b"delta")
+            proxy.rule(fault, command)
+            answer = nodes[1].delete(f"/api/threads/{thread}")
+            proxy.heal()
+            stream.read_all()
+            assert stream.events()[-1][1]["status"] == "stopped"
+        assert answer.status == (503 if fault == "cut_after" else 200), answer
+        assert nodes[1].delete(f"/api/threads/{thread}").status == 404
+    finally:
+        proxy.heal()
+        for node in nodes:
+            node.stop()

@@ -12,11 +12,13 @@ static bson_t *mark_of_deletion(void)
 			BCON_INT64(1), "}");
 }
 
-static enum error_code wish_stop(struct mongo_call *call, const char *id, const char *run_id)
+enum error_code mongo_wish_stops(struct mongo_call *call, bson_t *filter)
 {
-	return mongo_update(call, THREADS,
-			    BCON_NEW("_id", BCON_UTF8(id), "run.id", BCON_UTF8(run_id)),
-			    BCON_NEW("$set", "{", "run.stop", BCON_BOOL(true), "}"), NULL);
+	size_t changed;
+
+	BCON_APPEND(filter, "run", "{", "$ne", BCON_NULL, "}");
+	return mongo_update_many(call, THREADS, filter,
+				 BCON_NEW("$set", "{", "run.stop", BCON_BOOL(true), "}"), &changed);
 }
 
 /* The run that wrote it, when that has ended since; else NULL. */
@@ -96,8 +98,11 @@ enum error_code mongo_thread_delete(void *self, const char *owner, const char *i
 	if (code == ERROR_NONE)
 		is_asked = may_name_runs(&document, &before, since_ms);
 	bson_destroy(&reply);
-	deleted.run = before.run;
-	if (is_asked && (!before.run.id || wish_stop(&call, id, before.run.id) == ERROR_NONE))
+	if (is_asked && before.run.id &&
+	    mongo_wish_stops(&call, BCON_NEW("_id", BCON_UTF8(id))) == ERROR_NONE)
+		deleted.run =
+			before.run; /* else its messages are left to the sweep, with the wish */
+	if (is_asked && (!before.run.id || deleted.run.id))
 		ended_runs(&call, id, since_ms, arena, &deleted);
 	mongo_end(&call);
 	if (code == ERROR_NONE && (code = store_fits(arena)) == ERROR_NONE)

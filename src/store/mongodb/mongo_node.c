@@ -116,7 +116,8 @@ static enum error_code sweep_nodes(struct mongo_call *call, int64_t silent_ms, s
 
 /* --- marks --- */
 
-/* Of many threads in one go: a round trip for each would never catch up with who deletes. */
+/* Of many threads in one go: a round trip for each would never catch up with who deletes. Whoever
+ * set a mark may not have heard of it, or have died before the wish that ends the thread's run. */
 static enum error_code empty_marked(struct mongo_call *call, size_t limit, bool *more)
 {
 	bson_t threads = BSON_INITIALIZER, messages = BSON_INITIALIZER;
@@ -124,6 +125,8 @@ static enum error_code empty_marked(struct mongo_call *call, size_t limit, bool 
 	enum error_code code = mongo_some(call, THREADS, BCON_NEW("purge", BCON_BOOL(true)), limit,
 					  &threads, &marked);
 
+	if (code == ERROR_NONE && marked > 0)
+		code = mongo_wish_stops(call, BCON_NEW("_id", BCON_DOCUMENT(&threads)));
 	if (code == ERROR_NONE && marked > 0)
 		code = mongo_some(call, MESSAGES, BCON_NEW("thread_id", BCON_DOCUMENT(&threads)),
 				  limit, &messages, &removed);

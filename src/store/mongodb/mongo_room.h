@@ -191,6 +191,9 @@ enum error_code mongo_thread_why_not(struct mongo_call *call, const char *owner,
 				     bool any_version);
 /* A filter of a thread that is there, and is owner's. */
 bson_t *mongo_thread_alive(const char *owner, const char *id);
+/* The run of each marked thread of these, if there is one, is to stop, on whichever node it is.
+ * Takes the filter. */
+enum error_code mongo_wish_stops(struct mongo_call *call, bson_t *filter);
 /* Removes up to limit messages of a marked thread; *removed: how many. */
 enum error_code mongo_thread_empty(struct mongo_call *call, const char *id, size_t limit,
 				   size_t *removed);
