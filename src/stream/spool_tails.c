@@ -178,19 +178,31 @@ void spool_tail_give(struct spool_tail *tail)
 	tail->number = 0;
 }
 
+static void sweep_place(struct spool_tails *tails, uint32_t i, bool is_named, int64_t before_s)
+{
+	struct place *place = &tails->map->places[i];
+	uint64_t key = atomic_load(&place->key);
+
+	if (!key)
+		atomic_fetch_and(&tails->map->taken[i / 64], ~(UINT64_C(1) << i % 64));
+	else if (!is_named && atomic_load(&place->taken_s) < before_s)
+		give_place(tails->map, i + 1, key);
+}
+
 /* A place is taken before its run has a file: what was taken just now is left alone. One without a
  * key is being taken or given back at this moment, or its process died there: to unset its bit is
- * right in each case. */
+ * right in each case. Where no bit is set no page is touched: a place there that is somebody's has
+ * one again when it is looked at for a new run, and is swept then. */
 void spool_tails_sweep(struct spool_tails *tails, const unsigned char *named, int64_t before_s)
 {
-	for (uint32_t i = 0; tails && i < SPOOL_TAILS; i++) {
-		struct place *place = &tails->map->places[i];
-		uint64_t bit = UINT64_C(1) << i % 64, key = atomic_load(&place->key);
+	for (uint32_t w = 0; tails && w < WORDS; w++) {
+		uint64_t word = atomic_load(&tails->map->taken[w]);
 
-		if (!key)
-			atomic_fetch_and(&tails->map->taken[i / 64], ~bit);
-		else if (!(named[i / 8] >> i % 8 & 1) && atomic_load(&place->taken_s) < before_s)
-			give_place(tails->map, i + 1, key);
+		for (; word; word &= word - 1) {
+			uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(word);
+
+			sweep_place(tails, i, named[i / 8] >> i % 8 & 1, before_s);
+		}
 	}
 }
 

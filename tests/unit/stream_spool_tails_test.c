@@ -2,6 +2,7 @@
  * reads an answer sees no difference, whatever dies; places are given back. */
 #include "../../src/stream/spool_dir.h"
 #include "../../src/stream/spool_file.h"
+#include "../../src/stream/spool_name.h"
 #include "../../src/stream/spool_tails.h"
 #include "folder.h"
 
@@ -383,6 +384,37 @@ static void a_place_is_never_two_answers(void **state)
 	spool_unref(owner);
 }
 
+/* KiB of the tails' file that this process has touched. */
+static long touched(void)
+{
+	FILE *maps = fopen("/proc/self/smaps", "r");
+	char line[4096];
+	bool is_ours = false;
+	long kib = -1;
+
+	assert_non_null(maps);
+	while (kib < 0 && fgets(line, sizeof line, maps)) {
+		is_ours |= strstr(line, folder) && strstr(line, SPOOL_TAILS_FILE);
+		if (is_ours)
+			sscanf(line, "Rss: %ld kB", &kib);
+	}
+	fclose(maps);
+	return kib;
+}
+
+/* They are 8 MiB, of which a worker has what its answers need. */
+static void places_of_nobody_take_no_memory(void **state)
+{
+	static const unsigned char named[SPOOL_TAILS / 8];
+	struct spool *owner = make("run-1");
+
+	(void)state;
+	need_tails();
+	spool_tails_sweep(spool_dir_tails(dir), named, 0);
+	assert_in_range(touched(), 4, 256);
+	spool_unref(owner);
+}
+
 static void a_run_that_is_not_made_keeps_no_place(void **state)
 {
 	const struct spool_record record = { .run_id = "run-1" };
@@ -412,6 +444,7 @@ int main(void)
 		TEST(without_a_place_each_piece_is_written),
 		TEST(a_place_that_no_file_names_is_found),
 		TEST(a_place_is_never_two_answers),
+		TEST(places_of_nobody_take_no_memory),
 		TEST(a_run_that_is_not_made_keeps_no_place),
 	};
 
