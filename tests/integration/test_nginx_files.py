@@ -107,7 +107,7 @@ class Peer(threading.Thread):
                 say(b"x" * 32768)
             self.done.set()
         elif "?pieces" in told["REQUEST_URI"]:
-            say(b"Content-Type: text/plain\r\nX-Long: " + b"h" * 3000 + b"\r\n\r\n")
+            say(b"Content-Type: text/plain\r\nX-Long: " + b"h" * 2048 + b"\r\n\r\n")
             for length in (1, 4095, 4096, 4097, 32768, 60000, 1):
                 say(b"p" * length)
         elif path.endswith("/error"):
@@ -339,7 +339,7 @@ def test_the_locations_turn_off_what_would_hold_a_stream_back():
     streams = re.findall(r"location (?:= /api/chat|~ \^/api/runs/\[\^/\]\+/stream\$) \{(.*?)\}", text, re.S)
     assert len(streams) == 2 and "location = /api/openui/chat { rewrite ^ /api/chat last; }" in text
     for block in streams:
-        assert "fastcgi_buffering off;" in block and "fastcgi_buffer_size 4k;" in block and "gzip off;" in block
+        assert "fastcgi_buffering off;" in block and "fastcgi_buffer_size 3k;" in block and "gzip off;" in block
     for line in ("fastcgi_next_upstream off;", "fastcgi_next_upstream_timeout 10s;", "fastcgi_read_timeout  330s;", "fastcgi_send_timeout  330s;"):
         assert line in text
     upstream = re.sub("#.*", "", (FILES / "c1d-upstream.conf").read_text())
