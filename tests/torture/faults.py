@@ -7,6 +7,8 @@ import sqlite3
 import time
 from typing import NamedTuple
 
+from houses import end_now, workers_of
+
 POINTS = ["turn_unnamed", "turn_spooled", "turn_claimed", "turn_saved", "turn_prepared", "turn_ended", "thread_marked", "run_begun",
           "run_before_append", "tail_written", "run_appended", "run_sent", "run_before_end", "run_ended", "run_saved", "save_before",
           "save_stored", "save_marked"]
@@ -25,9 +27,9 @@ def crash(house, rng):
 
 def kill(house, rng):
     pause(rng, 0.15)
-    pids = rng.choice(house.nodes).worker_pids()
+    pids = workers_of(rng.choice(house.nodes))
     if pids:
-        os.kill(rng.choice(pids), signal.SIGKILL)
+        end_now(rng.choice(pids))
 
 
 def reload(house, rng):
@@ -112,7 +114,7 @@ def descriptors(house, rng):
     """Each worker of a node may open only a few more than it has."""
     pause(rng, 0.1)
     node, before = rng.choice(house.nodes), {}
-    for pid in node.worker_pids():
+    for pid in workers_of(node):
         try:
             limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
             taken = {int(fd) for fd in os.listdir(f"/proc/{pid}/fd")}

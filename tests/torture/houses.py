@@ -1,13 +1,15 @@
 """A house of trials: one or two nodes with a web server each, on one store, with the C1 API that fails on demand."""
+import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import threading
 import time
 
 import life
-from house import Site, StoreProxy, Upstream, wait_for
+from house import ROOT, Site, StoreProxy, Upstream, wait_for
 from life import OTHER_MODEL, User, Violation, guarded
 from servers import SERVERS
 
@@ -105,8 +107,8 @@ class House:
     # --- what faults do ---
     def restart(self, node, sig):
         if sig == signal.SIGKILL:
-            for pid in [node.c1d.pid, *node.worker_pids()]:
-                os.kill(pid, sig)
+            for pid in [node.c1d.pid, *workers_of(node)]:
+                end_now(pid)
             node.c1d.child.wait()
         else:
             code = node.c1d.stop(sig)
@@ -198,6 +200,21 @@ class House:
         for node in self.nodes:
             node.log_path.write_text("")  # a long run would fill the disk
 
+    def keep(self, words):
+        """All that is known of a violation, in a folder that stays."""
+        folder = ROOT / "build" / "torture" / f"{self.kind}-{self.trial}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        (folder / "violation").write_text(words + "\n" + "\n".join(self.log.lines) + "\n")
+        for number, node in enumerate(self.nodes):
+            shutil.copy(node.log_path, folder / f"node-{number}.log")
+        for name, ask in (("stats", self.upstream.stats), ("requests", self.upstream.requests)):
+            try:
+                (folder / f"upstream-{name}.json").write_text(json.dumps(ask(), indent=1))
+            except OSError:
+                pass  # it does not answer
+        return folder
+
     def tail(self):
         """The end of each node's log, without the lines of requests that went well."""
         parts = []
@@ -206,6 +223,21 @@ class House:
                      if '"event":"request"' not in line or '"status":5' in line]
             parts.append(f"--- {node.folder.name}\n" + "\n".join(line[:400] for line in lines[-25:]))
         return "\n".join(parts)
+
+
+def workers_of(node):
+    """None of a node that another fault of the trial has just ended, and begins anew."""
+    try:
+        return node.worker_pids()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def end_now(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it has ended since it was listed
 
 
 def is_ready(node):

@@ -15,7 +15,11 @@ OTHER_MODEL = "c1/other"
 
 
 class Violation(AssertionError):
-    """Something that was promised is not so."""
+    """Something that was promised is not so. `whole` is what is kept of it, where the words would be too many to print."""
+
+    def __init__(self, words, whole=None):
+        super().__init__(words)
+        self.whole = whole or words
 
 
 class Reply:

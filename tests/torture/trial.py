@@ -65,7 +65,9 @@ def run(house, seed, only_faults=None, only_actions=None):
         if house.may("ends_workers"):
             house.settle_pool()
     except AssertionError as error:  # a Violation is one too
-        raise Violation(f"{error}\nfaults: {names(chosen)}, over {house.transport}\n" + "\n".join(house.log.lines[-80:]) + "\n" + house.tail()) from error
+        words = f"{error}\nfaults: {names(chosen)}, over {house.transport}"
+        kept = house.keep(f"{getattr(error, 'whole', error)}\nfaults: {names(chosen)}, over {house.transport}")
+        raise Violation(f"{words}, kept in {kept}\n" + "\n".join(house.log.lines[-80:]) + "\n" + house.tail()) from error
     finally:
         house.forget_logs()
     return names(chosen)

@@ -20,7 +20,8 @@ PAUSE_S = 0.02
 
 
 def fail(what, conversation, found):
-    raise Violation(f"{what}: {conversation.name} found={found!r}"[:1500])
+    words = f"{what}: {conversation.name} found={found!r}"
+    raise Violation(words[:1500], words)
 
 
 def calls(house, prompt):
@@ -95,14 +96,14 @@ def check_status(house, conversation, turn, status, number):
 def check_text(house, conversation, turn, answer):
     whole, stored, status = house.upstream.whole_answer(turn.prompt), answer["content"].encode(), answer["status"]
     if not whole.startswith(stored):
-        fail("I3 stored text is not what was said", conversation, (turn.prompt, stored[-80:]))
+        fail("I3 stored text is not what was said", conversation, (turn.prompt, stored[-80:], stored, whole))
     if status == "complete" and stored != whole:
-        fail("I3 complete but short", conversation, (turn.prompt, len(stored), len(whole)))
+        fail("I3 complete but short", conversation, (turn.prompt, len(stored), len(whole), stored, whole))
     if not stored.startswith(turn.received):
-        fail("I3 a client has more than the store", conversation, (turn.prompt, status, len(stored), len(turn.received)))
+        fail("I3 a client has more than the store", conversation, (turn.prompt, status, len(stored), len(turn.received), stored, turn.received))
     # nginx ends a raw body cleanly when its worker dies: then only the status tells (SSE says `done`).
     if turn.ended and status == "complete" and turn.received != whole and not house.may("ends_workers"):
-        fail("I3 a clean end was short", conversation, (turn.prompt, len(turn.received), len(whole)))
+        fail("I3 a clean end was short", conversation, (turn.prompt, len(turn.received), len(whole), turn.received, whole))
 
 
 # --- one thread ---
@@ -169,7 +170,8 @@ def check_replays(conversation, replays, messages):
         if not was_asked and "given up" not in replay.statuses and (not answer or answer["status"] != "complete"):
             fail("I6 asked again, but not answered", conversation, (replay.prompt, replay.statuses, answer))
         if answer and replay.ended and answer["id"] not in conversation.edits and replay.received != answer["content"].encode():
-            fail("I3 replayed otherwise", conversation, (replay.prompt, len(replay.received), len(answer["content"])))
+            fail("I3 replayed otherwise", conversation,
+                 (replay.prompt, len(replay.received), len(answer["content"]), replay.received, answer["content"]))
 
 
 def check_living(house, user, rng):
