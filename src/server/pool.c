@@ -21,6 +21,7 @@
 #define LIVED_LONG_MS   60000 /* a death after that is no sign of trouble */
 #define DELAY_MAX_MS    60000
 #define BEAT_LOST_MS    10000
+#define LOOK_LATE_MS    (BEAT_LOST_MS / 2)
 #define START_LOST_MS   60000 /* a store that does not answer makes a start slow, not hung */
 #define ALONE_MS        1000
 #define GENERATIONS_MAX 4 /* that may live beside the newest: each has its memory */
@@ -253,19 +254,25 @@ static int slots_used(const struct pool *pool)
 	return used < SHM_SLOTS ? used : SHM_SLOTS;
 }
 
-/* A main thread that does not beat is hung, and so may be the rest. Old ones beat to their end. */
+/* A main thread that does not beat is hung, and so may be the rest. Old ones beat to their end. Who
+ * looks late himself judges nobody: the machine stood still (paused, out of memory), and the
+ * workers with it; they have from now on. */
 void pool_check_beats(struct pool *pool, int64_t now_ms)
 {
+	bool is_late = now_ms - pool->looked_ms >= LOOK_LATE_MS;
 	int used = slots_used(pool);
 
+	pool->looked_ms = now_ms;
 	for (int i = 0; i < used; i++) {
 		struct shm_slot *slot = &pool->shm->slots[i];
 		pid_t pid = atomic_load(&slot->pid);
 
 		if (pid <= 0 || !is_hung(slot, now_ms) || !is_ours(pool, pid))
 			continue;
-		log_error("worker hangs and is killed", LOG_I("worker_pid", pid));
 		atomic_store(&slot->beat_ms, now_ms);
+		if (is_late)
+			continue;
+		log_error("worker hangs and is killed", LOG_I("worker_pid", pid));
 		kill(pid, SIGKILL);
 	}
 }

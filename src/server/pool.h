@@ -54,6 +54,7 @@ struct pool {
 	int old_count;
 	int64_t old_told_ms; /* they were told to */
 	int64_t last_start_ms;
+	int64_t looked_ms; /* for beats */
 	bool is_ready, reload_wanted;
 	bool is_reload;     /* another generation ran before */
 	bool reload_failed; /* what runs is not what the settings ask for */
