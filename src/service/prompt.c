@@ -9,15 +9,19 @@
  *
  * A question that was asked in place of an earlier one (`replaces` in its metadata has that one's
  * id) stands where that one stood: of it, and of all that was said between the two, the model is
- * not told any more. The store keeps them, so a new attempt that fails has cost nothing.
+ * not told any more. The store keeps them, so a new attempt that fails has cost nothing. What the
+ * store gave may not reach back to it; whether it is there at all is looked up then, for a question
+ * that was never stored is asked again under its id, too, and replaces nothing.
  */
 #include "service_room.h"
 
+#include "base/id.h"
 #include "base/json.h"
 #include "llm/llm.h"
 #include <string.h>
 
 #define BODY_SLACK 4096
+#define LOOKS_MAX  4 /* for names that nothing has: who sends more of them means none */
 #define LEFT_OUT   SLICE("(A message that is too long to repeat is left out here.)")
 
 static bool counts(const struct message *message)
@@ -32,6 +36,7 @@ static bool counts(const struct message *message)
 struct said {
 	const struct message *message;
 	int64_t place;
+	const char *replaces; /* an id; NULL: nothing */
 };
 
 /* The id that a question's metadata names under `replaces`, in the arena; NULL: none. */
@@ -40,31 +45,63 @@ static const char *replaced_id(const struct message *question, struct arena *are
 	const char *text = question->metadata, *id = NULL;
 	struct error err;
 	struct json *metadata;
+	struct slice named;
 
 	if (question->role != ROLE_USER || !text || !strstr(text, "\"replaces\""))
 		return NULL;
 	if (!(metadata = json_parse(slice_of(text), &err)))
 		return NULL;
-	if (json_type(metadata) == JSON_OBJECT &&
-	    json_type(json_get(metadata, "replaces")) == JSON_STRING)
-		id = arena_copy(arena, json_text(json_get(metadata, "replaces")));
+	named = json_text(json_type(metadata) == JSON_OBJECT ? json_get(metadata, "replaces")
+							     : NULL);
+	if (id_valid(named))
+		id = arena_copy(arena, named);
 	json_free(metadata);
 	return id;
 }
 
-/* Where a question stands behind what was said before it. What it names and what is not here: the
- * store read no further, so it replaces all there is; or there is no such message. */
-static int64_t place_of(const struct message *question, const struct said *all, size_t count,
-			struct arena *arena)
+static void read_said(const struct message *message, struct said *out, struct arena *arena)
 {
-	const char *id = replaced_id(question, arena);
+	*out = (struct said){ message, message->seq, replaced_id(message, arena) };
+}
 
-	if (!id)
-		return question->seq;
-	for (size_t i = count; i-- > 0;)
-		if (all[i].message->role == ROLE_USER && strcmp(all[i].message->id, id) == 0)
-			return all[i].place;
-	return count > 0 && all[0].message->seq > 1 ? 0 : question->seq;
+/* The question of this id among the first `count`; NULL: it is not there. */
+static const struct said *find_question(const struct said *all, size_t count, const char *id)
+{
+	while (count-- > 0)
+		if (all[count].message->role == ROLE_USER &&
+		    strcmp(all[count].message->id, id) == 0)
+			return &all[count];
+	return NULL;
+}
+
+/* Names that are not among what was read, the newest first: that one, if it is further back,
+ * replaces all that was read before it, so the older ones need no look. */
+static bool look_further_back(struct said *all, size_t count, bool is_whole,
+			      const struct prompt_look *look, struct error *err)
+{
+	int looks = is_whole ? 0 : LOOKS_MAX;
+
+	for (size_t i = count; i-- > 0;) {
+		int64_t seq = 0;
+
+		if (!all[i].replaces || find_question(all, i, all[i].replaces))
+			continue;
+		if (looks > 0 && !look->question(look->ctx, all[i].replaces, &seq, err))
+			return false;
+		looks = seq > 0 ? 0 : looks - 1;
+		all[i].replaces = NULL;
+		if (seq > 0 && seq < all[i].place)
+			all[i].place = seq;
+	}
+	return true;
+}
+
+/* Oldest first: what is replaced may have replaced something itself. */
+static void find_places(struct said *all, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (all[i].replaces)
+			all[i].place = find_question(all, i, all[i].replaces)->place;
 }
 
 /* How many of the first `count` stand before this place. They are in its order. */
@@ -75,21 +112,24 @@ static size_t before_place(const struct said *kept, size_t count, int64_t place)
 	return count;
 }
 
-/* What of the history stands before the question, into `kept`; returns how much that is. */
-static size_t keep(const struct message_list *history, struct said *all, struct said *kept,
-		   struct said *question, struct arena *arena)
+/* What of the history stands before the question, which is the last of all, into `kept`; *count:
+ * how much that is. */
+static bool keep(struct said *all, size_t history_count, const struct prompt_look *look,
+		 struct said *kept, size_t *count, struct error *err)
 {
-	size_t count = 0;
+	const struct said *question = &all[history_count];
+	bool is_whole = (int64_t)history_count + 1 >= question->message->seq;
 
-	for (size_t i = 0; i < history->count; i++) {
-		const struct message *message = &history->items[i];
-
-		all[i] = (struct said){ message, place_of(message, all, i, arena) };
-		count = before_place(kept, count, all[i].place);
-		kept[count++] = all[i];
+	if (!look_further_back(all, history_count + 1, is_whole, look, err))
+		return false;
+	find_places(all, history_count + 1);
+	*count = 0;
+	for (size_t i = 0; i < history_count; i++) {
+		*count = before_place(kept, *count, all[i].place);
+		kept[(*count)++] = all[i];
 	}
-	question->place = place_of(question->message, all, history->count, arena);
-	return before_place(kept, count, question->place);
+	*count = before_place(kept, *count, question->place);
+	return true;
 }
 
 /* Where the conversation begins. */
@@ -138,23 +178,27 @@ static size_t put_history(const struct said *said, size_t said_count, int64_t qu
 }
 
 bool prompt_build(const struct config *config, const struct message_list *history,
-		  const struct message *question, struct slice model, struct arena *arena,
-		  struct buffer *out, struct error *err)
+		  const struct message *question, const struct prompt_look *look,
+		  struct slice model, struct arena *arena, struct buffer *out, struct error *err)
 {
 	struct llm_message *messages =
 		arena_alloc(arena, (history->count * 2 + 2) * sizeof *messages);
 	struct said *all = arena_alloc(arena, (history->count * 2 + 1) * sizeof *all);
-	struct said asked = { .message = question };
+	struct said *kept = all ? all + history->count + 1 : NULL;
 	const char *model_text = arena_copy(arena, model);
-	size_t count = 0, bytes = 0, kept;
+	size_t count = 0, bytes = 0, kept_count;
 
 	if (!messages || !all || !model_text)
 		return budget_refused(err);
+	for (size_t i = 0; i < history->count; i++)
+		read_said(&history->items[i], &all[i], arena);
+	read_said(question, &all[history->count], arena);
+	if (!keep(all, history->count, look, kept, &kept_count, err))
+		return false;
 	if (config->system_prompt)
 		messages[count++] =
 			(struct llm_message){ ROLE_SYSTEM, slice_of(config->system_prompt) };
-	kept = keep(history, all, all + history->count, &asked, arena);
-	count += put_history(all + history->count, kept, asked.place, messages + count);
+	count += put_history(kept, kept_count, all[history->count].place, messages + count);
 	messages[count++] = (struct llm_message){ ROLE_USER, question->content };
 	for (size_t i = 0; i < count; i++)
 		bytes += messages[i].content.len + 64;

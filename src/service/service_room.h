@@ -149,10 +149,17 @@ bool turn_claim(struct turn_work *work, struct turn_opened *opened, bool *may_ho
 		struct error *err);
 
 /* --- prompt.c --- */
-/* The upstream request: system prompt, history and question as store_turn_open gives them. */
+/* Who knows of the thread's questions that the history has not: *seq is the number of the one of
+ * this id; 0: there is none. */
+struct prompt_look {
+	bool (*question)(void *ctx, const char *id, int64_t *seq, struct error *err);
+	void *ctx;
+};
+/* The upstream request: system prompt, history and question as store_turn_open gives them. Asks
+ * `look` a few times at most. */
 bool prompt_build(const struct config *config, const struct message_list *history,
-		  const struct message *question, struct slice model, struct arena *arena,
-		  struct buffer *out, struct error *err);
+		  const struct message *question, const struct prompt_look *look,
+		  struct slice model, struct arena *arena, struct buffer *out, struct error *err);
 /* Is it the default model or one of C1D_MODELS? */
 bool prompt_model_allowed(const struct config *config, struct slice model);
 

@@ -209,18 +209,37 @@ static void end_unasked(struct service *service, struct spool *spool, enum messa
 
 /* --- all of it --- */
 
+static bool look_for_question(void *ctx, const char *id, int64_t *seq, struct error *err)
+{
+	const struct turn_work *work = ctx;
+	struct error mine = { 0 };
+	struct message found;
+
+	*seq = 0;
+	if (store_message_get(work->service->store, owner_of(work->caller), work->turn.thread_id,
+			      id, work->arena, &found, &mine)) {
+		if (found.role == ROLE_USER)
+			*seq = found.seq;
+		return true;
+	}
+	if (mine.code != ERROR_NOT_FOUND)
+		*err = mine;
+	return mine.code == ERROR_NOT_FOUND;
+}
+
 /* With the claim held and both messages stored. */
 static bool prepare(struct turn_work *work, const struct turn_opened *opened, struct error *err)
 {
 	const struct config *config = work->service->config;
 	const struct turn_request *request = work->request;
+	const struct prompt_look look = { look_for_question, work };
 	struct turn *turn = &work->turn;
 
 	turn->start.leave = request->leave;
 	turn->start.grace_ms = request->grace_ms;
 	turn->start.arrived_ms = request->arrived_ms;
-	return prompt_build(config, &opened->history, &opened->question, work->model, work->arena,
-			    &turn->start.body, err);
+	return prompt_build(config, &opened->history, &opened->question, &look, work->model,
+			    work->arena, &turn->start.body, err);
 }
 
 static bool begin_new(struct turn_work *work, struct error *err)

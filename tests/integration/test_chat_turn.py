@@ -119,6 +119,23 @@ def test_p2_what_is_refused_has_replaced_nothing(site):
     assert sent(site, last) == [("user", first), one, ("user", last)]
 
 
+def test_p2_what_names_nothing_replaces_nothing_in_a_thread_that_is_not_read_whole(new_site):
+    """A question that never arrived has an id, too, and is asked again under it; one that did is found however far back it is."""
+    site = new_site({"C1D_HISTORY_MAX": "3k"}, workers=1)
+    thread, first = make(site)["id"], prompt("first")
+    site.chat(first, thread)
+    question = site.messages(thread)[0]["id"]
+    for n in range(3):
+        site.chat(prompt("x" * 400), thread)
+    again, last, anew = prompt("again"), prompt("last"), prompt("anew")
+    asked_in_place(site, again, thread, uuid.uuid4().hex)
+    site.chat(last, thread)
+    told = sent(site, last)
+    assert ("user", again) in told and len(sent(site, again)) > 1 and ("user", first) not in told, told
+    asked_in_place(site, anew, thread, question)
+    assert sent(site, anew) == [("user", anew)]
+
+
 def test_p2_the_model_is_named_with_its_answer(site):
     """In the stream's first event, while it is written; then with the message. A replay names it, too."""
     thread, text = make(site)["id"], prompt("x")

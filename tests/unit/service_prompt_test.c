@@ -2,6 +2,7 @@
 #include "../../src/service/service_room.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +16,28 @@ static struct message items[16];
 static size_t count;
 static int64_t next_seq;
 static const char *question_metadata;
+
+/* What the thread has and the history has not; how often it was asked for. */
+static const char *further_back;
+static int64_t further_back_seq;
+static int looks;
+
+static bool look_up(void *ctx, const char *id, int64_t *seq, struct error *err)
+{
+	(void)ctx;
+	(void)err;
+	looks++;
+	*seq = further_back && strcmp(id, further_back) == 0 ? further_back_seq : 0;
+	return true;
+}
+
+static bool cannot_look(void *ctx, const char *id, int64_t *seq, struct error *err)
+{
+	(void)ctx;
+	(void)id;
+	(void)seq;
+	return error_set(err, ERROR_STORE_DOWN, "away");
+}
 
 /* One more message; its number is the next, unless something was left out before it. */
 static void say(enum message_role role, const char *content, int64_t left_out)
@@ -32,7 +55,8 @@ static int begin(void **state)
 	(void)state;
 	count = 0;
 	next_seq = 1;
-	question_metadata = NULL;
+	question_metadata = further_back = NULL;
+	looks = 0;
 	return 0;
 }
 
@@ -43,6 +67,7 @@ static void assert_sent(const struct config *with, const char *messages)
 					  .role = ROLE_USER,
 					  .content = SLICE("q"),
 					  .metadata = question_metadata };
+	const struct prompt_look look = { look_up, NULL };
 	struct error err = { 0 };
 	struct arena arena;
 	struct buffer body;
@@ -53,7 +78,8 @@ static void assert_sent(const struct config *with, const char *messages)
 		 "{\"model\":\"c1/test\",\"messages\":[%s{\"role\":\"user\",\"content\":\"q\"}],"
 		 "\"stream\":true}",
 		 messages);
-	assert_true(prompt_build(with, &history, &question, SLICE("c1/test"), &arena, &body, &err));
+	assert_true(prompt_build(with, &history, &question, &look, SLICE("c1/test"), &arena, &body,
+				 &err));
 	assert_string_equal(body.data, expected);
 	buffer_done(&body);
 	arena_done(&arena);
@@ -139,8 +165,9 @@ static void two_turns(void)
 	say(ROLE_ASSISTANT, "d", 0);
 }
 
+#define ASKED(question) "{\"role\":\"user\",\"content\":\"" question "\"},"
 #define TURN(question, answer)                                                                     \
-	"{\"role\":\"user\",\"content\":\"" question "\"},"                                        \
+	ASKED(question)                                                                            \
 	"{\"role\":\"assistant\",\"content\":\"" answer "\"},"
 
 static void what_was_asked_again_is_told_once(void **state)
@@ -175,9 +202,63 @@ static void what_replaces_something_further_back_than_was_read_replaces_all(void
 {
 	(void)state;
 	next_seq = 7;
+	further_back = "0";
+	further_back_seq = 3;
 	two_turns();
 	question_metadata = "{\"replaces\":\"0\"}";
 	assert_sent(&config, "");
+	assert_int_equal(looks, 1);
+	ask("3", "e", question_metadata); /* a question of before that did */
+	say(ROLE_ASSISTANT, "f", 0);
+	question_metadata = NULL;
+	assert_sent(&config, TURN("e", "f"));
+}
+
+/* A question that never arrived has its id, too, and is asked again under it. */
+static void p2_what_names_nothing_replaces_nothing_however_long_the_thread(void **state)
+{
+	(void)state;
+	next_seq = 7;
+	two_turns();
+	question_metadata = "{\"replaces\":\"9\"}";
+	assert_sent(&config, TURN("a", "b") TURN("c", "d"));
+	assert_int_equal(looks, 1);
+	for (int i = 0; i < 5; i++)
+		ask("x", "e", question_metadata);
+	assert_sent(&config, TURN("a", "b") TURN("c", "d") ASKED("e") ASKED("e") ASKED("e")
+				     ASKED("e") ASKED("e"));
+	assert_int_equal(looks, 1 + 4); /* and no more */
+}
+
+static void what_names_one_that_was_left_out_stands_in_its_place(void **state)
+{
+	(void)state;
+	two_turns();
+	next_seq++; /* it, of number 5 */
+	further_back = "huge";
+	further_back_seq = 5;
+	question_metadata = "{\"replaces\":\"huge\"}";
+	assert_sent(&config, TURN("a", "b") TURN("c", "d"));
+}
+
+static void p2_a_store_that_does_not_tell_ends_the_turn(void **state)
+{
+	const struct message_list history = { items, 0, false };
+	const struct message question = { .seq = 9,
+					  .role = ROLE_USER,
+					  .content = SLICE("q"),
+					  .metadata = "{\"replaces\":\"1\"}" };
+	const struct prompt_look look = { cannot_look, NULL };
+	struct error err = { 0 };
+	struct arena arena;
+	struct buffer body;
+
+	(void)state;
+	arena_init(&arena, 1u << 20);
+	assert_false(prompt_build(&config, &history, &question, &look, SLICE("c1/test"), &arena,
+				  &body, &err));
+	assert_int_equal(err.code, ERROR_STORE_DOWN);
+	arena_done(&arena);
 }
 
 static void what_names_nothing_of_the_thread_replaces_nothing(void **state)
@@ -191,6 +272,7 @@ static void what_names_nothing_of_the_thread_replaces_nothing(void **state)
 		question_metadata = metadata[i];
 		assert_sent(&config, TURN("a", "b") TURN("c", "d"));
 	}
+	assert_int_equal(looks, 0); /* all of it is here */
 }
 
 static void r26_a_gap_before_what_was_asked_again_is_said_and_none_within(void **state)
@@ -229,6 +311,10 @@ int main(void)
 		cmocka_unit_test_setup(the_question_itself_may_stand_in_place_of_another, begin),
 		cmocka_unit_test_setup(
 			what_replaces_something_further_back_than_was_read_replaces_all, begin),
+		cmocka_unit_test_setup(
+			p2_what_names_nothing_replaces_nothing_however_long_the_thread, begin),
+		cmocka_unit_test_setup(what_names_one_that_was_left_out_stands_in_its_place, begin),
+		cmocka_unit_test_setup(p2_a_store_that_does_not_tell_ends_the_turn, begin),
 		cmocka_unit_test_setup(what_names_nothing_of_the_thread_replaces_nothing, begin),
 		cmocka_unit_test_setup(
 			r26_a_gap_before_what_was_asked_again_is_said_and_none_within, begin),
