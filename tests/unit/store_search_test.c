@@ -377,6 +377,23 @@ static void a_file_is_looked_at_and_damage_is_told(void **state)
 	assert_null(how);
 }
 
+/* A few huge texts are few steps of SQLite's machine, and as much work as a thousand others. */
+static void r13_a_call_that_is_late_looks_into_no_more_large_texts(void **state)
+{
+	enum error_code code = ERROR_NONE;
+	struct sqlite_conn *conn = sqlite_file_open(path, 60000, false, &code, NULL);
+	static const char small[] = "SELECT fold('x')",
+			  large[] = "SELECT fold(hex(zeroblob(100000)))";
+
+	(void)state;
+	assert_non_null(conn);
+	assert_int_equal(sqlite3_exec(conn->db, large, NULL, NULL, NULL), SQLITE_OK);
+	conn->until_ms = 0;
+	assert_int_equal(sqlite3_exec(conn->db, small, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(conn->db, large, NULL, NULL, NULL), SQLITE_INTERRUPT);
+	sqlite_file_close(conn);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -388,6 +405,7 @@ int main(void)
 		TEST(an_older_files_messages_come_in_whatever_happens_meanwhile),
 		TEST(a_backup_is_whole_or_not_there_and_replaces_nothing),
 		TEST(a_file_is_looked_at_and_damage_is_told),
+		TEST(r13_a_call_that_is_late_looks_into_no_more_large_texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

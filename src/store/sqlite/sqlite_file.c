@@ -88,7 +88,7 @@ static enum error_code open_it(struct sqlite_conn *conn, const char *path, bool 
 	int version = 0;
 
 	if (sqlite3_open_v2(path, &conn->db, flags, NULL) != SQLITE_OK ||
-	    sqlite_fold_add(conn->db) != SQLITE_OK)
+	    sqlite_fold_add(conn) != SQLITE_OK)
 		return sqlite_failed(conn->db);
 	sqlite3_busy_handler(conn->db, wait_for_other, conn);
 	sqlite3_progress_handler(conn->db, LOOK_EVERY, is_late, conn);

@@ -1,16 +1,27 @@
-/* sqlite_fold: fold(text) for SQL, where SQLite's own lower() knows ASCII only. */
+/*
+ * sqlite_fold: fold(text) for SQL, where SQLite's own lower() knows ASCII only. A large text is one
+ * step of SQLite's machine and takes as long as many, so it looks at the clock itself.
+ */
 #include "sqlite_room.h"
 
 #include "../store_fold.h"
+#include "base/clock.h"
 #include <pthread.h>
+
+#define LARGE 65536
 
 static void fold(sqlite3_context *context, int count, sqlite3_value **values)
 {
+	const struct sqlite_conn *conn = sqlite3_user_data(context);
 	const char *text = (const char *)sqlite3_value_text(values[0]);
 	size_t len = (size_t)sqlite3_value_bytes(values[0]);
 	char *out;
 
 	(void)count;
+	if (len >= LARGE && clock_mono_ms() >= conn->until_ms) {
+		sqlite3_result_error_code(context, SQLITE_INTERRUPT);
+		return;
+	}
 	if (!text) {
 		sqlite3_result_null(context);
 		return;
@@ -40,11 +51,11 @@ void sqlite_wake(void)
 	pthread_once(&once, wake);
 }
 
-int sqlite_fold_add(sqlite3 *db)
+int sqlite_fold_add(struct sqlite_conn *conn)
 {
 	sqlite_wake();
-	return store_fold_wake() ? sqlite3_create_function_v2(db, "fold", 1,
+	return store_fold_wake() ? sqlite3_create_function_v2(conn->db, "fold", 1,
 							      SQLITE_UTF8 | SQLITE_DETERMINISTIC,
-							      NULL, fold, NULL, NULL, NULL)
+							      conn, fold, NULL, NULL, NULL)
 				 : SQLITE_ERROR;
 }

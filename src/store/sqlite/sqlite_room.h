@@ -151,7 +151,7 @@ enum error_code sqlite_check_pages(sqlite3 *db, char found[SQLITE_FOUND_SIZE]);
 
 /* sqlite_fold.c: gives this connection the SQL function fold(text): letters that differ by case
  * alone become the same, in any script. An SQLite code. */
-int sqlite_fold_add(sqlite3 *db);
+int sqlite_fold_add(struct sqlite_conn *conn);
 void sqlite_wake(void);
 
 /* --- sqlite_search.c --- */
