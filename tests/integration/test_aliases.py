@@ -1,5 +1,6 @@
 """Other clients' routes: each is called and read as the client that it is for does, through nginx."""
 import json
+import re
 import shutil
 import subprocess
 import uuid
@@ -270,6 +271,18 @@ def test_o5_openui_a_failure_is_a_status_before_the_first_byte_and_a_chunk_behin
     found, whole = chunks(stream)
     assert stream.status == 200 and not whole
     assert text_of(found) and found[-1]["error"]["code"] == 502 and found[-1]["error"]["message"]
+
+
+def test_o5_openui_with_the_adapter_of_the_docs_a_page_is_told_what_broke_off(client, site):
+    adapter = re.search(r"^```js\n(const streamAdapter = .*?)^```", (ROOT / "docs/how-to/other-clients.md").read_text(), re.M | re.S)[1]
+    whole, cut = question(), question(cut=100)
+    done = subprocess.run(["node", str(OPENUI / "broken.mjs"), site.url], input=json.dumps({"adapter": adapter, "questions": [whole, cut]}),
+                          capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert done.returncode == 0, done.stderr
+    saw = json.loads(done.stdout)
+    assert saw[0] == {"text": upstream_answer(site, whole).decode(), "error": None}
+    assert saw[1]["error"] and saw[1]["error"] != "The answer broke off.", saw  # in the words of the chunk
+    assert saw[2]["error"] == "The answer broke off."
 
 
 def test_o5_openui_what_is_no_question_is_told(site):
