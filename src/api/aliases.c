@@ -99,40 +99,52 @@ static bool wrong(const char *why, struct error *err)
 	return error_field(err, ERROR_VALIDATION, "messages", "%s", why);
 }
 
-/* Text comes as a string, or in parts. */
-static bool read_parts(struct call *call, const struct json *parts, struct slice *out,
-		       struct error *err)
+static bool too_long(struct error *err)
 {
-	struct buffer text;
-	const char *copy;
-	bool ok = true;
-
-	buffer_init(&text, QUESTION_MAX + 1);
-	for (const struct json *part = json_first(parts); part && ok; part = json_next(part))
-		ok = slice_is(json_text(json_get(part, "type")), "text") &&
-		     json_text(json_get(part, "text")).len > 0 &&
-		     buffer_append(&text, json_text(json_get(part, "text")));
-	copy = ok ? arena_copy(call->arena, buffer_slice(&text)) : NULL;
-	*out = (struct slice){ copy, copy ? text.len : 0 };
-	buffer_done(&text);
-	return copy || wrong("A message of the user has to be text: up to 256 KiB, and no other "
-			     "or empty parts.",
-			     err);
+	return wrong("A message of the user is longer than 262144 bytes.", err);
 }
 
+static struct slice part_text(const struct json *part)
+{
+	bool is_text = slice_is(json_text(json_get(part, "type")), "text");
+
+	return is_text ? json_text(json_get(part, "text")) : SLICE("");
+}
+
+static bool join_parts(struct call *call, const struct json *parts, struct slice *out,
+		       struct error *err)
+{
+	size_t len = 0;
+	char *text, *at;
+
+	for (const struct json *part = json_first(parts); part; part = json_next(part)) {
+		if (part_text(part).len == 0)
+			return wrong("A message of the user has to be text, and has other or "
+				     "empty parts.",
+				     err);
+		len += part_text(part).len;
+	}
+	if (len > QUESTION_MAX)
+		return too_long(err);
+	text = at = arena_alloc(call->arena, len + 1);
+	if (!text)
+		return budget_refused(err);
+	for (const struct json *part = json_first(parts); part; part = json_next(part))
+		at = mempcpy(at, part_text(part).ptr, part_text(part).len);
+	*out = (struct slice){ text, len };
+	return true;
+}
+
+/* Text comes as a string, or in parts. */
 static bool read_content(struct call *call, const struct json *content, struct slice *out,
 			 struct error *err)
 {
-	if (content && json_type(content) == JSON_ARRAY) {
-		if (!read_parts(call, content, out, err))
-			return false;
-	} else {
-		*out = json_text(content);
-	}
+	*out = json_text(content);
+	if (content && json_type(content) == JSON_ARRAY && !join_parts(call, content, out, err))
+		return false;
 	if (out->len == 0)
 		return wrong("A message of the user has no text.", err);
-	return out->len <= QUESTION_MAX ||
-	       wrong("A message of the user is longer than 262144 bytes.", err);
+	return out->len <= QUESTION_MAX || too_long(err);
 }
 
 /* A client may leave ids out, and then one is made. */
