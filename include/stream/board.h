@@ -27,8 +27,9 @@ enum board_state {
 			 */
 	BOARD_RUNNING,
 	BOARD_ENDED, /* its spool says how; a saver has it */
-	/* Its worker is gone, and whoever gets its lock saves it. (After a reload that could not
-	 * take the shared memory along, an old worker may still have it: spool_adopt tells.) */
+	/* Its worker is gone, or had no memory to save it, and whoever gets its lock does. (After a
+	 * reload that could not take the shared memory along, an old worker may still have it:
+	 * spool_adopt tells.) */
 	BOARD_ORPHAN,
 };
 

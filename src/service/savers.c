@@ -134,9 +134,10 @@ void savers_add(struct savers *savers, struct spool *spool)
 {
 	struct save *job = calloc(1, sizeof *job);
 
-	if (!job) {
-		log_error("no memory to save an answer; it stays in the spool",
+	if (!job) { /* as one whose worker died: once nobody has its file it is taken up again */
+		log_error("no memory to save an answer; it is taken up again from the spool",
 			  LOG_T("run", spool_record(spool)->run_id));
+		board_set_state(savers->service->board, spool_record(spool)->run_id, BOARD_ORPHAN);
 		spool_unref(spool);
 		return;
 	}
