@@ -129,6 +129,8 @@ bool error_denied(struct error *err);
  * administrator mends; ERROR_INTERNAL for all that may pass by itself (no descriptors, memory, disk
  * or watches left, an input/output error), which is to be tried again. */
 enum error_code error_of_errno(int reason);
+/* Is it want of descriptors or memory, which is nobody else's fault and passes? */
+bool error_is_shortage(int reason);
 
 int error_status(enum error_code code);
 const char *error_word(enum error_code code);

@@ -70,6 +70,11 @@ enum error_code error_of_errno(int reason)
 	return ERROR_INTERNAL;
 }
 
+bool error_is_shortage(int reason)
+{
+	return reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM;
+}
+
 int error_status(enum error_code code)
 {
 	return codes[code].status;

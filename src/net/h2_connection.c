@@ -6,7 +6,6 @@
 #include "h2_session.h"
 #include "h2_wire.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,16 +120,15 @@ bool h2_connection_comes(const struct h2_connection *connection)
 static void on_dialled(void *ctx, int fd, const struct h2_address *at, int error)
 {
 	struct h2_connection *connection = ctx;
-	bool is_ours = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
 
 	connection->dial = NULL;
 	connection->at = *at;
-	if (fd < 0)
-		log_warn("no connection to the upstream", LOG_T("error", strerror(error)));
-	if (fd < 0)
-		h2_is_over(connection, is_ours ? NET_UNSENT : why_not_open(connection));
-	else
+	if (fd >= 0) {
 		h2_wire_open(connection, fd);
+		return;
+	}
+	log_warn("no connection to the upstream", LOG_T("error", strerror(error)));
+	h2_is_over(connection, error_is_shortage(error) ? NET_UNSENT : why_not_open(connection));
 }
 
 /* To those addresses that were not found wanting. False: there are none, or no memory. */

@@ -42,7 +42,7 @@ struct request_threads {
 
 /* --- the loop --- */
 
-static void rest_without_descriptors(const struct request_threads *threads)
+static void rest_without_descriptors(const struct request_threads *threads, int reason)
 {
 	static _Atomic int64_t said_ms;
 	struct pollfd stop = { .fd = threads->stop, .events = POLLIN };
@@ -51,7 +51,7 @@ static void rest_without_descriptors(const struct request_threads *threads)
 	if (now_ms - atomic_load(&said_ms) > 1000) {
 		atomic_store(&said_ms, now_ms);
 		log_error("connections wait: no descriptors or memory left",
-			  LOG_T("reason", strerror(errno)));
+			  LOG_T("reason", strerror(reason)));
 	}
 	poll(&stop, 1, NO_DESCRIPTORS_PAUSE_MS);
 }
@@ -107,11 +107,6 @@ static bool listen_anew(const struct request_threads *threads)
 	return ok;
 }
 
-static bool lacks_descriptors(int reason)
-{
-	return reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM;
-}
-
 /* However many have come, they are told of once: so whoever has looked at one listens anew, before
  * it is served. Should that fail, the main thread's look does it. When the socket is shut we are
  * about to be told to stop. */
@@ -123,8 +118,8 @@ static void accept_one(struct request_thread *thread)
 
 	if (reason == EAGAIN || reason == EINVAL)
 		return;
-	if (lacks_descriptors(reason))
-		rest_without_descriptors(thread->all);
+	if (error_is_shortage(reason))
+		rest_without_descriptors(thread->all, reason);
 	listen_anew(thread->all);
 	if (fd < 0)
 		return;

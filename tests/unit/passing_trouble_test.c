@@ -180,6 +180,8 @@ static void r3_what_may_pass_is_told_from_what_is_written_so(void **state)
 		assert_int_equal(error_of_errno(passing[i]), ERROR_INTERNAL);
 	for (size_t i = 0; i < sizeof written / sizeof written[0]; i++)
 		assert_int_equal(error_of_errno(written[i]), ERROR_CONFIG);
+	assert_true(error_is_shortage(EMFILE) && error_is_shortage(ENOMEM));
+	assert_false(error_is_shortage(EIO) || error_is_shortage(ECONNREFUSED));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
