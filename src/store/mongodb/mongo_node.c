@@ -71,9 +71,13 @@ enum error_code mongo_nodes_silent(struct mongo_call *call, int64_t silent_ms, s
 			   BCON_NEW("seen_at", "{", "$lt", BCON_DATE_TIME(now_ms - silent_ms), "}"),
 			   mongo_options(call, limit));
 	while (!arena->failed && mongoc_cursor_next(cursor, &document)) {
+		const char *name = mongo_text(document, "_id");
+
+		if (!name)
+			continue; /* none of ours */
 		*names = store_grow(arena, *names, *count, sizeof **names);
 		if (*names)
-			(*names)[(*count)++] = arena_text(arena, mongo_text(document, "_id"));
+			(*names)[(*count)++] = arena_text(arena, name);
 	}
 	code = mongo_found_all(call, cursor);
 	return code == ERROR_NONE ? store_fits(arena) : code;
