@@ -26,9 +26,6 @@ struct place {
 	_Atomic size_t step;        /* messages a request, as many as it takes in time */
 };
 
-/* An address for people. */
-const char *place_name(const char *uri, char out[PLACE_NAME_SIZE]);
-
 /* A cache is of the settings' store alone, and holds nothing of another one. ERROR_NOT_FOUND: it
  * would have to be made; ERROR_CONFIG: the address; ERROR_STORE_DOWN: it cannot be reached. config
  * has to outlive it. */

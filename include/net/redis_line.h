@@ -28,13 +28,11 @@ redisContext *redis_line_open(const struct redis_url *url, int64_t until_ms, str
 redisReply *redis_line_ask(redisContext *line, const struct redis_words *words, int64_t until_ms);
 void redis_line_close(redisContext *line); /* NULL is fine */
 
-/* The two halves of it, for several commands in one go: each is kept until the first reply is
- * waited for. What is there already is taken, however late it is. */
-bool redis_line_send(redisContext *line, const struct redis_words *words);
-redisReply *redis_line_read(redisContext *line, int64_t until_ms);
-/* redis_line_send of any number of words, each of its size. */
+/* The two halves of it, for several commands in one go, and any number of words: each is kept until
+ * the first reply is waited for. What is there already is taken, however late it is. */
 bool redis_line_put(redisContext *line, const char *const *words, const size_t *sizes,
 		    size_t count);
+redisReply *redis_line_read(redisContext *line, int64_t until_ms);
 
 /* Nothing came in since its last reply: neither its end nor anything that nobody asked for. */
 bool redis_line_is_quiet(redisContext *line);

@@ -42,7 +42,9 @@ static bool copy_lane(void *ctx, struct lanes *lanes, struct error *err)
 	return ok;
 }
 
-bool copy_threads(struct copy *copy, const struct thread *threads, size_t count, struct error *err)
+/* These threads of the source, put into the target. */
+static bool put_threads(struct copy *copy, const struct thread *threads, size_t count,
+			struct error *err)
 {
 	struct page page = { .copy = copy, .threads = threads };
 
@@ -63,7 +65,7 @@ static bool copy_page(struct copy *copy, bool *more, struct error *err)
 	ok = place_scan(copy->pair.from, *after ? after : NULL, PAGE, &arena, &page, err);
 	*more = ok && page.next && page.count > 0;
 	if (ok && page.count > 0) {
-		ok = copy_threads(copy, page.items, page.count, err);
+		ok = put_threads(copy, page.items, page.count, err);
 		CRASHPOINT("copy_put");
 		ok = ok && journal_through(&copy->journal, page.items[page.count - 1].id, err);
 		copy->report->copied += (int64_t)page.count;

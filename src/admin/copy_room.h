@@ -21,9 +21,6 @@ struct copy {
 void copy_begin(struct copy *copy, const char *doing, int64_t whole); /* counts from 0 */
 void copy_tell(struct copy *copy);
 
-/* These threads of the source, put into the target. */
-bool copy_threads(struct copy *copy, const struct thread *threads, size_t count, struct error *err);
-
 enum round_kind {
 	ROUND_OF_THREADS,  /* looks at threads alone: each change of a message changes its rev */
 	ROUND_OF_MESSAGES, /* reads everything, and fills the report's sums */

@@ -18,7 +18,7 @@
 
 /* --- opening --- */
 
-const char *place_name(const char *uri, char out[PLACE_NAME_SIZE])
+static void write_name(const char *uri, char out[PLACE_NAME_SIZE])
 {
 	const char *host = strstr(uri, "//"), *at = host ? strrchr(host, '@') : NULL;
 
@@ -27,7 +27,6 @@ const char *place_name(const char *uri, char out[PLACE_NAME_SIZE])
 	else
 		snprintf(out, PLACE_NAME_SIZE, "%s", uri);
 	out[strcspn(out, "?")] = '\0';
-	return out;
 }
 
 /* Opening a file of SQLite makes it: a name that was mistyped would be an empty store. */
@@ -56,7 +55,7 @@ bool place_open(struct place *place, const char *uri, const struct config *confi
 	*place = (struct place){ .config = *config, .watch = watch, .step = STEP_MAX };
 	if (what == PLACE_READ || strcmp(uri, config->store_uri) != 0)
 		place->config.cache_s = 0;
-	place_name(uri, place->name);
+	write_name(uri, place->name);
 	if (what != PLACE_MAKE && !is_there(uri))
 		return error_set(err, ERROR_NOT_FOUND, "There is no %s.", place->name);
 	store_wake(uri);

@@ -49,8 +49,6 @@ const char *setting_nearest(struct slice name);
 void setting_store(struct load *load, const struct setting *setting, const char *value,
 		   const char *where);
 #define SETTING_FILE_ENDING "_FILE"
-/* The secret whose file NAME_FILE names; NULL: there is none. */
-const struct setting *setting_of_file(struct slice name);
 /* A setting, or where the file of one is. false: there is none of that name. */
 bool config_take(struct load *load, struct slice name, const char *value, const char *where);
 /* The next word of a list that blanks and commas separate; empty: none is left. */

@@ -26,7 +26,8 @@ const struct setting *setting_find(struct slice name)
 	return NULL;
 }
 
-const struct setting *setting_of_file(struct slice name)
+/* The secret whose file NAME_FILE names; NULL: there is none. */
+static const struct setting *find_of_file(struct slice name)
 {
 	size_t ending = sizeof SETTING_FILE_ENDING - 1;
 	const struct setting *setting;
@@ -187,7 +188,7 @@ bool config_take(struct load *load, struct slice name, const char *value, const 
 
 	if (setting)
 		setting_store(load, setting, value, where);
-	else if ((of_file = setting_of_file(name)) && load->files)
+	else if ((of_file = find_of_file(name)) && load->files)
 		load->files[of_file - settings] = *value ? arena_text(load->arena, value) : NULL;
 	else
 		return false;

@@ -47,7 +47,7 @@ bool redis_line_put(redisContext *line, const char *const *words, const size_t *
 	return redisAppendCommandArgv(line, (int)count, list, sizes) == REDIS_OK;
 }
 
-bool redis_line_send(redisContext *line, const struct redis_words *words)
+static bool put_words(redisContext *line, const struct redis_words *words)
 {
 	size_t sizes[REDIS_WORDS_MAX];
 
@@ -76,7 +76,7 @@ redisReply *redis_line_read(redisContext *line, int64_t until_ms)
 
 redisReply *redis_line_ask(redisContext *line, const struct redis_words *words, int64_t until_ms)
 {
-	return redis_line_send(line, words) ? redis_line_read(line, until_ms) : NULL;
+	return put_words(line, words) ? redis_line_read(line, until_ms) : NULL;
 }
 
 bool redis_line_is_quiet(redisContext *line)

@@ -235,7 +235,5 @@ struct message store_new_answer(const struct turn_open *open, int64_t seq, const
 /* The row of an answer that is written anew. */
 struct message store_answer_again(const struct message *answer, const struct turn_open *open,
 				  int64_t now_ms);
-/* May this end be written into the message? */
-bool store_may_finish(const struct message *stored, const struct finish *finish);
 
 #endif

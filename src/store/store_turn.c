@@ -34,13 +34,6 @@ enum turn_step store_turn_step(const struct turn_open *open, const struct messag
 	return store_same_question(question, &open->question) ? TURN_STEP_ANSWER : TURN_STEP_ASKED;
 }
 
-bool store_may_finish(const struct message *stored, const struct finish *finish)
-{
-	return stored->run_id && strcmp(stored->run_id, finish->run_id) == 0 &&
-	       (stored->status == STATUS_STREAMING ||
-		(stored->status == STATUS_INTERRUPTED && !finish->if_streaming));
-}
-
 /* --- rows --- */
 
 static struct message as_stored(const struct turn_open *open, const struct message *message,

@@ -110,8 +110,8 @@ enum error_code mongo_thread_delete(void *self, const char *owner, const char *i
 	return code;
 }
 
-enum error_code mongo_thread_empty(struct mongo_call *call, const char *id, size_t limit,
-				   size_t *removed)
+/* Removes up to limit messages of a marked thread; *removed: how many. */
+static enum error_code empty(struct mongo_call *call, const char *id, size_t limit, size_t *removed)
 {
 	bson_t ids = BSON_INITIALIZER;
 	enum error_code code = mongo_some(call, MESSAGES, BCON_NEW("thread_id", BCON_UTF8(id)),
@@ -141,7 +141,7 @@ enum error_code mongo_thread_purge(void *self, const char *id, size_t limit, boo
 			      NULL, &cursor, &mark);
 	mongoc_cursor_destroy(cursor);
 	if (code == ERROR_NONE)
-		code = mongo_thread_empty(&call, id, limit, &removed);
+		code = empty(&call, id, limit, &removed);
 	mongo_end(&call);
 	if (code == ERROR_NONE)
 		*more = removed == limit;

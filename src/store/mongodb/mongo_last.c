@@ -5,15 +5,12 @@
  */
 #include "mongo_room.h"
 
+#include "base/table.h"
 #include <stdio.h>
 
 static struct mongo_last *place_of(struct mongo *mongo, const char *thread_id)
 {
-	uint32_t hash = 2166136261u; /* FNV-1a */
-
-	for (const char *at = thread_id; *at; at++)
-		hash = (hash ^ (uint8_t)*at) * 16777619u;
-	return &mongo->lasts[hash % MONGO_LASTS];
+	return &mongo->lasts[table_hash_text(thread_id) % MONGO_LASTS];
 }
 
 bool mongo_last_known(struct mongo *mongo, const char *thread_id, int64_t rev, int64_t *seq,

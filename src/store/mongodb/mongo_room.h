@@ -194,9 +194,6 @@ bson_t *mongo_thread_alive(const char *owner, const char *id);
 /* The run of each marked thread of these, if there is one, is to stop, on whichever node it is.
  * Takes the filter. */
 enum error_code mongo_wish_stops(struct mongo_call *call, bson_t *filter);
-/* Removes up to limit messages of a marked thread; *removed: how many. */
-enum error_code mongo_thread_empty(struct mongo_call *call, const char *id, size_t limit,
-				   size_t *removed);
 enum error_code mongo_message_find(struct mongo_call *call, bson_t *filter, bson_t *options,
 				   struct arena *arena, struct message *out);
 /* The last message of a thread: *seq 0 and "" without one. id has room for ID_MAX + 1. */

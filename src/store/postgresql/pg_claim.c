@@ -45,7 +45,8 @@ enum error_code pg_finish(void *self, const struct finish *finish, bool *applied
 
 /* --- lists of claims --- */
 
-enum error_code pg_claims_answer(struct pg_call *call, struct arena *arena, struct claim_list *out)
+static enum error_code take_claims(struct pg_call *call, struct arena *arena,
+				   struct claim_list *out)
 {
 	const PGresult *rows;
 	enum error_code code = pg_answer(call, &rows);
@@ -73,7 +74,7 @@ static enum error_code claims(void *self, enum sql_id id, struct sql_value of, s
 
 	while (pg_begin(&call)) {
 		pg_ask(&call, id, SQL_VALUES(of, sql_int((int64_t)limit)));
-		pg_end(&call, pg_claims_answer(&call, arena, &found));
+		pg_end(&call, take_claims(&call, arena, &found));
 	}
 	if (call.code == ERROR_NONE)
 		*out = found;

@@ -248,7 +248,6 @@ void pg_message_ask(struct pg_call *call, enum sql_id id, const char *owner, con
 /* Rows of messages behind `column` others. */
 enum error_code pg_message_rows(const PGresult *rows, int column, bool content, size_t limit,
 				struct arena *arena, struct message_list *out);
-enum error_code pg_claims_answer(struct pg_call *call, struct arena *arena, struct claim_list *out);
 
 #define X(name, ...) enum error_code pg_##name(void *self, __VA_ARGS__);
 STORE_OPS(X)

@@ -248,8 +248,6 @@ enum error_code redis_user_of(struct redis_call *call, const char *owner, const 
 enum error_code redis_put_check(struct redis_call *call, const char *thread_id);
 enum error_code redis_get_check(struct redis_call *call, const char *owner);
 enum error_code redis_thread_check(struct redis_call *call, const char *owner, const char *id);
-enum error_code redis_thread_read(struct redis_call *call, const char *owner, const char *id,
-				  struct arena *arena, struct thread *out);
 enum error_code redis_message_read(struct redis_call *call, const char *thread_id, const char *id,
 				   struct arena *arena, struct message *out);
 /* Which message a run or a key leads to. ERROR_NOT_FOUND: none. */

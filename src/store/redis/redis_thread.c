@@ -61,8 +61,8 @@ enum error_code redis_user_of(struct redis_call *call, const char *owner, const 
 	return code == ERROR_NONE ? store_fits(&call->scratch) : code;
 }
 
-enum error_code redis_thread_read(struct redis_call *call, const char *owner, const char *id,
-				  struct arena *arena, struct thread *out)
+static enum error_code read_thread(struct redis_call *call, const char *owner, const char *id,
+				   struct arena *arena, struct thread *out)
 {
 	struct redis_command get = redis_of_key(call, "HMGET", "t:", id);
 	const redisReply *row = NULL;
@@ -115,7 +115,7 @@ enum error_code redis_thread_get(void *self, const char *owner, const char *id, 
 
 	if (code != ERROR_NONE)
 		return code;
-	code = redis_thread_read(&call, owner, id, arena, out);
+	code = read_thread(&call, owner, id, arena, out);
 	redis_end(&call);
 	return code;
 }

@@ -45,7 +45,7 @@ enum error_code sqlite_finish(void *self, const struct finish *finish, bool *app
 
 /* --- lists of claims --- */
 
-enum error_code sqlite_claim_rows(sqlite3_stmt *query, struct arena *arena, struct claim_list *out)
+static enum error_code take_claims(sqlite3_stmt *query, struct arena *arena, struct claim_list *out)
 {
 	struct store_row read = { .arena = arena };
 	struct claim_list list = { 0 };
@@ -82,7 +82,7 @@ static enum error_code rows_of(struct sqlite_pool *pool, enum sql_id id,
 		return code;
 	code = sql_start(call.conn, id, values, count, &query);
 	if (code == ERROR_NONE)
-		code = sqlite_claim_rows(query, arena, out);
+		code = take_claims(query, arena, out);
 	sql_done(query);
 	return sqlite_end(&call, code);
 }

@@ -194,7 +194,6 @@ enum error_code sqlite_message_last(struct sqlite_conn *conn, const char *thread
 				    char *id);
 /* Rows of a statement, as far as the list takes them. */
 enum error_code sqlite_message_rows(sqlite3_stmt *query, bool content, struct message_fill *fill);
-enum error_code sqlite_claim_rows(sqlite3_stmt *query, struct arena *arena, struct claim_list *out);
 
 #define X(name, ...) enum error_code sqlite_##name(void *self, __VA_ARGS__);
 STORE_OPS(X)
