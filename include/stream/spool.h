@@ -129,7 +129,8 @@ bool spool_read_all(const struct spool *spool, struct buffer *out);
 bool spool_ask_stop(struct spool_dir *dir, const char *run_id, struct error *err);
 
 /* An answer that nobody owns and nobody saved, locked for the caller, who gets the reference; one
- * without an end is ended as `interrupted`, its tail cut to what surely reached the disk.
+ * without an end, or whose text a power loss has cut, is ended as `interrupted`, with what surely
+ * reached the disk.
  * ERROR_NOT_FOUND: there is none, or it is saved. ERROR_RUN_ACTIVE: its owner lives.
  * ERROR_OVERLOADED: it cannot be told now. */
 struct spool *spool_adopt(struct spool_dir *dir, const char *run_id, int64_t now_ms,

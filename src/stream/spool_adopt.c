@@ -36,11 +36,12 @@ static int64_t without_holes(const struct spool *spool, int64_t length)
 	return 0;
 }
 
-static void cut_tail(struct spool *spool)
+/* True: something of it was missing. */
+static bool cut_tail(struct spool *spool)
 {
 	const struct spool_record *record = spool_record(spool);
 	char tail[4];
-	int64_t length = without_holes(spool, record->length);
+	int64_t length = without_holes(spool, spool_file_present(spool));
 	int64_t from = length > 4 ? length - 4 : 0;
 	int64_t n = spool_read(spool, from, tail, (size_t)(length - from));
 
@@ -49,7 +50,10 @@ static void cut_tail(struct spool *spool)
 	if (length < record->length)
 		log_warn("spool file cut to what is on the disk", LOG_T("run", record->run_id),
 			 LOG_I("bytes", length));
+	if (length == record->length)
+		return false;
 	spool_file_set_length(spool, length);
+	return true;
 }
 
 /* --- adopting --- */
@@ -104,17 +108,19 @@ struct spool *spool_adopt(struct spool_dir *dir, const char *run_id, int64_t now
 {
 	struct spool *spool = take_over(dir, run_id, err);
 	const struct spool_record *record;
+	bool is_cut;
 
 	if (!spool)
 		return NULL;
 	record = spool_record(spool);
-	if (record->status == STATUS_STREAMING) {
+	if (record->status == STATUS_STREAMING)
+		spool_file_take_tail(spool); /* or it is read from where it is, and again written */
+	is_cut = cut_tail(spool);
+	if (record->status == STATUS_STREAMING || is_cut) {
 		const struct spool_ending cut = { .status = STATUS_INTERRUPTED,
 						  .usage = USAGE_UNKNOWN,
 						  .asked = record->asked,
 						  .now_ms = now_ms };
-		spool_file_take_tail(spool); /* or it is read from where it is, and again written */
-		cut_tail(spool);
 		spool_end(spool, &cut, NULL);
 	}
 	log_notice("answer of a dead worker taken over", LOG_T("run", record->run_id),

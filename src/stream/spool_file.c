@@ -342,6 +342,13 @@ uint32_t spool_file_tail(const struct spool *spool)
 	return spool->tail.number;
 }
 
+int64_t spool_file_present(const struct spool *spool)
+{
+	int64_t by_size = length_by_size(spool), length = spool->record.length;
+
+	return spool->record.status == STATUS_STREAMING || length < by_size ? length : by_size;
+}
+
 void spool_file_set_length(struct spool *spool, int64_t length)
 {
 	spool->record.length = length;

@@ -27,6 +27,9 @@ void spool_file_take_tail(struct spool *spool);
 void spool_file_holds(struct spool *spool, _Atomic int64_t *held, int64_t bytes);
 /* Of one that becomes no run: its tail is given back. */
 void spool_file_drop_tail(struct spool *spool);
+/* How much of the answer can be there: of one that has ended the header may say more than a power
+ * loss has left. */
+int64_t spool_file_present(const struct spool *spool);
 void spool_file_set_length(struct spool *spool, int64_t length);
 /* Its tail's number; 0: none. */
 uint32_t spool_file_tail(const struct spool *spool);

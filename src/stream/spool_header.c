@@ -124,7 +124,8 @@ void spool_header_progress(const struct spool_disk *disk, struct spool_record *o
 	}
 	out->ended_ms = ending->ended_ms;
 	out->asked = ending->asked != 0;
-	out->saved = disk->saved != 0;
+	/* A reader's copy may be of the moment between the two; who waits for the end waits on. */
+	out->saved = disk->saved != 0 && out->status != STATUS_STREAMING;
 }
 
 struct spool_disk_end spool_header_end(const struct spool_record *record)

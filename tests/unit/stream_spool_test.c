@@ -1,5 +1,6 @@
 /* The spool: what was appended is what is read, whoever reads; who sees a file sees it locked; caps
  * hold. */
+#include "../../src/stream/spool_header.h"
 #include "folder.h"
 #include "stream/spool.h"
 
@@ -378,6 +379,49 @@ static void a_survey_finds_who_is_owned_and_counts_what_is_there(void **state)
 	spool_unref(alive);
 }
 
+/* The header of an answer that had ended came to the disk, and not all of its text. */
+static void an_orphan_that_lost_its_end_is_not_called_whole(void **state)
+{
+	struct spool *owner = make("orphan"), *adopted;
+	struct buffer text;
+	char path[128];
+
+	(void)state;
+	assert_true(spool_append(owner, SLICE("all that was s\xc3\xa4id"), NULL));
+	end(owner, STATUS_COMPLETE);
+	spool_unref(owner);
+	snprintf(path, sizeof path, "%s/orphan", folder);
+	assert_int_equal(truncate(path, SPOOL_HEADER + 15), 0); /* in mid character */
+	assert_non_null(adopted = spool_adopt(dir, "orphan", 3000, NULL));
+	assert_int_equal(spool_record(adopted)->status, STATUS_INTERRUPTED);
+	buffer_init(&text, 100);
+	assert_true(spool_read_all(adopted, &text));
+	assert_string_equal(text.data, "all that was s");
+	buffer_done(&text);
+	spool_unref(adopted);
+}
+
+/* Both words are changed while the header is being read: the older of the one, the newer of the
+ * other. */
+static void what_is_saved_has_ended(void **state)
+{
+	struct spool *owner = make("run-9"), *reader = spool_open(dir, "run-9", NULL);
+	const uint64_t yes = 1;
+	char path[128];
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/run-9", folder);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, &yes, sizeof yes, offsetof(struct spool_disk, saved)), 8);
+	close(fd);
+	assert_true(spool_refresh(reader, NULL));
+	assert_int_equal(spool_record(reader)->status, STATUS_STREAMING);
+	assert_false(spool_record(reader)->saved);
+	spool_unref(reader);
+	spool_unref(owner);
+}
+
 static void an_orphan_is_adopted_once_and_ended_as_it_was(void **state)
 {
 	struct spool *alive = make("alive"), *orphan = make("orphan"), *again;
@@ -460,6 +504,8 @@ int main(void)
 		T(c3_kept_answers_lie_out_of_the_way_and_are_found),
 		T(a_survey_finds_who_is_owned_and_counts_what_is_there),
 		T(an_orphan_is_adopted_once_and_ended_as_it_was),
+		T(an_orphan_that_lost_its_end_is_not_called_whole),
+		T(what_is_saved_has_ended),
 		T(a_disk_below_the_reserve_refuses_new_runs),
 		T(a_folder_is_tight_before_it_refuses),
 	};
