@@ -2,6 +2,7 @@
 #include "follower.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/metrics.h"
 #include "framing.h"
 #include "http/problem.h"
@@ -316,6 +317,29 @@ static bool may_read(struct follower *f, int64_t *share)
 	return !f->hungry;
 }
 
+/* What is kept cannot be read. While the answer grows that may pass; of one that is over nobody
+ * shall take what he has got for all of it. */
+static bool waits_for_text(struct follower *f)
+{
+	static const struct error unreadable = {
+		.code = ERROR_SPOOL,
+		.detail = "The kept answer cannot be read now; try again.",
+		.retry_after_s = 1,
+	};
+
+	if (!run_is_over(f->run))
+		return true;
+	metrics_add(M_SPOOL_ERRORS, 0, 0, 1);
+	log_error("kept answer not read", LOG_T("run", run_id(f->run)), LOG_I("at", f->offset));
+	if (f->begun) {
+		depart(f, "broken_off");
+		return false;
+	}
+	f->refusal = &unreadable;
+	f->refused_ms = loop_now_ms(f->all->loop);
+	return true;
+}
+
 /* false: it is gone, waits for room, or for the next round. */
 static bool send_text(struct follower *f)
 {
@@ -329,7 +353,7 @@ static bool send_text(struct follower *f)
 			return false;
 		piece = run_piece(f->run, f->offset, max, f->all->chunk);
 		if (piece.len == 0)
-			return true;
+			return piece.ptr || waits_for_text(f);
 		if (!begin(f) || !send_piece(f, piece))
 			return false;
 	}

@@ -90,7 +90,9 @@ struct slice run_piece(const struct run *run, int64_t offset, size_t max, char *
 		return fresh_piece(&run->fresh, offset, max);
 	/* What lies behind the piece is not seen here: its own end tells where to cut. */
 	n = spool_read(run->spool, offset, chunk, max);
-	piece.len = n > 0 ? (size_t)n : 0;
+	if (n < 0)
+		return (struct slice){ NULL, 0 };
+	piece.len = (size_t)n;
 	piece.len -= utf8_partial_tail(piece);
 	return piece;
 }

@@ -69,7 +69,8 @@ void run_leave(struct run *run, struct run_reader *reader);
 /* Is what stands at this offset still in memory, so that reading it costs nothing? */
 bool run_has_in_memory(const struct run *run, int64_t offset);
 /* The next piece from this offset, whole characters only, at most max bytes (4 at least), from
- * memory or read into `chunk`; empty when there is no more for now. */
+ * memory or read into `chunk`; empty when there is no more for now, without a pointer when what
+ * there is cannot be read. */
 struct slice run_piece(const struct run *run, int64_t offset, size_t max, char *chunk);
 
 void run_halt(struct run *run);  /* ends one of ours as `stopped` */

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -309,6 +310,46 @@ static void an_answer_is_cut_at_the_cap_between_characters(void **state)
 	client_done(&client);
 }
 
+/* Another worker's, or one that was kept: its file says that there is more than can be read. */
+static void r5_an_answer_that_cannot_be_read_is_no_clean_end(void **state)
+{
+	const struct spool_ending ending = { .status = STATUS_COMPLETE, .usage = USAGE_UNKNOWN };
+	static const struct source_ops ops = { nothing, nothing };
+	struct client early, late;
+	char path[128];
+	struct spool *reader;
+	struct run *run;
+
+	(void)state;
+	assert_true(spool_append(owner, SLICE("a text "), NULL));
+	assert_non_null(reader = spool_open(dir, "run", NULL));
+	assert_non_null(run = run_seen(&runs, reader));
+	says = (struct source){ .ops = &ops };
+	run_take(run, &says);
+	follow(run, STREAM_SSE, &early);
+	assert_true(spool_refresh(reader, NULL));
+	says.events->grown(says.ctx);
+	round_ends();
+	assert_non_null(strstr(early.body.data, "a text "));
+	assert_true(spool_append(owner, SLICE("that was whole"), NULL));
+	assert_true(spool_end(owner, &ending, NULL));
+	assert_true(spool_mark_saved(dir, owner, NULL));
+	snprintf(path, sizeof path, "%s/done/0/run", folder);
+	assert_int_equal(truncate(path, SPOOL_HEADER + 10), 0);
+	assert_true(spool_refresh(reader, NULL));
+	say_end(STATUS_COMPLETE);
+	says.events->saved(says.ctx);
+	follow(run, STREAM_RAW, &late);
+	round_ends();
+	assert_true(early.closed && !early.ended);
+	assert_null(strstr(early.body.data, "done"));
+	assert_string_equal(early.outcome, "broken_off");
+	assert_int_equal(late.status, 503);
+	assert_null(strstr(late.body.data, "a text"));
+	client_done(&early);
+	client_done(&late);
+}
+
 /* What is silent holds no memory for text: the next one's is that of the last. */
 static void a_silent_run_lends_its_memory(void **state)
 {
@@ -337,6 +378,7 @@ int main(void)
 		T(readers_of_events_get_the_same_frames),
 		T(o5_readers_of_chunks_get_frames_of_their_own),
 		T(r5_who_comes_back_and_lacks_nothing_is_greeted),
+		T(r5_an_answer_that_cannot_be_read_is_no_clean_end),
 		T(an_answer_is_cut_at_the_cap_between_characters),
 		T(a_silent_run_lends_its_memory),
 	};
