@@ -6,8 +6,6 @@
 #include "base/crashpoint.h"
 #include "copy_room.h"
 #include "lanes.h"
-#include <stdio.h>
-#include <string.h>
 
 #define PAGE       400 /* threads: two writes of the journal each */
 #define ARENA_MAX  ((size_t)256 << 20)

@@ -2,7 +2,6 @@
 #include "admin/erase.h"
 
 #include "base/clock.h"
-#include <stdio.h>
 
 #define PAGE       100
 #define ARENA_MAX  ((size_t)16 << 20)

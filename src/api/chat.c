@@ -7,7 +7,6 @@
 
 #include "guard/limit.h"
 #include <stdio.h>
-#include <stdlib.h>
 
 #define KEY_MAX  255
 #define CARD_MAX 8192

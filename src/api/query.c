@@ -1,8 +1,6 @@
 /* query: the words behind '?', each taken apart once, checked against its row, and kept. */
 #include "api_room.h"
 
-#include <string.h>
-
 static const struct field *find_row(const struct route *route, struct slice name)
 {
 	const struct field *field = shape_find(route->query, name);

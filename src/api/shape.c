@@ -6,7 +6,6 @@
 #include "base/nearest.h"
 #include "base/utf8.h"
 #include <stdio.h>
-#include <stdlib.h>
 
 /* --- names --- */
 

@@ -1,8 +1,6 @@
 /* nearest: Levenshtein's distance. */
 #include "base/nearest.h"
 
-#include <stdint.h>
-
 #define NAME_MAX_BYTES 64
 #define NEAR           4 /* edits, and no more than half of the name */
 

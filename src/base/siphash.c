@@ -1,8 +1,6 @@
 /* siphash: see base/siphash.h. */
 #include "base/siphash.h"
 
-#include <string.h>
-
 #define TURN(x, n) ((x) << (n) | (x) >> (64 - (n)))
 
 static void turn(uint64_t v[4], int rounds)

@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #define USAGE "usage: c1d store status|migrate [--json]\n"
 

@@ -3,7 +3,6 @@
 #include "config_room.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static const char *const words[AUTH_MODE_COUNT] = {
 #define X(word) [AUTH_##word] = #word,

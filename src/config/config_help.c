@@ -1,8 +1,6 @@
 /* config_help: the table for people. */
 #include "config_room.h"
 
-#include <string.h>
-
 static const char *default_of(const struct setting *setting)
 {
 	return setting->fallback ? setting->fallback : "";

@@ -2,8 +2,6 @@
  * several machines count. */
 #include "config_room.h"
 
-#include <string.h>
-
 static void add_proxy(struct load *load, struct slice word)
 {
 	struct config *config = &load->config;

@@ -2,7 +2,6 @@
 #include "token_settings.h"
 
 #include <stdio.h>
-#include <strings.h>
 
 #define SEPARATORS " \t\n,"
 

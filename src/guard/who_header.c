@@ -9,7 +9,6 @@
 
 #include "base/metrics.h"
 #include "user_id.h"
-#include <stdio.h>
 
 /* RFC 3875's, which tell of the request: a client has them in its hands. */
 static const char *const of_clients[] = { "HTTP_",    "CONTENT_",  "QUERY_",    "REQUEST_",

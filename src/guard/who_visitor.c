@@ -20,7 +20,6 @@
 #include "base/metrics.h"
 #include "cookie.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/random.h>
 
 #define PURPOSE     "visitor"

@@ -3,7 +3,6 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
-#include <stdio.h>
 
 #define HEADERS_MAX 8192
 #define BODY_MAX    65536 /* of a response that says nothing else */

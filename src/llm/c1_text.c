@@ -5,7 +5,6 @@
 
 #include "base/utf8.h"
 #include <ctype.h>
-#include <stdio.h>
 
 static const struct entity {
 	struct slice name;

@@ -7,7 +7,6 @@
  */
 #include "net/client.h"
 
-#include "base/clock.h"
 #include "base/cond.h"
 #include <pthread.h>
 #include <stdlib.h>

@@ -5,7 +5,6 @@
  */
 #include "h2.h"
 #include "net_curl.h"
-#include "net_failure.h"
 
 #include <stdlib.h>
 

@@ -13,7 +13,6 @@
 #include "notify.h"
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 

@@ -15,7 +15,6 @@
 #include "request_thread.h"
 #include "sandbox_layers.h"
 #include "sandbox_probes.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>

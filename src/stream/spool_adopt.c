@@ -9,7 +9,6 @@
 #include "spool_name.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
 #define TAIL 4096

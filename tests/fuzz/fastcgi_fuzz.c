@@ -2,7 +2,6 @@
  * them or refused, and nothing is read that was not sent. On a connection that is kept the next
  * request is what it would have been alone: nothing of the one before is left in it. */
 #include "../../src/server/incoming.h"
-#include "base/utf8.h"
 #include "fuzz.h"
 
 #include <sys/socket.h>

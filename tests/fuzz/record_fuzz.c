@@ -5,7 +5,6 @@
 #include "fuzz.h"
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define BYTES_MAX 100000
 #define ID        0x1234

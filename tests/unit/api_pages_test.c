@@ -2,9 +2,7 @@
  * however awkward, in whichever order they are told; and what finds no room leaves nothing. */
 #include "../../src/api/api_room.h"
 
-#include "base/clock.h"
 #include "http/problem.h"
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <setjmp.h>

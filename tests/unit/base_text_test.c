@@ -7,7 +7,6 @@
 #include "base/utf8.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include <setjmp.h>

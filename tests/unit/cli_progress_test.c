@@ -1,7 +1,6 @@
 /* What long work tells of itself, by a clock that the test turns. */
 #include "../../src/cli/progress.h"
 
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -6,7 +6,6 @@
 #include "../../src/guard/key_text.h"
 #include "../../src/guard/revocations.h"
 #include "base/clock.h"
-#include "base/utf8.h"
 #include "model/caller.h"
 
 #include <fcntl.h>

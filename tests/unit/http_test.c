@@ -7,8 +7,6 @@
 #include "http/request.h"
 #include "http/response.h"
 
-#include <stdlib.h>
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

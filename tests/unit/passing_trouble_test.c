@@ -11,7 +11,6 @@
 #include "stream/spool.h"
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 

@@ -9,7 +9,6 @@
 #include "fcgi_peer.h"
 #include <dirent.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <setjmp.h>

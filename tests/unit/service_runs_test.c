@@ -5,7 +5,6 @@
 #include "folder.h"
 #include "service/runs.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <setjmp.h>

@@ -3,12 +3,10 @@
  * refuses. */
 #include "store/store.h"
 
-#include "base/clock.h"
 #include "folder.h"
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

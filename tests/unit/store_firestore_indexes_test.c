@@ -7,7 +7,6 @@
 
 #include "base/json.h"
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,6 @@
 #include "folder.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <setjmp.h>

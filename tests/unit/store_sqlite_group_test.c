@@ -2,7 +2,6 @@
  * what became of its own part, and what it was told is there. */
 #include "../../src/store/sqlite/sqlite_room.h"
 
-#include "base/clock.h"
 #include "folder.h"
 #include <pthread.h>
 #include <stdatomic.h>

@@ -3,8 +3,6 @@
 #include "stream/engine.h"
 
 #include <semaphore.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

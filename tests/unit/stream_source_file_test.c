@@ -5,10 +5,8 @@
 #include "../../src/stream/source_file.h"
 #include "folder.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,6 @@
 #include "firestore_room.h"
 
 #include "base/clock.h"
-#include "base/id.h"
 #include <stdlib.h>
 
 #define COMMIT_MAX  200        /* messages: Firestore takes 500 documents */

@@ -7,7 +7,6 @@
 #include "firestore_room.h"
 
 #include "base/utf8.h"
-#include <stdlib.h>
 
 #define PIECE  900000u    /* leaves room for all other fields of a message */
 #define COMMIT (5u << 19) /* of JSON, before the last piece */

@@ -1,7 +1,6 @@
 /* pg_thread: threads put in, read, listed, changed and taken. */
 #include "pg_room.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* --- rows --- */

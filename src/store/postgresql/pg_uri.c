@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #define URI_MAX 4096
 #define NOWHERE "/dev/null/none" /* a file that cannot be */

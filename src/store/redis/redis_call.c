@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include <stdio.h>
 
 #define SCRATCH_MAX (32u << 20)
 

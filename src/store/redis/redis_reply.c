@@ -2,7 +2,6 @@
 #include "redis_room.h"
 
 #include "base/log.h"
-#include <stdio.h>
 
 /* --- refusals --- */
 

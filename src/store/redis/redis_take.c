@@ -1,8 +1,6 @@
 /* redis_take: threads of one user become another's, so many at a time. */
 #include "redis_room.h"
 
-#include "base/id.h"
-
 static enum error_code read_members(struct redis_call *call, const char *user_id, size_t limit,
 				    struct slice *members, size_t *count)
 {

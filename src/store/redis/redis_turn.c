@@ -6,7 +6,6 @@
 #include "redis_turn.h"
 
 #include "base/clock.h"
-#include "base/id.h"
 
 /* --- what scripts gave --- */
 
