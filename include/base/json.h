@@ -18,8 +18,8 @@
 #define JSON_DEPTH_MAX 64
 #define JSON_KEYS_MAX  1024
 #define JSON_KEY_MAX   1024 /* bytes of one: each is hashed, character by character */
-#define JSON_VALUES_MAX                                                                            \
-	8192 /* two bytes of text may make a value of the tree, which takes fifty times as many */
+/* Two bytes of text may make a value of the tree, which takes fifty times as many. */
+#define JSON_VALUES_MAX 8192
 
 struct json; /* one value of a parsed tree; lives until json_free of its root */
 

@@ -48,8 +48,7 @@ struct net_request {
 				       never logged */
 	const char *ca_file;        /* NULL: the system's */
 	int64_t connect_ms;
-	bool may_gzip; /* net_start: the answer's body may come compressed; what is handed on is not
-			*/
+	bool may_gzip; /* net_start: the answer's body may come compressed; it is handed on plain */
 	bool is_stream; /* net_start: the answer comes piece by piece for a long time */
 };
 

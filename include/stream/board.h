@@ -23,8 +23,7 @@
 #define BOARD_NOBODY  (-1) /* as a slot: no worker of this board */
 
 enum board_state {
-	BOARD_STARTING, /* its turn is being prepared; counts as followed: its reader is on the way
-			 */
+	BOARD_STARTING, /* its turn is prepared; counts as followed: its reader is on the way */
 	BOARD_RUNNING,
 	BOARD_ENDED, /* its spool says how; a saver has it */
 	/* Its worker is gone, or had no memory to save it, and whoever gets its lock does. (After a

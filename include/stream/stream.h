@@ -34,8 +34,7 @@ struct stream_options {
 	int64_t until_ms;     /* wall: the client is cut off then, since it counts as signed in no
 				 longer; 0: never */
 	char request_id[64];
-	size_t headers_kept; /* how much of the answer's headers stays when it is a problem instead
-			      */
+	size_t headers_kept; /* so much of its headers stays when a problem is answered instead */
 };
 
 struct run_start {

@@ -2,8 +2,8 @@
  * limit: see guard/limit.h.
  *
  * Each machine counts for itself in any case: what is over a limit here is over it everywhere, and
- * is not asked of Redis. What passes here is, where there is one; while
- * it is away, what passed here has passed: each machine holds the limit for its own share.
+ * is not asked of Redis. What passes here is, where there is one; while it is away, what passed
+ * here has passed: each machine holds the limit for its own share.
  */
 #include "limit_room.h"
 

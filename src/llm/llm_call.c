@@ -27,8 +27,7 @@
 #define BAD_FRAMES    100  /* more of them end the call */
 #define REFUSAL_MS    1000 /* for the rest of an error's body */
 #define AFTER_STOP_MS 3000 /* for usage and [DONE] behind a finish_reason */
-#define AFTER_DONE_MS                                                                              \
-	250 /* for the end of the body behind [DONE]; in time, the connection is kept */
+#define AFTER_DONE_MS 250  /* for the body's end behind [DONE]; in time, the connection is kept */
 
 /* The names of an error that the upstream told of. */
 struct words {

@@ -8,9 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAUSE_MS                                                                                   \
-	1000 /* between connections that are refused, while there are others; or useless           \
-	      */
+#define PAUSE_MS    1000  /* behind one that was refused, while there are others; or useless */
 #define LOOK_MS     400   /* for what was hoped for */
 #define AHEAD_MS    10000 /* for a connection that nobody waits for yet */
 #define MANY        50    /* so many streams on one connection are to have two */

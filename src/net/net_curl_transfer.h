@@ -19,9 +19,8 @@ struct net_curl_transfer {
 	const struct net_events *events;
 	void *ctx;
 	int64_t connect_by_ms; /* the request must be on its way by then; 0 once it is */
-	int64_t detach_at_ms; /* it stops waiting for another's connection; 0: it has one of its own
-			       */
-	int64_t end_by_ms;    /* net_deadline; 0: none */
+	int64_t detach_at_ms;  /* it stops waiting for another's connection; 0: it has one */
+	int64_t end_by_ms;     /* net_deadline; 0: none */
 	int retry_after_s;
 	bool resolving; /* a name server was asked */
 	bool was_sent;  /* the request went to a connection */

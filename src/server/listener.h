@@ -6,8 +6,7 @@
 
 struct listener {
 	int fd;
-	char path[112]; /* what we made and take away at the end; "" for a socket that was passed in
-			 */
+	char path[112]; /* what we made and take away at the end; "" when it was given */
 };
 
 /* From systemd, from our own earlier life, or made at C1D_SOCKET. ERROR_CONFIG: another instance

@@ -28,10 +28,9 @@
 #define BEAT_MS        1000
 #define LOOKS_A_BEAT   2
 #define ENGINE_HUNG_MS 5000
-#define REQUEST_HUNG_MS                                                                            \
-	180000 /* every wait of a request has a deadline; their sum is far below                   \
-		*/
-#define STOP_LOOK_MS 20
+#define STOP_LOOK_MS   20
+/* Every wait of a request has a deadline; their sum is far below. */
+#define REQUEST_HUNG_MS 180000
 
 /* The search for leaks lists our threads and reads what is mapped where. */
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
@@ -297,7 +296,6 @@ static void offer_to_the_oom_killer(void)
 
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* or the file is root's; the sandbox takes it back */
 	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
 	if (fd < 0)
 		return;
 	if (write(fd, "500", 3) != 3)

@@ -112,7 +112,7 @@ struct turn_work {
 	struct arena *arena;
 	int64_t until_ms;            /* monotonic: so long it may wait for others */
 	char key[ID_UUID_SIZE];      /* hash of user and Idempotency-Key; "" without one */
-	char question[ID_UUID_SIZE]; /* hash of what is asked: same name, other question is an error
+	char question[ID_UUID_SIZE]; /* hash of what is asked: another one under this name is wrong
 				      */
 	char user_key[ID_UUID_SIZE]; /* hash of whom limits count */
 	char address_key[ID_UUID_SIZE]; /* of its address, when that is counted too */

@@ -19,12 +19,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FILE_LOOK_MS 2000 /* how often a file of another worker is looked at unasked */
-#define FILE_PATIENCE_MS                                                                           \
-	10000               /* with one that nobody owns: the pool adopts it within two seconds */
-#define AHEAD_SPREAD_MS 250 /* workers that start together do not all dial in one moment */
-#define FOLLOWERS_A_RUN 64
-#define FOLLOWERS_LEAST 64 /* that a worker carries besides each run's first */
+#define FILE_LOOK_MS     2000  /* how often a file of another worker is looked at unasked */
+#define FILE_PATIENCE_MS 10000 /* with one that nobody owns: the pool adopts it in two seconds */
+#define AHEAD_SPREAD_MS  250   /* workers that start together do not all dial in one moment */
+#define FOLLOWERS_A_RUN  64
+#define FOLLOWERS_LEAST  64 /* that a worker carries besides each run's first */
 
 struct engine {
 	const struct config *config;
