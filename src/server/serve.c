@@ -8,7 +8,6 @@
 #include "incoming.h"
 #include "record.h"
 #include "record_sink.h"
-#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -143,10 +142,8 @@ static bool write_answer(const struct request_work *work, const struct incoming 
 static void hand_over(const struct request_work *work, int fd, uint16_t request_id,
 		      struct response *response, const struct access *access)
 {
-	struct sink *sink;
+	struct sink *sink = record_sink_new(fd, request_id, access);
 
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	sink = record_sink_new(fd, request_id, access);
 	if (!sink) {
 		close(fd);
 		access_answer(access, 499, 0, "no_memory");
