@@ -47,24 +47,19 @@ struct claims {
  * no exponent: nobody writes a time so but to see what happens. */
 static bool time_of(const struct json *value, int64_t *ms)
 {
-	char room[NUMBER_SIZE];
-	struct buffer text;
+	struct slice number = json_number(value);
+	char text[NUMBER_SIZE];
 	long long seconds;
 	char *end;
 	int thousandths = 0;
 
-	if (json_type(value) != JSON_NUMBER)
+	if (number.len == 0 || number.len >= sizeof text)
 		return false;
-	buffer_init(&text, sizeof room - 1);
-	if (!json_print(value, &text)) {
-		buffer_done(&text);
+	memcpy(text, number.ptr, number.len);
+	text[number.len] = '\0';
+	if (strspn(text, "0123456789.") < number.len)
 		return false;
-	}
-	snprintf(room, sizeof room, "%s", text.data);
-	buffer_done(&text);
-	if (strspn(room, "0123456789.") < strlen(room))
-		return false;
-	seconds = strtoll(room, &end, 10);
+	seconds = strtoll(text, &end, 10);
 	if (seconds > SECONDS_MAX)
 		return false;
 	if (*end == '.')

@@ -149,7 +149,6 @@ static enum cookies read_cookie(struct guard *guard, const struct request *reque
 		if (count == COOKIES_MAX)
 			return SEVERAL;
 		kind = judge(guard, request, value, &visitor);
-
 		if (kind == METRIC_COOKIE_KINDS && found && strcmp(visitor.id, out->id) != 0)
 			kind = METRIC_COOKIE_twice;
 		if (kind != METRIC_COOKIE_KINDS)
