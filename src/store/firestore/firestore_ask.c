@@ -54,13 +54,9 @@ static bool refused(const struct json *reply, int status, struct error *err)
 
 static int64_t seconds_of(const struct json *value)
 {
-	struct buffer text;
 	int64_t n = 3600; /* RFC 6749, 5.1: it should say so */
 
-	buffer_init(&text, 64);
-	if (value && json_type(value) == JSON_NUMBER && json_print(value, &text))
-		digits_read(buffer_slice(&text), DIGITS_MAX, &n);
-	buffer_done(&text);
+	digits_read(json_number(value), DIGITS_MAX, &n);
 	return n < 1 ? 1 : n > LIFE_MAX_S ? LIFE_MAX_S : n;
 }
 
