@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define SAVER_PLACES 3
+#define LONG_SHARE   4  /* one of so many of the places of requests is for long calls */
 #define ANY_CALLERS  64 /* where nobody says how many request threads there are */
 #define LIMIT_MS     4000
 #define SAY_MAX      300
@@ -129,14 +130,18 @@ bool store_try_cache(const struct config *config, bool *wanted, struct error *er
 /* --- life --- */
 
 /* A quarter of the request threads always stays outside, and savers never wait for requests. What
- * the driver cannot serve at once is never asked of it. */
+ * the driver cannot serve at once is never asked of it. What may last (a search where somebody
+ * keeps much, a message of megabytes) leaves room for all else, and waits in few threads. */
 static void make_doors(struct store_core *core, size_t wanted)
 {
 	size_t room = core->ops->room(core->self);
 	size_t savers = room > 2 * SAVER_PLACES ? SAVER_PLACES : 1;
+	size_t requests = wanted < room - savers ? wanted : room - savers;
+	size_t long_calls = requests < LONG_SHARE ? 1 : requests / LONG_SHARE;
 
-	gate_init(&core->savers.gate, savers);
-	gate_init(&core->requests.gate, wanted < room - savers ? wanted : room - savers);
+	gate_init(&core->savers.gate, savers, SIZE_MAX);
+	gate_init(&core->requests.gate, requests, SIZE_MAX);
+	gate_init(&core->long_calls, long_calls, long_calls);
 	core->requests.core = core->savers.core = core;
 }
 
@@ -239,6 +244,7 @@ void store_free(struct store *store)
 	if (!core)
 		return;
 	core->ops->free(core->self);
+	gate_done(&core->long_calls);
 	gate_done(&core->requests.gate);
 	gate_done(&core->savers.gate);
 	free(core);

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 
+#define LARGE (256 << 10) /* of a message: more than a question may have */
+
 /* --- words for clients, here alone --- */
 
 static const char *const not_found[] = {
@@ -70,7 +72,7 @@ void store_count(enum error_code code)
 struct visit {
 	struct store *store;
 	int64_t began_ms;
-	bool is_write;
+	bool is_write, is_long;
 };
 
 /* The lines that a process kept through an outage are dead, and it has not noticed when another one
@@ -83,11 +85,23 @@ static void renew_lines(struct store_core *core)
 	core->ops->ping(core->self, &ignored);
 }
 
+/* One that may last takes a place among its like, too. */
+static bool enter_gates(struct visit *visit)
+{
+	if (visit->is_long && !gate_enter(&visit->store->core->long_calls))
+		return false;
+	if (gate_enter(&visit->store->gate))
+		return true;
+	if (visit->is_long)
+		gate_leave(&visit->store->core->long_calls);
+	return false;
+}
+
 static bool enter(struct visit *visit, struct error *err)
 {
 	if (mark_is_down(&visit->store->core->mark))
 		return store_say(err, ERROR_STORE_DOWN, THREAD);
-	if (gate_enter(&visit->store->gate)) {
+	if (enter_gates(visit)) {
 		if (mark_came_back(&visit->store->core->mark))
 			renew_lines(visit->store->core);
 		visit->began_ms = clock_mono_ms();
@@ -106,6 +120,8 @@ static bool leave(const struct visit *visit, enum error_code code, enum store_su
 	struct mark *mark = &visit->store->core->mark;
 
 	gate_leave(&visit->store->gate);
+	if (visit->is_long)
+		gate_leave(&visit->store->core->long_calls);
 	if (code == ERROR_STORE_DOWN)
 		mark_down(mark, visit->began_ms, code);
 	if (visit->is_write && (code == ERROR_NONE || code == ERROR_STORE_FULL))
@@ -114,12 +130,12 @@ static bool leave(const struct visit *visit, enum error_code code, enum store_su
 	return code == ERROR_NONE || store_say(err, code, subject);
 }
 
-#define CALL(writes, subject, op, ...)                                                             \
-	struct visit visit = { .store = store, .is_write = (writes) };                             \
+#define CALL(writes, lasts, subject, op, ...)                                                      \
+	struct visit visit = { .store = store, .is_write = (writes), .is_long = (lasts) };         \
 	return enter(&visit, err) &&                                                               \
 	       leave(&visit, store->core->ops->op(store->core->self, __VA_ARGS__), subject, err)
-#define ASK(...)  CALL(false, __VA_ARGS__)
-#define TELL(...) CALL(true, __VA_ARGS__)
+#define ASK(...)  CALL(false, false, __VA_ARGS__)
+#define TELL(...) CALL(true, false, __VA_ARGS__)
 
 bool store_thread_insert(struct store *store, const struct thread *thread, struct error *err)
 {
@@ -135,7 +151,7 @@ bool store_thread_get(struct store *store, const char *owner, const char *id, st
 static bool list_threads(struct store *store, const struct thread_page *page, struct arena *arena,
 			 struct thread_list *out, struct error *err)
 {
-	ASK(THREAD, thread_list, page, arena, out);
+	CALL(false, page->q != NULL, THREAD, thread_list, page, arena, out);
 }
 
 bool store_thread_list(struct store *store, const struct thread_filter *filter, struct arena *arena,
@@ -183,7 +199,8 @@ bool store_threads_take(struct store *store, const char *from, const char *to, s
 bool store_messages_add(struct store *store, const char *owner, const char *thread_id,
 			struct message *messages, size_t count, struct error *err)
 {
-	TELL(THREAD, messages_add, owner, thread_id, messages, count);
+	CALL(true, count > 0 && messages[0].content.len > LARGE, THREAD, messages_add, owner,
+	     thread_id, messages, count);
 }
 
 bool store_message_get(struct store *store, const char *owner, const char *thread_id,
@@ -224,7 +241,8 @@ bool store_message_update(struct store *store, const char *owner, const char *th
 			  const char *id, const struct message_patch *patch, struct arena *arena,
 			  struct message *out, struct error *err)
 {
-	TELL(MESSAGE, message_update, owner, thread_id, id, patch, arena, out);
+	CALL(true, patch->content.len > LARGE, MESSAGE, message_update, owner, thread_id, id, patch,
+	     arena, out);
 }
 
 bool store_runs_of(struct store *store, const char *owner, const char *thread_id, size_t limit,

@@ -20,6 +20,7 @@ struct store_core {
 	void *self; /* the ops' */
 	struct mark mark;
 	struct store requests, savers;
+	struct gate long_calls; /* of requests, before their own door: searches, large messages */
 };
 
 /* --- store_calls.c --- */

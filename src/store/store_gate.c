@@ -7,9 +7,9 @@
 #define WAIT_MS  1500 /* while others come out */
 #define STILL_MS 500  /* nobody came out for so long: waiting holds threads for nothing */
 
-void gate_init(struct gate *gate, size_t places)
+void gate_init(struct gate *gate, size_t places, size_t may_wait)
 {
-	*gate = (struct gate){ .places = places };
+	*gate = (struct gate){ .places = places, .may_wait = may_wait };
 	pthread_mutex_init(&gate->lock, NULL);
 	cond_init(&gate->left);
 }
@@ -29,9 +29,11 @@ bool gate_enter(struct gate *gate)
 	while (!(ok = gate->inside < gate->places)) {
 		int64_t still_ms = gate->moved_ms + STILL_MS;
 
-		if (now_ms >= still_ms || now_ms >= end_ms)
+		if (now_ms >= still_ms || now_ms >= end_ms || gate->waiting >= gate->may_wait)
 			break;
+		gate->waiting++;
 		cond_wait_until(&gate->left, &gate->lock, still_ms < end_ms ? still_ms : end_ms);
+		gate->waiting--;
 		now_ms = clock_mono_ms();
 	}
 	if (ok) {

@@ -15,10 +15,12 @@ struct gate {
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t left;
 	size_t inside, places;
+	size_t waiting, may_wait;
 	int64_t moved_ms; /* monotonic: when one last came in or out */
 };
 
-void gate_init(struct gate *gate, size_t places);
+/* may_wait: how many; whoever comes then is told to come back. */
+void gate_init(struct gate *gate, size_t places, size_t may_wait);
 void gate_done(struct gate *gate);
 /* false: no place became free in time. */
 bool gate_enter(struct gate *gate);

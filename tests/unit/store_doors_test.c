@@ -102,6 +102,63 @@ static void r13_a_slow_store_never_holds_all_threads(void **state)
 	sqlite3_close(other);
 }
 
+/* A search, and what others are told while it is inside. */
+struct searcher {
+	struct thread_taker taker;
+	struct error other, large, ordinary;
+};
+
+static bool search(const struct thread_taker *taker, struct error *err)
+{
+	const struct thread_filter filter = {
+		.archived = -1, .q = "title", .limit = 1, .taker = taker
+	};
+	struct thread_list list;
+	struct arena arena;
+	bool ok;
+
+	arena_init(&arena, 1 << 16);
+	ok = store_thread_list(store, &filter, &arena, &list, err);
+	arena_done(&arena);
+	return ok;
+}
+
+static bool add(const char *id, size_t len, struct error *err)
+{
+	static char text[300 << 10];
+	struct message message = { .thread_id = "a", .id = id, .content = { text, len } };
+
+	memset(text, 'x', sizeof text);
+	return store_messages_add(store, NULL, "a", &message, 1, err);
+}
+
+static bool meanwhile(void *self, const struct thread *thread)
+{
+	struct searcher *searcher = self;
+
+	look(store, thread->id, &searcher->ordinary);
+	search(NULL, &searcher->other);
+	add("large", 300 << 10, &searcher->large);
+	assert_true(add("small", 200 << 10, NULL));
+	return true;
+}
+
+static void r13_what_may_last_leaves_room_for_all_else(void **state)
+{
+	struct searcher searcher = { .taker = { meanwhile, &searcher } };
+	struct error err = { 0 };
+
+	(void)state;
+	assert_int_equal(put("a"), ERROR_NONE);
+	assert_true(search(&searcher.taker, &err));
+	assert_int_equal(searcher.ordinary.code, ERROR_NONE);
+	assert_int_equal(searcher.other.code, ERROR_OVERLOADED);
+	assert_int_equal(searcher.other.retry_after_s, 1);
+	assert_int_equal(searcher.large.code, ERROR_OVERLOADED);
+	assert_true(search(NULL, &err)); /* its place is free again */
+	assert_true(add("large", 300 << 10, &err));
+}
+
 /* --- R36: a full disk --- */
 
 #define KINDS 4
@@ -185,6 +242,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(r13_a_slow_store_never_holds_all_threads, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(r13_what_may_last_leaves_room_for_all_else, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(r36_a_full_disk_is_told_and_reading_goes_on,
 						set_up_full, tear_down_full),
