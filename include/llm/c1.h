@@ -26,6 +26,16 @@ bool c1_is_content(struct slice text);
  * comments. */
 bool c1_stored(struct buffer *out, struct slice text);
 
+/* An answer as a client sends it that has drawn it: its text, and from "<context>" on what was
+ * typed into its forms (empty: nothing). Cut text ends within an element: there was more to come.
+ */
+struct c1_drawn {
+	struct slice text, typed;
+	bool is_cut;
+};
+
+struct c1_drawn c1_drawn(struct slice answer);
+
 /* A card that tells of an error, for errors=card: replaces whatever was shown before. */
 bool c1_error_card(struct buffer *out, const char *title, const char *detail);
 

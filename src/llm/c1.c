@@ -4,6 +4,7 @@
  */
 #include "llm/c1.h"
 
+#include "c1_kind.h"
 #include "c1_text.h"
 
 /* As the web client draws it: tests/samples/errcallout.txt is one. */
@@ -138,6 +139,26 @@ bool c1_stored(struct buffer *out, struct slice text)
 		text = slice_skip(text, dropped);
 	}
 	return ok;
+}
+
+/* Elements stand in a row, and what is between their tags has no '<': the last tag tells. */
+static bool is_cut(struct slice text)
+{
+	const char *last = text.len ? memrchr(text.ptr, '<', text.len) : NULL;
+	struct slice tag = { last, last ? (size_t)(text.ptr + text.len - last) : 0 };
+	size_t end = find(tag, SLICE(">"));
+
+	if (c1_kind_of(text) != C1_ELEMENTS || !last)
+		return false;
+	return end == tag.len || (last[1] != '/' && last[end - 1] != '/');
+}
+
+struct c1_drawn c1_drawn(struct slice answer)
+{
+	size_t end = find(answer, SLICE("<context>"));
+	struct slice text = { answer.ptr, end };
+
+	return (struct c1_drawn){ text, slice_skip(answer, end), is_cut(text) };
 }
 
 bool c1_error_card(struct buffer *out, const char *title, const char *detail)

@@ -129,11 +129,46 @@ bool service_message_add(struct service *service, const struct caller *caller,
 	return true;
 }
 
+/* Clients send an answer as they have drawn it when somebody types into its form, and draw late:
+ * what came last is missing then. Of a beginning of the answer that is kept, only what was typed is
+ * new. */
+static bool take_typed(struct service *service, const struct caller *caller, const char *thread_id,
+		       const char *id, struct slice *content, struct arena *arena,
+		       struct error *err)
+{
+	struct c1_drawn drawn = c1_drawn(*content);
+	struct slice kept;
+	struct message before;
+	struct buffer shown;
+	bool ok;
+
+	if (!drawn.is_cut)
+		return true;
+	if (!store_message_get(service->store, owner_of(caller), thread_id, id, arena, &before,
+			       err))
+		return false;
+	kept = c1_drawn(before.content).text;
+	buffer_init(&shown, drawn.text.len + kept.len + drawn.typed.len + 1);
+	shown.loan = loan_of(arena->loan.budget);
+	ok = c1_stored(&shown, drawn.text);
+	if (ok && slice_starts(kept, buffer_slice(&shown))) {
+		buffer_reset(&shown);
+		ok = buffer_append(&shown, kept) && buffer_append(&shown, drawn.typed);
+		content->ptr = arena_copy(arena, buffer_slice(&shown));
+		content->len = shown.len;
+	}
+	buffer_done(&shown);
+	return (ok && !arena->failed) || error_set(err, ERROR_OVERLOADED, "No memory.");
+}
+
 bool service_message_update(struct service *service, const struct caller *caller,
 			    const char *thread_id, const char *id, struct message_patch *patch,
 			    struct arena *arena, struct message *out, struct error *err)
 {
 	patch->now_ms = clock_wall_ms();
+	if (patch->has_content &&
+	    !take_typed(service, caller, thread_id, id, &patch->content, arena, err))
+		return false;
 	if (store_message_update(service->store, owner_of(caller), thread_id, id, patch, arena, out,
 				 err))
 		return true;

@@ -161,6 +161,18 @@ def test_a_message_is_replaced_whole_as_often_as_one_likes(site, method):
     assert changed["updated_at"] >= before["updated_at"] and changed["created_at"] == before["created_at"]
 
 
+def test_e4_what_is_typed_into_an_answer_that_is_drawn_in_part_stands_behind_all_of_it(site):
+    thread = make(site)["id"]
+    whole, passing = '<content thesys="true">' + "a &quot;b&quot; ä " * 9 + "</content>", '<thinkitem ephemeral="true">t</thinkitem>'
+    path = f"/api/threads/{thread}/messages/{add(site, thread, whole, 'assistant')['id']}"
+    for i, drawn in enumerate((whole[:40], whole[:20], whole[:-1], passing + whole[:60])):
+        typed = f"<context>[{i}]</context>"
+        assert site.put(path, {"content": drawn + typed}).json()["content"] == whole + typed
+    other = '<content thesys="true">another'
+    assert site.put(path, {"content": other}).json()["content"] == other
+    assert site.put(path.replace(thread, make(site)["id"]), {"content": other}).status == 404
+
+
 def test_a_change_needs_something_to_change(site, nine):
     path = f"/api/threads/{nine[0]}/messages/"
     problem(site.put(path + nine[1][0], {}), 422, "validation", "content")

@@ -315,6 +315,37 @@ static void what_is_stored_has_no_passing_thoughts(void **state)
 	expect(c1_stored, "", "");
 }
 
+static void what_was_drawn_in_part_is_known_by_its_last_tag(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_cut;
+	} rows[] = {
+		{ "", false },
+		{ "plain a < b", false },
+		{ "<b>no element of C1", false },
+		{ "<content thesys=\"true\">a</content>\n", false },
+		{ "<thinkitem>t</thinkitem><content>a", true },
+		{ "<content>a</content><artifact id=\"1\"", true },
+		{ "<content>a</cont", true },
+		{ "<content", false }, /* nothing to be seen of it yet */
+		{ "<content>a</content><custommarkdown/>", false },
+	};
+	static const char typed[] = "<context>[&quot;x&quot;]</context>";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char answer[128];
+		struct c1_drawn drawn = c1_drawn(slice_of(rows[i].text));
+
+		assert_true(drawn.is_cut == rows[i].is_cut && drawn.typed.len == 0);
+		snprintf(answer, sizeof answer, "%s%s", rows[i].text, typed);
+		drawn = c1_drawn(slice_of(answer));
+		assert_true(drawn.is_cut == rows[i].is_cut);
+		assert_true(slice_is(drawn.text, rows[i].text) && slice_is(drawn.typed, typed));
+	}
+}
+
 static void an_error_card_is_the_sample(void **state)
 {
 	static char text[4096];
@@ -349,6 +380,7 @@ int main(void)
 		cmocka_unit_test(the_five_entities_go_both_ways),
 		cmocka_unit_test(a_user_message_is_read_and_wrapped),
 		cmocka_unit_test(what_is_stored_has_no_passing_thoughts),
+		cmocka_unit_test(what_was_drawn_in_part_is_known_by_its_last_tag),
 		cmocka_unit_test(an_error_card_is_the_sample),
 	};
 
