@@ -21,9 +21,13 @@ def seen(tools, tmp_path_factory):
     return told
 
 
-def test_e3_what_comes_again_in_other_pieces_is_neither_lost_nor_doubled(seen):
-    assert seen["pieces"]["text"] == "abcdefghijklmnop" and seen["umlauts"]["text"] == "ööüüää"
-    assert seen["pieces"]["asked"] == ["POST", "GET r1.4", "GET r1.4"]
+def test_e3_who_comes_back_goes_on_behind_the_byte_that_was_read_last(seen):
+    assert seen["pieces"]["text"] == "abcdefghijklmnop" and seen["umlauts"]["text"] == "ööüüää" and seen["wordless"]["text"] == "ab"
+    assert seen["pieces"]["asked"] == ["POST", "GET r1.10", "GET r1.10"] and seen["wordless"]["asked"] == ["POST", "GET r1.0"]
+
+
+def test_e3_a_greeting_tells_that_the_connection_is_there_and_is_no_second_answer(seen):
+    assert seen["pieces"]["events"] == ["run", "lost", "found", "lost", "found", "done"]
 
 
 def test_e3_a_proxy_that_does_not_reach_c1d_is_asked_again(seen):
@@ -42,6 +46,10 @@ def test_e3_what_another_attempt_does_not_mend_is_told_at_once(seen, name, code)
 
 def test_e4_what_was_typed_last_is_kept_last(seen):
     assert seen["typed"] == ["A", "Ada"]
+
+
+def test_e4_what_is_typed_while_the_answer_is_written_is_kept_behind_it(seen):
+    assert seen["typedEarly"] == 0
 
 
 def test_e3_a_stop_that_came_too_late_is_none_of_the_next_answer(seen):

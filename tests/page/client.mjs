@@ -20,7 +20,8 @@ globalThis.fetch = async (url, { method, headers, body, signal }) => {
 };
 const json = (body, status = 200, headers = {}) => new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json", ...headers } });
 const event = (name, at, data) => `id: r1.${at}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
-const run = event("run", 0, { run_id: "r1", thread_id: "t1", message_id: "m1" }), done = at => event("done", at, { status: "complete" });
+const greeting = at => event("run", at, { run_id: "r1", thread_id: "t1", message_id: "m1" });
+const run = greeting(0), done = at => event("done", at, { status: "complete" });
 const sse = (...events) => new Response(events.join(""), { headers: { "Content-Type": "text/event-stream; charset=utf-8" } });
 const cut = (...events) => new Response(new ReadableStream({
   start(body) { body.enqueue(new TextEncoder().encode(events.join(""))); },
@@ -53,15 +54,16 @@ async function told(...given) {
   return { ...seen, asked: asked.map(({ method, last }) => `${method} ${last}`.trim()), left: answers.length };
 }
 
-// What comes again may come in other pieces than before, and break off within what is known.
-seen.pieces = await told(cut(run, event("delta", 4, "abcd"), event("delta", 10, "efghij")), cut(event("delta", 6, "ef")),
-  sse(event("delta", 16, "efghijklmnop"), done(16)));
-seen.umlauts = await told(cut(run, event("delta", 4, "öö"), event("delta", 8, "üü")), sse(event("delta", 12, "üüää"), done(12)));
+// Who comes back is greeted, though nothing is new yet, and goes on behind the byte that was read last.
+seen.pieces = await told(cut(run, event("delta", 4, "abcd"), event("delta", 10, "efghij")), cut(greeting(10)),
+  sse(greeting(10), event("delta", 16, "klmnop"), done(16)));
+seen.umlauts = await told(cut(run, event("delta", 4, "öö"), event("delta", 8, "üü")), sse(greeting(8), event("delta", 12, "ää"), done(12)));
+seen.wordless = await told(cut(run), sse(greeting(0), event("delta", 2, "ab"), done(2)));
 // A proxy that does not reach c1d has words of its own for it.
 seen.proxy = await told(new Response("Bad Gateway", { status: 502 }), new Response("", { status: 500 }), sse(run, event("delta", 2, "ab"), done(2)));
 seen.proxyForGood = await told(...Array.from({ length: 9 }, () => new Response("", { status: 502 })));
 seen.rest = await told(cut(run, event("delta", 2, "ab")), ...Array.from({ length: 9 }, () => json({ code: "unavailable" }, 503)),
-  json({ code: "rate_limited" }, 429, { "Retry-After": "3" }), sse(event("delta", 4, "abcd"), done(4)));
+  json({ code: "rate_limited" }, 429, { "Retry-After": "3" }), sse(greeting(2), event("delta", 4, "cd"), done(4)));
 seen.refused = await told(json({ code: "rate_limited", title: "Too fast" }, 429, { "Retry-After": "3" }));
 seen.ourError = await told(json({ code: "internal", title: "Error" }, 500));
 seen.signInPage = await told(new Response("<!doctype html>", { headers: { "Content-Type": "text/html" } }));
@@ -76,6 +78,11 @@ const others = [keep("Ad"), keep("Ada")];
 letGo();
 await Promise.all([first, ...others]);
 seen.typed = asked.map(({ body }) => body.content);
+
+// And what is typed while the answer is still being written is kept when it is not any more.
+answers = [...Array.from({ length: 12 }, () => json({ code: "not_saved" }, 409, { "Retry-After": "1" })), json({})];
+await keep("Ada L");
+seen.typedEarly = answers.length;
 
 // A stop that comes when an answer has just ended is none of the next one.
 const client = c1d(), list = client.threadOf({ selectedThreadId: "t1" });

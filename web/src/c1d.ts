@@ -145,6 +145,7 @@ const dated = (it: Json): Json => ({ ...it, createdAt: new Date(it.createdAt), u
 const UNREACHABLE = new Problem(0, "unreachable", "No connection", "The chat service cannot be reached.");
 const STRANGER = new Problem(-1, "stranger", "No chat service", "Something else than the chat service answers at its address: a sign-in page, perhaps.");
 const PATIENCE_MS = 45_000; // three heartbeats of c1d missed: the connection is dead, whatever the browser believes
+const REPLACES = 60; // ten minutes: of an answer that is still being written
 const RESENDS = 5; // of a question, while c1d or its store is away; the question's name makes sure that it is answered once
 
 /** What ends by itself: c1d or its store is away, or a proxy in between does not reach c1d, and says so in words of its own. */
@@ -196,23 +197,12 @@ async function* read(body: ReadableStream<Uint8Array>, alive: () => void): Async
   }
 }
 
-/** How far an answer was read. A resume begins one event before that: so something comes at once, and it is known that the
- *  connection is there, though the model may be silent. What comes again, `again` bytes of UTF-8, is dropped. */
+/** The id of the event that was read last, RUN.BYTES: a resume goes on right behind it. */
 interface Seen {
-  id: string; // RUN.BYTES
-  before: string;
-  again: number;
+  id: string;
 }
 
 const runOf = (id: string): string => id.replace(/\.\d+$/, "");
-const offsetOf = (id: string): number => Number(/\.(\d+)$/.exec(id)?.[1] ?? 0);
-
-function isNew(text: string, seen: Seen): string {
-  if (!seen.again) return text;
-  const bytes = new TextEncoder().encode(text), dropped = Math.min(bytes.length, seen.again);
-  seen.again -= dropped;
-  return new TextDecoder().decode(bytes.subarray(dropped));
-}
 
 function eventOf(event: string, data: any): Event | null {
   switch (event) {
@@ -269,7 +259,7 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
     /** The newest 200, oldest first; `before` an id: those before it. */
     list: async (thread: string, before = ""): Promise<Message[]> =>
       ((await call("GET", `${at(thread)}/messages${before && `?before=${encodeURIComponent(before)}`}`)) as Json[]).map(dated) as Message[],
-    /** Replaces what an answer says, as after a form was filled in. While the answer is being saved it waits. One goes after the
+    /** Replaces what an answer says, as after a form was filled in. While the answer is being written it waits. One goes after the
      *  other, and of those that wait the newest only: what was typed last is what is kept. */
     replace(thread: string, id: string, content: string): Promise<void> {
       const key = `${thread} ${id}`, mine = (puts.get(key) ?? Promise.resolve()).catch(() => {}).then(async () => {
@@ -277,8 +267,8 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
           try {
             return await call("PUT", `${at(thread)}/messages/${encodeURIComponent(id)}`, { content });
           } catch (error) {
-            if (!(error instanceof Problem) || error.status !== 409 || tries >= 5) throw error;
-            await pause((error.retryAfter || 1) * 1000);
+            if (!(error instanceof Problem) || error.status !== 409 || tries >= REPLACES) throw error;
+            await pause(Math.min(10_000, (error.retryAfter || 1) * 1000 * 2 ** tries));
           }
         }
       }).finally(() => { if (puts.get(key) === mine) puts.delete(key); });
@@ -317,10 +307,10 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
       yield* found();
       const alive = () => { clearTimeout(timer); timer = setTimeout(leave, PATIENCE_MS); };
       for await (const { id, event, data } of read(response.body!, alive)) {
-        const told = eventOf(event, data);
-        if (told?.type === "delta") told.text = isNew(told.text, seen);
-        if (id && (!seen.id || offsetOf(id) > offsetOf(seen.id))) [seen.before, seen.id] = [seen.id, id]; // what comes again may be cut otherwise
-        if (told && !(told.type === "delta" && !told.text)) yield told;
+        const isGreeting = event === "run" && seen.id !== ""; // who comes back hears at once whose answer it is, again
+        if (id) seen.id = id;
+        const told = isGreeting ? null : eventOf(event, data);
+        if (told) yield told;
         if (told?.type === "done") return true;
       }
       return false;
@@ -334,12 +324,11 @@ export function c1d({ base = "", headers = () => ({}) }: Options = {}) {
 
   /** The events of an answer, over as many connections as it takes. Throws a Problem that another attempt does not mend. */
   async function* events(first: (signal: AbortSignal) => Promise<Response>, signal?: AbortSignal): AsyncGenerator<Event> {
-    const seen: Seen = { id: "", before: "", again: 0 };
+    const seen: Seen = { id: "" };
     let lost = false, failed = 0;
     for (let tries = 0; !signal?.aborted; tries++) {
-      const resume = (mine: AbortSignal) => send("GET", `/api/runs/${runOf(seen.id)}/stream?stream=sse`, undefined, seen.before ? { "Last-Event-ID": seen.before } : {}, mine);
+      const resume = (mine: AbortSignal) => send("GET", `/api/runs/${runOf(seen.id)}/stream?stream=sse`, undefined, { "Last-Event-ID": seen.id }, mine);
       const found = (): Event[] => { const told: Event[] = lost ? [{ type: "found" }] : []; lost = false; tries = failed = 0; return told; };
-      seen.again = offsetOf(seen.id) - offsetOf(seen.before);
       let wait = Math.min(10_000, 300 * 2 ** tries);
       try {
         if (yield* attempt(seen.id ? resume : first, seen, signal, found)) return;
