@@ -67,7 +67,7 @@ def visit(house, upstream, store_kind):
 
 
 def seen(visit, name):
-    assert name in visit["stations"], (visit["errors"], visit.get("text"))
+    assert name in visit["stations"], (visit["failed"], visit["errors"])
     return visit["stations"][name]
 
 
@@ -77,8 +77,7 @@ TOLD = ("status of 502", "status of 504", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ER
 
 def test_t1_no_error_and_no_request_to_others(visit):
     left = [error for error in visit["errors"] if not any(word in error for word in TOLD)]
-    assert left == [], (left, visit.get("text"))
-    assert not visit.get("text")  # it came to its end
+    assert left == [] and visit["failed"] == {}, (left, visit["failed"])
 
 
 def test_t1_the_first_load_is_small_and_what_draws_answers_comes_when_it_is_wanted(visit):
@@ -99,6 +98,14 @@ def test_t4_a_form_is_kept_and_sent(visit, house):
     if "a form that is sent" in visit["stations"]:
         sent = [message["content"] for message in house.messages(kept["thread"]) if message["role"] == "user"][-1]
         assert sent.startswith('<content thesys="true">Submit</content><context>') and "Ada Lovelace" in sent
+
+
+def test_t4_what_is_typed_into_a_form_early_is_kept_with_the_whole_answer(visit, house, upstream):
+    told = seen(visit, "a form that is filled in while it is written")
+    assert (told["status"], told["values"]) == (200, ["Grace Hopper"] * 2)
+    kept = house.messages(told["thread"])[1]["content"]
+    answer, _, typed = kept.partition("<context>")
+    assert answer.strip().encode() == upstream.whole_answer("sample:form") and "Grace Hopper" in typed
 
 
 @pytest.mark.parametrize("name", ["reloaded in mid-stream", "another thread meanwhile", "two tabs on one answer", "nginx reloaded",

@@ -19,3 +19,30 @@ export function watch(page, url, errors) {
 
 /** Errors of the console that are not among those that a station expects, by a word of each. */
 export const unexpected = (errors, ...words) => errors.filter(error => !words.some(word => error.includes(word)));
+
+/** Goes from station to station (STATIONS: some of them only). Of one that fails is told what the page showed, what it had asked for, and
+ *  what is kept of the chat, with a picture; the next one begins at the page's front. The third is the last, since each waits so long. */
+export async function walk(stations, page, url, folder, seen, arrived = () => {}) {
+  const wanted = (process.env.STATIONS ?? "").split(";").filter(Boolean), asked = [], size = page.viewportSize();
+  const note = (request, outcome) => asked.push(`${request.method()} ${request.url().replace(url, "/")} ${outcome}`);
+  page.on("response", response => note(response.request(), response.status()));
+  page.on("requestfailed", request => note(request, request.failure()?.errorText));
+  seen.failed = {};
+  for (const [name, visit] of Object.entries(stations)) {
+    if (wanted.length && !wanted.includes(name)) continue;
+    try {
+      seen.stations[name] = (await visit()) ?? true;
+      await arrived(name);
+    } catch (error) {
+      seen.failed[name] = {
+        error: String(error.stack ?? error), asked: asked.slice(-30), text: (await page.locator("body").innerText()).slice(-2000),
+        kept: await page.evaluate(() => fetch(`/api/threads/${location.hash.slice(1)}/messages`).then(answer => answer.text())).then(text => text.slice(-6000), String),
+      };
+      await page.screenshot({ path: `${folder}/failed-${name.replaceAll(" ", "-")}.png` });
+      if (Object.keys(seen.failed).length === 3) return;
+      await page.setViewportSize(size);
+      await page.goto(url);
+      await page.reload(); // the way there may have been within the page
+    }
+  }
+}

@@ -3,7 +3,7 @@
 //     node closely.mjs URL FOLDER
 //
 // Prints one JSON object with what was seen. FOLDER gets pictures. STATIONS: some of them only.
-import { launch, watch } from "./browser.mjs";
+import { launch, walk, watch } from "./browser.mjs";
 
 const [url, folder] = process.argv.slice(2);
 const seen = { stations: {}, errors: [] };
@@ -171,6 +171,11 @@ const stations = {
     await to("Hide the list of chats", "Shift+Tab");
     await press("Enter");
     await has("Show or hide the list of chats");
+    await press("Control+k"); // which shows it, to be searched
+    await has("Search chats");
+    await to("Hide the list of chats", "Shift+Tab");
+    await press("Enter");
+    await has("Show or hide the list of chats");
     await press("Enter");
     await has("Hide the list of chats");
     await page.setViewportSize({ width: 360, height: 740 });
@@ -312,16 +317,6 @@ const stations = {
   },
 };
 
-const wanted = (process.env.STATIONS ?? "").split(";").filter(Boolean);
-try {
-  for (const [name, visit] of Object.entries(stations)) {
-    if (wanted.length && !wanted.includes(name)) continue;
-    seen.stations[name] = (await visit()) ?? true;
-  }
-} catch (error) {
-  seen.errors.push(String(error.stack ?? error));
-  await page.screenshot({ path: `${folder}/failed.png` });
-  seen.text = (await page.locator("body").innerText()).slice(-2000);
-}
+await walk(stations, page, url, folder, seen);
 await browser.close();
 process.stdout.write(`${JSON.stringify(seen)}\n`, () => process.exit());

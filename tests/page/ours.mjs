@@ -7,7 +7,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
-import { launch, watch } from "./browser.mjs";
+import { launch, walk, watch } from "./browser.mjs";
 
 const [url, control, tag, folder] = process.argv.slice(2);
 const samples = new URL("../samples", import.meta.url);
@@ -52,10 +52,7 @@ async function audit(name) {
 }
 
 let count = 0;
-async function station(name, visit) {
-  seen.stations[name] = (await visit()) ?? true;
-  await page.screenshot({ path: `${folder}/${String(++count).padStart(2, "0")}-${name.replaceAll(" ", "-")}.png` });
-}
+const picture = name => page.screenshot({ path: `${folder}/${String(++count).padStart(2, "0")}-${name.replaceAll(" ", "-")}.png` });
 
 const stations = {
   async "opened"() {
@@ -81,6 +78,20 @@ const stations = {
     await page.locator(".recharts-surface").first().waitFor();
     await idle();
     await audit("answers");
+  },
+  async "a form that is filled in while it is written"() {
+    await anew(`sample:form fault:gate=${tag}-form@1400`);
+    await page.getByPlaceholder("Ada").fill("Grace Hopper");
+    await page.getByPlaceholder("Ada").blur();
+    await busy();
+    const saved = page.waitForResponse(response => response.request().method() === "PUT");
+    await openGate("form");
+    await page.getByRole("button", { name: "Submit" }).waitFor();
+    await idle();
+    const shown = await page.getByPlaceholder("Ada").inputValue(), status = (await saved).status();
+    await page.reload();
+    await page.getByRole("button", { name: "Submit" }).waitFor();
+    return { status, values: [shown, await page.getByPlaceholder("Ada").inputValue()], thread: thread() };
   },
   async "a form that is kept"() {
     await anew("Show me a form");
@@ -278,6 +289,7 @@ const stations = {
     await row("Show me a table").first().waitFor();
     await choose("All samples", "Archive");
     await row("All samples").waitFor({ state: "detached" });
+    await page.getByRole("heading", { name: "All samples" }).waitFor(); // it is looked at still
     await list.getByRole("button", { name: "Show the archive" }).click();
     await row("All samples").waitFor();
     await choose("All samples", "Take back");
@@ -308,13 +320,6 @@ const stations = {
   },
 };
 
-const wanted = (process.env.STATIONS ?? "").split(";").filter(Boolean);
-try {
-  for (const [name, visit] of Object.entries(stations)) if (!wanted.length || wanted.includes(name)) await station(name, visit);
-} catch (error) {
-  seen.errors.push(String(error));
-  await page.screenshot({ path: `${folder}/failed.png` });
-  seen.text = (await page.locator("body").innerText()).slice(-2000);
-}
+await walk(stations, page, url, folder, seen, picture);
 await browser.close();
 process.stdout.write(`${JSON.stringify(seen)}\n`, () => process.exit());

@@ -25,18 +25,19 @@ export function App({ chats }: { chats: Chats }) {
   const theme = useTheme();
   const [drawer, setDrawer] = useState(false); // the list, on a narrow window
   const [wide, setWide] = useState(localStorage.getItem("c1d-list") !== "hidden");
-  const narrow = useNarrow(), listed = narrow ? drawer : wide, was = useRef(listed);
+  const narrow = useNarrow(), listed = narrow ? drawer : wide, was = useRef(listed), sought = useRef(false);
   const [draft, setDraft] = useState<{ text: string; replaces?: string }>({ text: "" });
   const { conversation } = chats;
-  const title = chats.threads.find(thread => thread.id === chats.selected)?.title;
+  const title = chats.titles.get(chats.selected);
 
   useEffect(() => {
     document.title = title ? `${title} · c1d` : "c1d";
   }, [title]);
   useEffect(() => setDraft({ text: "" }), [chats.selected]);
-  useEffect(() => { // the button that was pressed is gone, and its counterpart has come
-    if (was.current !== listed) focusSoon(listed ? ".hide-list" : ".show-list", listed ? "*" : ".list");
+  useEffect(() => { // the button that was pressed is gone, and its counterpart has come; or the list has, to be searched
+    if (was.current !== listed) focusSoon(!listed ? ".show-list" : sought.current ? "#search" : ".hide-list", listed ? "*" : ".list");
     was.current = listed;
+    sought.current = false;
   }, [listed]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -44,8 +45,8 @@ export function App({ chats }: { chats: Chats }) {
       if (!(event.ctrlKey || event.metaKey)) return;
       if (event.key === "k") {
         event.preventDefault();
-        setDrawer(true);
-        setWide(true);
+        sought.current = true;
+        (narrow ? setDrawer : setWide)(true);
         focusSoon("#search", "*");
       } else if (event.shiftKey && event.key.toLowerCase() === "o") {
         event.preventDefault();
@@ -55,7 +56,7 @@ export function App({ chats }: { chats: Chats }) {
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
-  }, [chats]);
+  }, [chats, narrow]);
 
   const showList = () => {
     if (narrow) return setDrawer(!drawer);

@@ -27,6 +27,8 @@ export interface Running {
   run?: string;
   stopping: boolean;
   lost: boolean;
+  /** What was typed into its forms meanwhile, as it stands behind an answer. */
+  typed: string;
 }
 
 export interface Conversation {
@@ -51,8 +53,14 @@ const entryOf = (message: Message): Entry => ({
   usage: message.usage, model: message.model ?? undefined, replaces: typeof message.metadata.replaces === "string" ? message.metadata.replaces : undefined,
 });
 
+/** What the C1 client writes behind an answer: what was typed into its forms. */
+const TYPED = /\s*<context>[^<]*<\/context>\s*$/;
+const typedIn = (content: string): string => TYPED.exec(content)?.[0] ?? "";
+
 export class Chats {
   threads: Thread[] = [];
+  /** Of all threads that were seen: what is looked at need not be in the list, as while somebody searches. */
+  titles = new Map<string, string>();
   folder: Folder = "chats";
   search = "";
   listed: "loading" | "ready" | "failed" = "loading";
@@ -123,6 +131,7 @@ export class Chats {
       const page = await this.api.threads.list(filter, more ? this.next : "");
       if (mine !== this.asked) return;
       this.threads = more ? [...this.threads, ...page.threads.filter(one => !this.threads.some(two => two.id === one.id))] : page.threads;
+      for (const { id, title } of page.threads) this.titles.set(id, title);
       this.next = page.next;
       this.listed = "ready";
       this.problem = undefined;
@@ -166,6 +175,7 @@ export class Chats {
 
   rename(id: string, title: string): Promise<void> {
     this.threads = this.threads.map(thread => (thread.id === id ? { ...thread, title } : thread));
+    this.titles.set(id, title);
     this.changed();
     return this.change(() => this.api.threads.change(id, { title }), id);
   }
@@ -223,6 +233,7 @@ export class Chats {
       this.edit(id, { state: "ready", problem: undefined, earlier: page.length === PAGE, entries: before ? [...entries, ...this.open.get(id)!.entries] : kept });
       const last = page.at(-1);
       if (last?.status === "streaming" && last.run_id && !before) void this.show(id, last.id, signal => this.api.follow(last.run_id!, signal), last.createdAt.getTime());
+      if (!this.titles.has(id)) await this.api.threads.get(id).then(({ title }) => this.titles.set(id, title), () => {});
     } catch (error) {
       const problem = problemOf(error);
       if (problem.status === 401) this.signIn = true;
@@ -244,8 +255,12 @@ export class Chats {
     if (this.isRunning(id)) return;
     const question = newId(), answer = newId(), now = new Date();
     if (!this.open.has(id)) this.open.set(id, { id, entries: [], state: "ready", earlier: false });
-    if (!this.threads.some(thread => thread.id === id) && this.folder === "chats" && !this.search)
-      this.threads = [{ id, threadId: id, title: unwrap(content).slice(0, 80), createdAt: now, updatedAt: now, archived: false, metadata: {} }, ...this.threads];
+    if (!this.titles.has(id)) {
+      const title = unwrap(content).slice(0, 80);
+      this.titles.set(id, title);
+      if (this.folder === "chats" && !this.search)
+        this.threads = [{ id, threadId: id, title, createdAt: now, updatedAt: now, archived: false, metadata: {} }, ...this.threads];
+    }
     const nothing = { createdAt: now, usage: null };
     this.edit(id, {
       entries: [...this.open.get(id)!.entries, { ...nothing, id: question, role: "user", content, status: "complete", replaces },
@@ -257,7 +272,7 @@ export class Chats {
 
   /** Shows an answer while it is written, whether its thread is looked at or not. */
   private async show(thread: string, entry: string, events: (signal: AbortSignal) => AsyncGenerator<Event>, began: number): Promise<void> {
-    const running: Running = { entry, began, heard: Date.now(), stopping: false, lost: false };
+    const running: Running = { entry, began, heard: Date.now(), stopping: false, lost: false, typed: "" };
     const update = (patch: Partial<Running>) => this.edit(thread, { running: Object.assign(running, patch) });
     let text = "";
     this.edit(thread, { running });
@@ -273,7 +288,7 @@ export class Chats {
           if (running.stopping) void this.stop(thread);
         } else if (event.type === "delta") {
           if (!text) this.editEntry(thread, entry, { first: Date.now() - began });
-          this.editEntry(thread, entry, { content: (text += event.text) });
+          this.editEntry(thread, entry, { content: (text += event.text) + running.typed });
         } else if (event.type === "usage") {
           this.editEntry(thread, entry, { usage: event.usage });
         } else if (event.type === "error") {
@@ -290,6 +305,7 @@ export class Chats {
     }
     this.edit(thread, { running: undefined });
     this.changed();
+    if (running.typed) void this.keep(thread, entry, running.typed);
     void this.list();
   }
 
@@ -311,11 +327,19 @@ export class Chats {
     await stop.catch(error => { running.stopping = false; this.failed(error); });
   }
 
-  /** What was typed into an answer's form. */
-  async keep(thread: string, id: string, content: string): Promise<void> {
+  /** What was typed into an answer's form. The client tells it behind the text that it has drawn, and draws late: the end of an
+   *  answer a moment after it is there. So what was typed is all that is taken of it; and kept when there is a whole answer. */
+  async keep(thread: string, id: string, drawn: string): Promise<void> {
+    const conversation = this.open.get(thread), answer = conversation?.entries.find(entry => entry.id === id), typed = typedIn(drawn);
+    if (!answer) return;
+    if (conversation!.running?.entry === id) {
+      conversation!.running.typed = typed;
+      return;
+    }
+    const content = answer.content.replace(TYPED, "") + typed;
     this.editEntry(thread, id, { content });
     this.changed();
-    if (!this.isRunning(thread)) await this.api.messages.replace(thread, id, content).catch(error => this.failed(error));
+    await this.api.messages.replace(thread, id, content).catch(error => this.failed(error));
   }
 
   /** A button, a form or a follow-up of an answer. What is no word of C1's own is the page's: it is told to whoever listens. */
@@ -371,6 +395,7 @@ export class Chats {
     this.token = "";
     sessionStorage.removeItem(TOKEN);
     this.open.clear();
+    this.titles.clear();
     this.threads = [];
     this.select("");
     void this.list();
