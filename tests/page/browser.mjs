@@ -36,7 +36,7 @@ export async function walk(stations, page, url, folder, seen, arrived = () => {}
     } catch (error) {
       seen.failed[name] = {
         error: String(error.stack ?? error), asked: asked.slice(-30), text: (await page.locator("body").innerText()).slice(-2000),
-        kept: await page.evaluate(() => fetch(`/api/threads/${location.hash.slice(1)}/messages`).then(answer => answer.text())).then(text => text.slice(-6000), String),
+        kept: await page.evaluate(() => location.hash && fetch(`/api/threads/${location.hash.slice(1)}/messages`).then(answer => answer.text())).then(text => text.slice(-6000), String),
       };
       await page.screenshot({ path: `${folder}/failed-${name.replaceAll(" ", "-")}.png` });
       if (Object.keys(seen.failed).length === 3) return;
