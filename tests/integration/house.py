@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
+import uuid
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -277,6 +278,19 @@ class Site:
             if event is None or entry.get("event") == event:
                 found.append(entry)
         return found
+
+    def told(self, event, count=1):
+        """As log_lines, once there are so many: what an answer has to do with may be written a moment behind it."""
+        return wait_for(lambda: len(self.log_lines(event)) >= count and self.log_lines(event), f"{count} lines of {event!r} in the log")
+
+    def requests_told(self):
+        """How many requests the log tells of, with one more of ours, which ends what was asked so far: lines come behind answers."""
+        import fcgi
+
+        last = uuid.uuid4().hex
+        fcgi.ask(self.settings["C1D_SOCKET"], "GET", "/api/threads", {"x-request-id": last})
+        ids = wait_for(lambda: last in (ids := [line["id"] for line in self.log_lines("request")]) and ids, "the last request is told")
+        return ids.index(last) + 1
 
     def worker_pids(self):
         path = f"/proc/{self.c1d.pid}/task/{self.c1d.pid}/children"

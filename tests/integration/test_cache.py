@@ -436,12 +436,12 @@ def test_a_node_that_cannot_tell_of_its_changes_is_not_trusted_by_others(house, 
     off = reads(other, "off")
     assert one.patch(path(thread), {"title": "new"}).status == 200
     wait_for(lambda: title(other, thread) == "new" and reads(other, "off") > off, "its lease has run out", 90)
-    assert one.log_lines("Redis is away: all is asked of the store")
+    assert one.told("Redis is away: all is asked of the store")
     house.rule(None)
     for node in house.nodes:
         hit(node, lambda node=node: title(node, thread))
         assert title(node, thread) == "new"
-    assert one.log_lines("Redis is back: threads are kept there again")
+    assert one.told("Redis is back: threads are kept there again")
 
 
 def test_hammered_by_both_nodes_nobody_reads_what_was(house):

@@ -77,13 +77,20 @@ class Machine:
         assert done.returncode == 0, f"{name_of(page)}\n{done.stdout[-3000:]}\n{log.read_text()[-2000:] if log.exists() else ''}"
         return done.stdout
 
+    @staticmethod
+    def is_over(pid):
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+        except OSError:
+            return True
+
     def stop(self):
         for name in ("c1d", "nginx"):
             pid = self.folder / f"{name}.pid"
             if pid.exists():
                 number = int(pid.read_text())
                 os.kill(number, 15)
-                wait_for(lambda: not Path(f"/proc/{number}").exists() or Path(f"/proc/{number}/stat").read_text().split()[2] == "Z", f"{name} ends")
+                wait_for(lambda: self.is_over(number), f"{name} ends")
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def test_i8_what_is_no_request_is_one_line_and_one_rejected_peer(new_site):
             except ConnectionResetError:
                 pass
     wait_for(lambda: "c1d_fastcgi_rejected_total 4" in site.metrics(), "each is counted")
-    assert len(site.log_lines("connection without a usable request")) == 4
+    assert len(site.told("connection without a usable request", 4)) == 4
     assert not [line for line in site.log_lines("request") if line["route"] != "/metrics"] and before >= 0
 
 

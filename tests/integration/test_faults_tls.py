@@ -44,7 +44,7 @@ def test_B6_certificate_that_is_not_good_is_refused(new_site, scratch, kind, why
         assert answer.status == 502 and answer.json()["code"] == "upstream_failed", answer
         assert bad.stats()["requests"] == 0
         assert "127.0.0.1" not in answer.text and "localhost" not in answer.text
-        reasons = [line["error"] for line in site.log_lines("no TLS with the upstream")]
+        reasons = [line["error"] for line in site.told("no TLS with the upstream")]
         assert reasons and all(why in reason for reason in reasons), reasons
         assert 'c1d_upstream_http2_total{event="failed"}' in site.metrics()
     finally:

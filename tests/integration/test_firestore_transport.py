@@ -292,7 +292,7 @@ def test_a_worker_reaches_all_of_it_from_behind_its_fence(google, scratch, upstr
         google.grants += [Answer(400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."})] * 9
         answer = site.get("/api/threads/t1")
         assert answer.status == 503 and answer.json()["code"] == "storage_unavailable"
-        assert "revoked" in site.log_path.read_text()
+        assert "revoked" in site.told("Firestore's token was not to be had")[0]["reason"]
         google.grants.clear()
         wait_for(lambda: site.get("/api/threads/t1").status == 404, "it is up again when the key is")
         assert "PRIVATE KEY" not in site.log_path.read_text() and "ya29" not in site.log_path.read_text()

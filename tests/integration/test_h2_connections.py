@@ -91,7 +91,8 @@ def test_B10_twenty_at_once_get_through_a_narrow_server(site, server, kind):
     outcomes = in_parallel(20, lambda i: Outcome(site, "delta=50;pace=1", sent=range(1, 30)))
     for outcome in outcomes:
         outcome.whole()
-        assert outcome.stats().get("completed") == 1
+        wait_for(lambda outcome=outcome: outcome.stats().get("completed"), "the server has seen its end")
+        assert outcome.stats()["completed"] == 1
 
 
 def test_B7_question_that_the_server_takes_no_more_of_has_an_end(scratch, server):
@@ -137,7 +138,7 @@ def test_stop_is_a_reset_that_the_server_hears(site, server):
         stream.read_until(b"<content")
         stopped = site.post(f"/api/runs/{stream.headers['X-Run-Id']}/stop").json()
         assert (stopped["status"], stopped["upstream_closed"]) == ("stopped", True)
-        seen = server.wait_stats(cancels=before["cancels"] + 1)
+        seen = server.wait_stats(cancels=before["cancels"] + 1, early_closes=before["early_closes"] + 1)
         assert seen["cancels"] > before["cancels"] and seen["early_closes"] > before["early_closes"]
         assert [bystander.goes_on() for bystander in bystanders] == ["complete"] * companions
         answered(site)

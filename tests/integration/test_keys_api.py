@@ -210,8 +210,8 @@ def test_a_damaged_file_refuses_keys_and_nothing_else(new_site):
     edit(house, "keys", lambda old: old + "no key\n")
     wait_for(lambda: get(house, text).status == 401, "the key is refused")
     assert Browser(house).get("/api/threads").status == 200
-    told = house.log_lines("API keys unusable; none is accepted")
-    assert told and "Line 3" in told[0]["detail"], told
+    told = house.told("API keys unusable; none is accepted")
+    assert "Line 3" in told[0]["detail"], told
     for words in (("add", "more"), ("revoke", "ci"), ("list",)):
         assert "Line 3" in run(house, "keys", *words, exit_code=78).stderr
     house.stop()

@@ -304,7 +304,7 @@ def test_a_refusal_is_logged_now_and_then_and_without_names(new_site):
     site = new_site({"C1D_LIMIT_READ": "1/day", "C1D_TRUSTED_PROXIES": "127.0.0.1"})
     answers = [get(site, "192.0.2.77", path="/api/threads?user_id=ada-lovelace") for _ in range(20)]
     assert statuses(answers) == [200] + [429] * 19
-    lines = site.log_lines("a limit is reached")
+    lines = site.told("a limit is reached")
     assert 1 <= len(lines) <= 19 and lines[0]["policy"] == "read" and re.fullmatch("[0-9a-f]{16}", lines[0]["user"])
     text = site.log_path.read_text()
     assert "192.0.2.77" not in text and "ada-lovelace" not in text

@@ -165,7 +165,7 @@ def test_a_dead_redis_leaves_each_machine_its_own_count(redis, two):
     for site in sites:
         assert "c1d_limits_redis_up 0" in site.metrics()
         assert figure(site, 'c1d_limits_redis_total{result="away"}') + figure(site, 'c1d_limits_redis_total{result="failed"}') >= 3
-        assert len(site.log_lines("Redis is away: each machine counts for itself")) == 1
+        assert len(site.told("Redis is away: each machine counts for itself")) == 1
     server.start()
     for site in sites:
         wait_for(lambda site=site: up(site) and site.log_lines("Redis is back"), "Redis is back")
@@ -195,7 +195,7 @@ def test_a_listener_that_never_answers_holds_up_nobody(tmp_path, new_site):
     listener.listen(64)
     site = new_site({"REDIS_URL": f"unix:{tmp_path}/mute.sock", "C1D_LIMIT_READ": "2/day"})
     assert [read(site) for _ in range(3)] == [200, 200, 429]
-    assert "Redis does not answer." in site.log_lines("Redis is away: each machine counts for itself")[0]["why"]
+    assert "Redis does not answer." in site.told("Redis is away: each machine counts for itself")[0]["why"]
     listener.close()
 
 
@@ -237,7 +237,7 @@ def test_passwords_are_asked_for_and_never_told(redis, new_site):
     none = new_site({"REDIS_URL": f"unix:{server.socket}", "C1D_LIMIT_READ": "2/day"})
     for site, word in ((bad, "WRONGPASS"), (none, "NOAUTH")):
         assert [read(site) for _ in range(3)] == [200, 200, 429]
-        assert word in site.log_lines("Redis is away: each machine counts for itself")[0]["why"]
+        assert word in site.told("Redis is away: each machine counts for itself")[0]["why"]
         assert "c4nary" not in site.log_path.read_text()
     for site in (good, bad):
         for pid in site.worker_pids() + [site.c1d.pid]:

@@ -132,6 +132,6 @@ def test_r35_passwords_of_addresses_are_in_no_log(new_site):
     site = new_site({"MONGODB_URI": uri, "C1D_LOG_LEVEL": "debug"}, workers=1)
     fcgi.ask(site.folder / "c1d.sock", "GET", "/api/threads", {"x-request-id": password})
     site.chat(quick())
-    wait_for(lambda: site.log_lines("request"), "the request is told")
+    site.told("request", 2)
     log = site.log_path.read_text()
     assert uri not in log and password not in log and '"id":"***"' in log

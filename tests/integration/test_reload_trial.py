@@ -49,7 +49,7 @@ def held_stream(site, thread="t1"):
 
 
 def assert_all_json(site):
-    for line in site.log_path.read_text().splitlines():
+    for line in site.log_path.read_text().split("\n")[:-1]:  # the last one may be half written
         if " mongoc: " not in line:  # of the driver's own, before it has a handler
             json.loads(line)
 

@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 
 import fcgi
-from house import ROOT, wait_for
+from house import DEADLINE_S, ROOT, wait_for
 
 
 def held_stream(site, thread="t1"):
@@ -73,7 +73,7 @@ def test_r28_connections_are_refused_at_once_while_streams_end(new_site):
     assert not site.log_lines("worker ended")  # it was not waited for
     site.upstream.open_gate(gate)
     assert stream.read_all().endswith(b"</content>")
-    assert site.c1d.child.wait(20) == 0
+    assert site.c1d.child.wait(2 * DEADLINE_S) == 0
     site.c1d = None
 
 
@@ -84,7 +84,7 @@ def test_r28_connections_that_wait_are_let_go_at_once(new_site):
         silent.connect(site.settings["C1D_SOCKET"])
         silent.sendall(fcgi.record(fcgi.BEGIN, fcgi.RESPONDER))
         wait_for(lambda: busy_threads(site) == 1, "the thread has it")
-        waiting.settimeout(20)
+        waiting.settimeout(DEADLINE_S)
         waiting.connect(site.settings["C1D_SOCKET"])
         site.c1d.child.send_signal(signal.SIGTERM)
         try:
@@ -92,7 +92,7 @@ def test_r28_connections_that_wait_are_let_go_at_once(new_site):
         except ConnectionResetError:
             pass
         assert not site.log_lines("requests are cut off: they did not end in time")
-    assert site.c1d.child.wait(20) == 0
+    assert site.c1d.child.wait(2 * DEADLINE_S) == 0
     site.c1d = None
 
 

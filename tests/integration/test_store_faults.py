@@ -233,8 +233,11 @@ def test_r18_deletion_against_a_question_at_each_of_its_commands(site, proxy):
         assert not asking.is_alive() and asked_for[0].status in (200, 404, 409, 503), (at, asked_for)
         assert deleted[-1] in (200, 404), (at, deleted)
         assert site.get(f"/api/threads/{one.thread}").status == 404
-        seen = site.upstream.stats()["prompts"].get(one.prompt, {})
-        assert seen.get("requests", 0) == seen.get("early_closes", 0), (at, seen)
+
+        def seen(one=one):
+            return site.upstream.stats()["prompts"].get(one.prompt, {})
+
+        wait_for(lambda: seen().get("early_closes", 0) == seen().get("requests", 0), f"{at}: nothing goes on")
 
 
 def test_c6_thread_that_is_made_while_its_deletion_looks_for_it_was_not_there(site, proxy):

@@ -16,7 +16,10 @@ def own_mongod(own_server):
 
 
 def stands_still(pid):
-    return all("\nState:\tT" in task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/status"))
+    try:
+        return all("\nState:\tT" in task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/status"))
+    except OSError:
+        return False  # a thread that still ran ended in between
 
 
 def is_ready(site):

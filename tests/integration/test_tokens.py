@@ -569,7 +569,7 @@ def test_e14_a_stream_ends_with_its_token_and_its_answer_goes_on(ending):
         return messages if messages[-1]["status"] == "complete" else None
 
     wait_for(answers, "the answer is whole")
-    assert "expired" in {line.get("outcome") for line in ending.log_lines()}
+    wait_for(lambda: "expired" in {line.get("outcome") for line in ending.log_lines()}, "its end is told")
 
 
 def make_by(site, token):

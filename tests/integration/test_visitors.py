@@ -346,7 +346,7 @@ def test_a_secret_of_90_days_is_followed_by_a_new_one_while_it_runs(new_site):
     wait_for(lambda: site.get("/api/threads", browser.sent(None)).status == 200 and len(secret_lines(site)) == 2, "a second one")
     assert [line.split()[0] for line in secret_lines(site)][1] == old.split()[0]
     assert secret.stat().st_mode & 0o777 == 0o600 and not (site.folder / "state/secret.new").exists()
-    assert len(site.log_lines("secret rotated: the newest was 90 days old")) == 1
+    assert len(site.told("secret rotated: the newest was 90 days old")) == 1
     assert all(in_parallel(12, lambda _: site.get(f"/api/threads/{thread}", browser.sent(None)).status == 200))
     wait_for(lambda: set_cookies(browser.get("/api/threads").headers), "the new one signs")
     assert browser.threads() == [thread]

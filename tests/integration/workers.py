@@ -14,7 +14,11 @@ def open_files_of(site, run):
     """(worker, open for writing) for each descriptor of the run's file."""
     for pid in site.worker_pids():
         folder = Path(f"/proc/{pid}/fd")
-        for fd in os.listdir(folder):
+        try:
+            descriptors = os.listdir(folder)
+        except FileNotFoundError:
+            continue  # ended in between
+        for fd in descriptors:
             try:
                 if os.readlink(folder / fd).endswith(f"/{run}"):
                     info = Path(f"/proc/{pid}/fdinfo/{fd}").read_text()
@@ -86,7 +90,10 @@ def holds_sqlite_writers(pid):
 
 def is_stopped(pid):
     """Every thread of it: one that still runs could take a connection with it into the standstill."""
-    states = [stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+    try:
+        states = [stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except OSError:
+        return False  # one that ran ended in between
     return set(states) == {"T"}
 
 

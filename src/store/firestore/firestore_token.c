@@ -64,12 +64,19 @@ static void fail(struct firestore_token *token, enum error_code code)
 
 /* --- the thread --- */
 
-static void tell(const struct firestore_grant *grant, const struct error *err)
+static void tell(struct firestore_token *token, const struct firestore_grant *grant,
+		 const struct error *err)
 {
 	int kind = err->code == ERROR_NONE     ? METRIC_FETCH_ok
 		   : err->code == ERROR_CONFIG ? METRIC_FETCH_refused
 					       : METRIC_FETCH_failed;
+	bool is_stopping;
 
+	pthread_mutex_lock(&token->lock);
+	is_stopping = token->is_stopping;
+	pthread_mutex_unlock(&token->lock);
+	if (is_stopping)
+		return; /* it was cut off by us */
 	metrics_add(M_FIRESTORE_TOKENS, kind, 0, 1);
 	if (kind == METRIC_FETCH_ok)
 		log_info("Firestore's token came", LOG_I("expires_in_s", grant->expires_s));
@@ -83,18 +90,15 @@ static void renew(struct firestore_token *token)
 	struct error err = { 0 };
 	bool ok = firestore_token_ask(token->account, token->client, token->ca_file,
 				      clock_mono_ms() + ASK_MS, &grant, &err);
-	bool is_stopping;
 
+	tell(token, &grant, &err); /* the cause stands in the log before the requests it fails */
 	pthread_mutex_lock(&token->lock);
 	if (ok)
 		take(token, &grant);
 	else
 		fail(token, err.code);
-	is_stopping = token->is_stopping;
 	pthread_cond_broadcast(&token->changed);
 	pthread_mutex_unlock(&token->lock);
-	if (!is_stopping)
-		tell(&grant, &err);
 	explicit_bzero(&grant, sizeof grant);
 }
 
