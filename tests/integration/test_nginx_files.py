@@ -340,7 +340,7 @@ def test_the_locations_turn_off_what_would_hold_a_stream_back():
     assert len(streams) == 2 and "location = /api/openui/chat { rewrite ^ /api/chat last; }" in text
     for block in streams:
         assert "fastcgi_buffering off;" in block and "fastcgi_buffer_size 3k;" in block and "gzip off;" in block
-    for line in ("fastcgi_next_upstream off;", "fastcgi_next_upstream_timeout 10s;", "fastcgi_read_timeout  330s;", "fastcgi_send_timeout  330s;"):
+    for line in ("fastcgi_next_upstream off;", "request_pool_size 2k;", "fastcgi_next_upstream_timeout 10s;", "fastcgi_read_timeout  330s;", "fastcgi_send_timeout  330s;"):
         assert line in text
     upstream = re.sub("#.*", "", (FILES / "c1d-upstream.conf").read_text())
     assert "keepalive" not in re.search(r"upstream c1d \{.*?\}", upstream, re.S)[0]
