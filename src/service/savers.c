@@ -18,7 +18,8 @@
 #include <stdlib.h>
 
 #define SAVER_THREADS 2
-#define IDLE_WAIT_MS  500 /* how often an idle saver looks whether the store is down */
+#define MESSAGE_ROOM  (1u << 20) /* for what a message holds besides its text */
+#define IDLE_WAIT_MS  500        /* how often an idle saver looks whether the store is down */
 
 /* How long an answer waits that was refused so often. The first delay is none. */
 static const int64_t delays_ms[] = { 0, 250, 500, 1000, 2000, 4000, 5000 };
@@ -62,6 +63,22 @@ static bool is_unasked(const struct spool_record *record)
 	       (record->status == STATUS_ERROR || record->status == STATUS_INTERRUPTED);
 }
 
+/* Nothing was left to do: it was edited, deleted or taken meanwhile; or an earlier try has stored
+ * it, and its word was lost. Where that cannot be told the file is kept. */
+static bool is_stored(struct service *service, const struct spool_record *record)
+{
+	struct error err = { 0 };
+	struct message message;
+	struct arena arena;
+	bool found;
+
+	arena_init(&arena, (size_t)record->length + MESSAGE_ROOM);
+	found = store_message_by_run(service->savers_store, NULL, record->run_id, &arena, &message,
+				     &err);
+	arena_done(&arena);
+	return found || err.code != ERROR_NOT_FOUND;
+}
+
 static bool save_text(struct service *service, const struct spool_record *record, struct slice text,
 		      bool *wanted, struct error *err)
 {
@@ -82,6 +99,7 @@ static bool save_text(struct service *service, const struct spool_record *record
 	if (!store_finish(service->savers_store, &finish, &applied, err))
 		return false;
 	CRASHPOINT("save_stored");
+	applied = applied || is_stored(service, record);
 	if (!applied)
 		log_info("answer not wanted any more", LOG_T("run", record->run_id));
 	*wanted = applied;

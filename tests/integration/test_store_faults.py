@@ -286,3 +286,14 @@ def test_round_trips_of_each_operation(site, proxy):
     counts = {operation.__name__: commands_of(site, proxy, operation) for operation in OPERATIONS}
     print(json.dumps(counts))
     assert max(counts.values()) <= 15, counts
+
+
+def test_c6_answer_whose_saving_was_cut_is_kept_for_who_comes_back(new_site, proxy):
+    """It was stored and nobody heard of it; when it is saved once more nothing is left to do, which is no sign of a deletion."""
+    site = new_site({"C1D_STORE": proxy.uri + name("kept"), "C1D_SAVE_WAIT_MS": "60000"}, workers=1)
+    rule = proxy.rule("cut_after", "update")
+    whole = site.chat("fault:pace=0 hello", name("t"))
+    proxy.wait_rule(rule)
+    again = site.get(f"/api/runs/{whole.headers['X-Run-Id']}/stream?offset=20")
+    assert again.status == 200 and again.body == whole.body[20:], again
+    assert not site.log_lines("answer not wanted any more")
