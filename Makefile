@@ -281,9 +281,11 @@ format:
 NGINX_FILES = $(sort $(wildcard nginx/*.conf))
 FIRESTORE   = packaging/firestore/firestore.indexes.json
 UNITS       = systemd/c1d.service systemd/c1d.socket
-DOCS        = $(wildcard README.md LICENSE docs/*.md docs/*.svg docs/*/*.md docs/*/*.svg)
+DOCS        = $(wildcard README.md LICENSE docs/*.md docs/*.svg docs/*/*.md docs/*/*.svg) web/src/c1d.ts $(EXAMPLES)
+# Without what npm and the tests leave there.
+EXAMPLES    = $(filter-out %/c1d.ts,$(sort $(shell find examples -name node_modules -prune -o -name .next -prune -o -type f -print)))
 PICTURES    = $(wildcard docs/pictures/*.png)
-DOC_FOLDERS = $(sort $(dir $(filter docs/%,$(DOCS)) $(PICTURES)))
+DOC_FOLDERS = $(sort $(dir $(filter docs/% web/% examples/%,$(DOCS)) $(PICTURES)))
 SHARE       = $(DESTDIR)$(PREFIX)/share/c1d
 DOC         = $(DESTDIR)$(PREFIX)/share/doc/c1d
 LIB         = $(DESTDIR)$(PREFIX)/lib
@@ -324,7 +326,8 @@ uninstall:
 		elif [ -e $(SETTINGS) ]; then echo "$(SETTINGS) was changed and stays"; fi
 	@rm -rf $(SHARE)/web
 	@rm -f $(SHARE)/c1d.conf $(SHARE)/$(notdir $(FIRESTORE)) $(SHARE)/c1d.ts
-	@for dir in $(SHARE)/nginx $(SHARE) $(filter-out %/docs/,$(DOC_FOLDERS:%=$(DOC)/%)) $(DOC)/docs $(DOC) $(dir $(SETTINGS)); do \
+	@[ ! -d $(DOC) ] || find $(DOC) -depth -type d -empty -delete
+	@for dir in $(SHARE)/nginx $(SHARE) $(dir $(SETTINGS)); do \
 		[ ! -d $$dir ] || rmdir --ignore-fail-on-non-empty $$dir; done
 	@echo "What stays is yours: /var/lib/c1d (conversations), the user c1d, keys in /etc/credstore. Take the two"
 	@echo "includes out of nginx's files: it does not start with them any more. docs/how-to/uninstall.md tells of each."

@@ -76,6 +76,7 @@ struct config_host {
 	const char *notify_socket; /* NOTIFY_SOCKET or NULL */
 	int64_t watchdog_ms;       /* WATCHDOG_USEC / 1000 when it is for us, else 0 */
 	bool journal;              /* JOURNAL_STREAM names our stderr */
+	bool reload_command;       /* an ExecReload= ($MAINPID), from which credentials are kept */
 	int64_t credentials_ms;    /* wall, when the newest credential was handed over; 0: none */
 	/* Of a supervisor that executed itself anew, or tries a program; -1: none. */
 	int inherited_listener, inherited_shm, inherited_secrets;

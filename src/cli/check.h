@@ -47,7 +47,8 @@ bool check_can_write_in(const char *folder);
 
 /* It lies in the state folder, which is not there yet, and comes with it. */
 bool check_comes_with_state(const struct config *config, const char *path);
-/* A missing key, in the words of `check` and `check -t`. */
+/* A missing key, in the words of `check` and `check -t`. At a reload it may well be a credential.
+ */
 void check_say_no_key(void);
 /* Who is let in, for both, too. */
 void check_say_who(const struct config *config);

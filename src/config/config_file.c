@@ -75,7 +75,7 @@ bool config_read_file(struct load *load, const char *path)
 	int number = 0;
 
 	if (!file) {
-		config_problem(load, path, "check the name and who may read it",
+		config_problem(load, path, "check the name and who may read it; root may: sudo",
 			       "it cannot be read: %s", strerror(errno));
 		return false;
 	}

@@ -81,6 +81,7 @@ struct config_host config_host(void)
 	const char *fds = getenv("LISTEN_FDS"), *watchdog = getenv("WATCHDOG_USEC");
 	struct config_host host = { .notify_socket = getenv("NOTIFY_SOCKET"),
 				    .journal = stderr_is_journal(),
+				    .reload_command = getenv("MAINPID") != NULL,
 				    .credentials_ms = newest_credential_ms(),
 				    .inherited_listener = -1,
 				    .inherited_shm = -1,

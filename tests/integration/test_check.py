@@ -368,6 +368,15 @@ def test_t14_no_key_is_a_warning_of_the_settings_alone_too(machine):
     assert not lines(machine.check("-t"), "WARN")
 
 
+def test_t15_at_a_reload_no_credential_is_missed(machine):
+    """systemd shows none of them to ExecReload=, so that it would be said in the journal at each reload of a sound service."""
+    for settings in ({}, {"C1D_AUTH": "jwt"}):
+        done = machine.check("-t", THESYS_API_KEY="", MAINPID="1", **settings)
+        assert done.returncode == OK and not lines(done, "WARN"), done
+        assert "what systemd handed over" in lines(done, "OK")["key"], done
+    assert lines(machine.check("-t", C1D_AUTH="jwt"), "WARN")["sign-in"]
+
+
 def test_t15_credentials_are_tried_by_hand(machine):
     """What is said to do about a missing key does it."""
     assert "CREDENTIALS_DIRECTORY=/etc/credstore c1d check" in lines(machine.check("-t", THESYS_API_KEY=""), "WARN")["key"]

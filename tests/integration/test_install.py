@@ -1,6 +1,7 @@
 """make install puts c1d on a machine, make uninstall takes away exactly that. With a program that is none: what is
 looked at is where things go."""
 import os
+import re
 import subprocess
 
 import pytest
@@ -23,8 +24,12 @@ OURS = [
     "share/c1d/nginx/site.conf",
     "share/doc/c1d/LICENSE",
 ]
-# All documents, in the folders that they have here.
+# All documents, in the folders that they have here, with what they have links to.
+LEFT_THERE = ("node_modules", ".next", "c1d.ts")  # by npm and by other tests
+OURS += ["share/doc/c1d/web/src/c1d.ts"]
 OURS += [f"share/doc/c1d/{path.relative_to(ROOT)}" for path in (ROOT / "docs").rglob("*") if path.suffix in (".md", ".svg", ".png")]
+OURS += [f"share/doc/c1d/{path.relative_to(ROOT)}" for path in (ROOT / "examples").rglob("*")
+         if path.is_file() and not set(path.parts) & set(LEFT_THERE)]
 FOREIGN = ["usr/bin/other", "usr/share/doc/other/README", "etc/other.conf", "usr/lib/systemd/system/other.service"]
 
 
@@ -81,7 +86,7 @@ def test_the_page_goes_along_when_it_was_built_and_leaves_nothing_of_an_older_on
     assert machine.read("share/c1d/web/assets/old.js") == "old\n"
     (machine.build / "web/assets/old.js").rename(machine.build / "web/assets/new.js")
     machine.make("install")
-    assert {name.split("/web/")[1] for name in machine.files() if "/c1d/web/" in name} == {"index.html", "assets/new.js"}
+    assert {name.split("/web/")[1] for name in machine.files() if "/share/c1d/web/" in name} == {"index.html", "assets/new.js"}
     assert f"root  {machine.prefix}/share/c1d/web;" in machine.read("share/c1d/nginx/c1d-page.conf")
     machine.make("uninstall")
     assert machine.files() == before
@@ -93,6 +98,14 @@ def test_what_is_installed_names_the_prefix(machine):
     assert f"include {machine.prefix}/share/c1d/nginx/c1d.conf;" in machine.read("share/c1d/nginx/site.conf")
     if machine.prefix != "/usr/local":
         assert not [name for name, text in machine.files().items() if "/usr/local" in text]
+
+
+def test_t5_no_link_of_an_installed_document_leads_nowhere(machine):
+    machine.make("install")
+    documents = machine.root / machine.prefix.lstrip("/") / "share/doc/c1d"
+    links = [(page, link) for page in documents.rglob("*.md") for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())]
+    assert len(links) > 100
+    assert not [(str(page), link) for page, link in links if not (page.parent / link).exists()]
 
 
 def test_uninstall_takes_away_exactly_what_install_put_there(machine):
