@@ -222,11 +222,15 @@ void pool_reap(struct pool *pool, int64_t now_ms)
 	}
 }
 
+/* One that ends does not beat while it saves its last answers. */
 static bool is_hung(const struct shm_slot *slot, int64_t now_ms)
 {
-	bool starts = atomic_load(&slot->state) == SHM_SLOT_STARTING;
+	int state = atomic_load(&slot->state);
+	int64_t lost_ms = state == SHM_SLOT_STARTING   ? START_LOST_MS
+			  : state == SHM_SLOT_DRAINING ? BEAT_LOST_MS + STOP_SAVE_MS
+						       : BEAT_LOST_MS;
 
-	return now_ms - atomic_load(&slot->beat_ms) >= (starts ? START_LOST_MS : BEAT_LOST_MS);
+	return now_ms - atomic_load(&slot->beat_ms) >= lost_ms;
 }
 
 static bool is_old(const struct pool *pool, pid_t pid)

@@ -71,6 +71,19 @@ static void d8_a_worker_that_does_not_beat_is_killed(void **state)
 	assert_int_equal(end_of_worker(), SIGKILL);
 }
 
+static void d8_a_worker_that_saves_its_last_answers_has_the_time_for_it(void **state)
+{
+	int64_t now_ms = BEAT_MS;
+
+	(void)state;
+	atomic_store(&slot->state, SHM_SLOT_DRAINING);
+	for (; now_ms < BEAT_MS + 16000; now_ms += 100)
+		pool_check_beats(&pool, now_ms);
+	assert_int_equal(waitpid(pool.places[0].pid, NULL, WNOHANG), 0);
+	pool_check_beats(&pool, now_ms);
+	assert_int_equal(end_of_worker(), SIGKILL);
+}
+
 static void d8_none_is_killed_for_what_the_whole_machine_stood_still(void **state)
 {
 	int64_t now_ms = BEAT_MS + 35000;
@@ -98,6 +111,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(d8_a_worker_that_does_not_beat_is_killed),
+		TEST(d8_a_worker_that_saves_its_last_answers_has_the_time_for_it),
 		TEST(d8_none_is_killed_for_what_the_whole_machine_stood_still),
 		TEST(d8_one_that_does_not_beat_behind_a_standstill_is_killed),
 	};
