@@ -29,7 +29,7 @@ def lines_of(language, first):
 
 
 def modules(folder):
-    """What the lock file of this folder names; installed once."""
+    """What the lock file of this folder names; installed once, by one test process (`alone`)."""
     wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
     mark = folder / "node_modules/.c1d"  # the Makefile's, too
     if mark.exists() and mark.read_text() == wanted:
@@ -64,7 +64,6 @@ def have_tools():
     for tool in ("node", "npm", "chromium"):
         if not shutil.which(tool):
             pytest.skip(f"{tool} is not installed: sh tests/deps test")
-    BUILT.mkdir(parents=True, exist_ok=True)
     with alone():
         modules(PLACE)
         modules(WEB)
@@ -74,6 +73,7 @@ class alone:
     """One of all test processes at a time."""
 
     def __enter__(self):
+        BUILT.mkdir(parents=True, exist_ok=True)
         self.lock = open(BUILT / "lock", "w")
         fcntl.flock(self.lock, fcntl.LOCK_EX)
 

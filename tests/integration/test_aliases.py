@@ -11,7 +11,7 @@ import pytest
 from api import asked, problem, upstream_answer, wait_at_gate
 from attackers import Browser
 from house import ALIASES, DEADLINE_S, ROOT, Site, Stream, wait_for
-from pages import modules
+from pages import alone, modules
 from workers import spool_file
 
 OPENUI = ROOT / "tests/openui"
@@ -164,7 +164,8 @@ def client():
     for tool in ("node", "npm"):
         if not shutil.which(tool):
             pytest.skip(f"{tool} is not installed: sh tests/deps test")
-    modules(OPENUI)
+    with alone():
+        modules(OPENUI)
 
 
 def test_o5_openui_its_own_client_finds_all_that_it_wants(client, new_site):
