@@ -47,6 +47,7 @@ export function App({ chats }: { chats: Chats }) {
         event.preventDefault();
         sought.current = true;
         (narrow ? setDrawer : setWide)(true);
+        document.querySelector<HTMLElement>("#search")?.focus(); // at once where it is shown: letters follow the key
         focusSoon("#search", "*");
       } else if (event.shiftKey && event.key.toLowerCase() === "o") {
         event.preventDefault();
