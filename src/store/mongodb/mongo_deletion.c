@@ -98,10 +98,10 @@ enum error_code mongo_thread_delete(void *self, const char *owner, const char *i
 	if (code == ERROR_NONE)
 		is_asked = may_name_runs(&document, &before, since_ms);
 	bson_destroy(&reply);
+	/* Where the wish fails, messages are left to the sweep, with it. */
 	if (is_asked && before.run.id &&
 	    mongo_wish_stops(&call, BCON_NEW("_id", BCON_UTF8(id))) == ERROR_NONE)
-		deleted.run =
-			before.run; /* else its messages are left to the sweep, with the wish */
+		deleted.run = before.run;
 	if (is_asked && (!before.run.id || deleted.run.id))
 		ended_runs(&call, id, since_ms, arena, &deleted);
 	mongo_end(&call);
