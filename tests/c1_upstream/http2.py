@@ -60,7 +60,8 @@ class Http2Reply:
             self.connection.transport.write(struct.pack(">HBBBI", size >> 8, size & 255, 0, 0, self.stream_id) + part)
 
     def raw(self, frames: bytes) -> None:
-        """Behind h2's back."""
+        """Behind h2's back, and behind what it has to say: its ACK of SETTINGS within half a head would be another fault."""
+        self.connection.flush()
         self.connection.transport.write(frames)
 
     def window_opened(self) -> None:
