@@ -282,16 +282,19 @@ static void wait_for_newer(struct jwks *jwks, const struct keyset *have, bool ou
  * all waits for the turn of what is due, and leaves the other to a name that is really unknown. */
 static enum jwks_news seek_newer(struct jwks *jwks, const struct keyset *have)
 {
-	bool asked = is_being_asked(jwks), ours = false;
+	bool ours;
 
 	if (jwks->waiting > jwks->config->threads / 2)
 		return JWKS_BUSY;
-	if (!asked)
-		ours = take_turn(jwks,
-				 have ? &jwks->shm->keys_unknown_ms : &jwks->shm->keys_due_ms);
-	if (!asked && !ours)
-		return JWKS_SAME;
-	wait_for_newer(jwks, have, ours);
+	ours = !is_being_asked(jwks) &&
+	       take_turn(jwks, have ? &jwks->shm->keys_unknown_ms : &jwks->shm->keys_due_ms);
+	if (ours || is_being_asked(jwks)) {
+		wait_for_newer(jwks, have, ours);
+	} else { /* whose turn it was may have got them behind our look */
+		pthread_mutex_unlock(&jwks->lock);
+		look(jwks);
+		pthread_mutex_lock(&jwks->lock);
+	}
 	return is_being_asked(jwks) ? JWKS_BUSY : JWKS_SAME;
 }
 
