@@ -7,6 +7,7 @@
 #include "../../src/guard/revocations.h"
 #include "base/clock.h"
 #include "model/caller.h"
+#include "no_sync.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,6 +1,7 @@
 /* What the site signs with: made once, changed without forgetting what it signed, never guessed at.
  */
 #include "guard_site.h"
+#include "no_sync.h"
 
 #include "../../src/guard/secret_file.h"
 #include "base/clock.h"

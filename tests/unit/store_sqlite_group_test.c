@@ -58,6 +58,7 @@ struct writer {
 	char id[16];
 	pthread_t thread;
 	atomic_int tid;
+	atomic_bool is_done;
 	enum error_code code;
 };
 
@@ -68,6 +69,7 @@ static void *write_one(void *arg)
 
 	atomic_store(&writer->tid, (int)syscall(SYS_gettid));
 	writer->code = sqlite_thread_insert(writer->pool, &thread);
+	atomic_store(&writer->is_done, true);
 	return NULL;
 }
 
@@ -85,13 +87,14 @@ static bool is_asleep(int tid)
 	return strstr(line, ") S ") != NULL;
 }
 
-/* It waits for its turn by the time this comes back. */
+/* It waits for its turn by the time this comes back, or has waited long enough. */
 static void start(struct writer *writer, const char *id)
 {
 	writer->pool = pool;
 	snprintf(writer->id, sizeof writer->id, "%s", id);
 	assert_int_equal(pthread_create(&writer->thread, NULL, write_one, writer), 0);
-	while (atomic_load(&writer->tid) == 0 || !is_asleep(atomic_load(&writer->tid)))
+	while (!atomic_load(&writer->is_done) &&
+	       (atomic_load(&writer->tid) == 0 || !is_asleep(atomic_load(&writer->tid))))
 		usleep(1000);
 }
 

@@ -4,12 +4,12 @@
 #include "folder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -41,18 +41,19 @@ static bool is_file(int fd)
 	return len == (ssize_t)strlen(path) && memcmp(name, path, strlen(path)) == 0;
 }
 
-/* In front of the C library's. */
+/* In front of the C library's. What is here needs no power failure to be lost, and how much is
+ * written while the thread waits for a disk would be the disk's matter. */
 int fdatasync(int fd)
 {
 	if (!is_file(fd))
-		return 0; /* what is here needs no power failure to be lost */
+		return 0;
 	if (!is_writer && atomic_load(&is_refused)) {
 		atomic_fetch_add(&refused, 1);
 		errno = EIO;
 		return -1;
 	}
 	atomic_fetch_add(is_writer ? &by_writers : &by_others, 1);
-	return (int)syscall(SYS_fdatasync, fd);
+	return 0;
 }
 
 static int set_up(void **state)
@@ -86,6 +87,20 @@ static off_t log_size(void)
 	struct stat log;
 
 	return stat(log_path, &log) == 0 ? log.st_size : 0;
+}
+
+/* How often it has begun anew: the fourth word of its head counts that, the highest byte first
+ * (https://www.sqlite.org/fileformat2.html#walformat). */
+static uint32_t log_beginnings(void)
+{
+	unsigned char count[4] = { 0 };
+	int fd = open(log_path, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, count, sizeof count, 12), sizeof count);
+	close(fd);
+	return (uint32_t)count[0] << 24 | (uint32_t)count[1] << 16 | (uint32_t)count[2] << 8 |
+	       count[3];
 }
 
 /* Some twenty pages. */
@@ -139,20 +154,20 @@ static void no_writer_takes_the_log_into_the_file(void **state)
 static void who_reads_what_was_holds_the_log_no_longer_than_he_reads(void **state)
 {
 	struct sqlite_call reader;
-	int version, before;
+	uint32_t before;
+	int version;
 	off_t size;
 
 	(void)state;
 	assert_int_equal(sqlite_begin(pool, false, &reader), ERROR_NONE);
 	assert_int_equal(sqlite_schema_read(reader.conn->db, &version), SQLITE_OK);
 	write_at_once(512);
-	size = log_size();
-	assert_true(size > 512 * 16 * PAGE);
+	assert_true(log_size() > 512 * 16 * PAGE);
+	before = log_beginnings();
 	assert_int_equal(sqlite_end(&reader, ERROR_NONE), ERROR_NONE);
-	before = atomic_load(&by_others);
-	for (int i = 0; i < PATIENCE && atomic_load(&by_others) == before; i++)
+	for (int i = 0; i < PATIENCE && log_beginnings() == before; i++)
 		write_at_once(WRITERS);
-	assert_true(atomic_load(&by_others) > before);
+	assert_true(log_beginnings() > before);
 	size = log_size();
 	write_at_once(256);
 	assert_int_equal(log_size(), size);

@@ -86,13 +86,18 @@ static void hand_over(struct stream_ticket *ticket, struct client *client)
 	engine_hand_over(engine, ticket, &client->sink);
 }
 
-static void follow(const char *run, const struct stream_options *options, struct client *client)
+static void join(const char *run, const struct stream_options *options, struct client *client)
 {
 	struct spool *spool = spool_open(dir, run, NULL);
 
 	assert_non_null(spool);
-	client_init(client);
 	hand_over(stream_ticket_follow(options, spool, SLICE("")), client);
+}
+
+static void follow(const char *run, const struct stream_options *options, struct client *client)
+{
+	client_init(client);
+	join(run, options, client);
 }
 
 static const struct stream_options raw = { .format = STREAM_RAW };
@@ -287,8 +292,11 @@ static void c5_catching_up_has_a_share_of_a_round(void **state)
 		buffer_append(&text, SLICE("0123456789abcdefghij"));
 	keep("long", buffer_slice(&text));
 	keep("short", SLICE("a few words"));
-	follow("long", &raw, &slow);
+	client_init(&slow);
+	slow.holds = true; /* until the other has come, too */
+	join("long", &raw, &slow);
 	follow("short", &raw, &quick);
+	client_let_go(&slow);
 	client_wait(&quick);
 	client_wait(&slow);
 	assert_true(quick.first_at < slow.closed_at); /* between, not behind */

@@ -1,6 +1,7 @@
 /*
  * stream_sink: a client of an engine, as a test sees it: a sink that keeps what it is sent. It
- * takes all there is, or stops at so many bytes like a reader that reads no more.
+ * takes all there is, or stops at so many bytes like a reader that reads no more. One that holds
+ * its engine does so at the first bytes, until the test has done what comes meanwhile.
  */
 #ifndef STREAM_SINK_TEST_H
 #define STREAM_SINK_TEST_H
@@ -18,7 +19,7 @@ struct client {
 	int sends;
 	size_t takes; /* bytes; what comes behind them is refused: SINK_BLOCKED for ever */
 	int status;
-	bool ended, closed;
+	bool holds, ended, closed;
 	int64_t first_at, closed_at; /* the order in which things came, over all clients */
 	char outcome[32];
 };
@@ -48,6 +49,8 @@ static enum sink_result client_send(struct sink *sink, struct slice bytes)
 	bool full;
 
 	pthread_mutex_lock(&client->lock);
+	while (client->holds)
+		pthread_cond_wait(&client->changed, &client->lock);
 	if (client->body.len == 0)
 		client->first_at = client_order();
 	client->sends++;
@@ -99,6 +102,14 @@ static inline void client_wait(struct client *client)
 	pthread_mutex_lock(&client->lock);
 	while (!client->closed)
 		pthread_cond_wait(&client->changed, &client->lock);
+	pthread_mutex_unlock(&client->lock);
+}
+
+static inline void client_let_go(struct client *client)
+{
+	pthread_mutex_lock(&client->lock);
+	client->holds = false;
+	pthread_cond_broadcast(&client->changed);
 	pthread_mutex_unlock(&client->lock);
 }
 
