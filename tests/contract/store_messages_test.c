@@ -254,9 +254,12 @@ static void *read_on(void *arg)
 		struct arena mine;
 
 		arena_init(&mine, 1 << 20);
-		reader->ok = store_message_list(store, &page, &mine, &list, &reader->error);
-		if (reader->ok && is_last && list.count == 0)
+		if (!store_message_list(store, &page, &mine, &list, &reader->error)) {
+			reader->ok = reader->error.code == ERROR_STORE_TIMEOUT; /* as who adds */
+			list.count = 0;
+		} else if (is_last && list.count == 0) {
 			break;
+		}
 		for (size_t i = 0; reader->ok && i < list.count; i++) {
 			reader->ok = list.items[i].seq == ++seq; /* none was passed by */
 			snprintf(last, sizeof last, "%s", list.items[i].id);
