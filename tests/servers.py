@@ -36,7 +36,7 @@ class Server:
     kind = ""
     keeps = True     # what it was given outlives a stop
     stops = True     # it is ours to stop
-    start_s = 2 * DEADLINE_S
+    start_s = 6 * DEADLINE_S  # beside four others that start, and the tests
 
     def __init__(self, folder, durable=False):
         self.folder, self.durable, self.process, self.port = Path(folder), durable, None, None
@@ -115,12 +115,14 @@ class Mongodb(Server):
     script = "tests/mongod/start"
 
     def start(self):
-        command = ["sh", self.script] + (["--dir", str(self.folder)] if self.keeps else [])
-        command += ["--port", str(self.port)] if self.port else []
-        try:
-            self.process = Process(command, self.folder.parent, self.folder.name, ready="ready ")
-        except AssertionError as error:
-            raise Missing(str(error).strip().splitlines()[-1]) from error
+        command = ["sh", self.script, *(["--dir", str(self.folder)] if self.keeps else []), "--port"]
+        while True:  # as in launch
+            try:
+                self.process = Process([*command, str(self.port or free_port())], self.folder.parent, self.folder.name, ready="ready ")
+                break
+            except AssertionError as error:
+                if self.port is not None or "in use" not in str(error):
+                    raise Missing(str(error).strip().splitlines()[-1]) from error
         self.root = self.process.ready_line.split()[1]
         self.port = urllib.parse.urlsplit(self.root).port or 27017
 
@@ -175,7 +177,7 @@ class Postgresql(Server):
 
     def run(self, *command):
         """A program of PostgreSQL's, as the user of the cluster."""
-        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, cwd="/", check=False, timeout=2 * DEADLINE_S,
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, cwd="/", check=False, timeout=self.start_s,
                               user=self.owner, group=self.owner, extra_groups=[] if self.owner else None)
         if done.returncode != 0:
             raise AssertionError(f"{command[0]}: {done.stderr}")
