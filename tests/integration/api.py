@@ -6,7 +6,7 @@ import re
 import urllib.parse
 import uuid
 
-from house import DEADLINE_S
+from house import DEADLINE_S, wait_for
 
 UNKNOWN = "0190a000-0000-7000-8000-000000000000"
 
@@ -73,6 +73,15 @@ def walk(site, path, pages=50):
         path = next_page(answer)
         assert len(found) < pages, "the pages have no end"
     return found
+
+
+def stopped(site, run):
+    """The answer to a stop; it is asked for again while the run has not ended in time, as who asks is told to."""
+    def ask():
+        answer = site.post(f"/api/runs/{run}/stop")
+        return None if answer.status in (409, 503) and answer.headers["Retry-After"] else answer
+
+    return wait_for(ask, f"an answer to the stop of {run}")
 
 
 # --- the scripted C1 API ---

@@ -197,6 +197,7 @@ class Site:
             "C1D_STATE_DIR": f"{self.folder}/state",
             "C1D_WORKERS": str(workers),
             "C1D_SPOOL_RESERVE": "1m",
+            "C1D_SAVE_WAIT_MS": "10000",  # what has been read to its end is saved, also where a machine stands still for a moment
             "C1D_LOG_FORMAT": "json",
             "C1D_LIMIT_CHAT": "off",  # tests ask more than people do
             "C1D_LIMIT_FAILED": "off",  # and more wrongly

@@ -2,6 +2,7 @@
 import threading
 import uuid
 
+from api import stopped
 from house import in_parallel, wait_for
 from workers import follow_elsewhere, frozen, owner_of
 
@@ -26,9 +27,9 @@ def test_stop_keeps_what_there_is_and_closes_the_upstream(site):
     thread = name("t")
     stream, prompt = hold(site, thread, "?stream=sse")
     run, answer_id = stream.headers["X-Run-Id"], stream.headers["X-Response-Id"]
-    stopped = site.post(f"/api/runs/{run}/stop")
-    assert stopped.status == 200
-    body = stopped.json()
+    told = stopped(site, run)
+    assert told.status == 200
+    body = told.json()
     assert body["status"] == "stopped" and body["upstream_closed"] is True
     message = site.message(thread, answer_id)  # saved by then, not later
     assert message["status"] == "stopped" and len(message["content"].encode()) == body["bytes"] >= 10
@@ -48,7 +49,7 @@ def test_stop_asked_of_another_worker(site):
     run = stream.headers["X-Run-Id"]
     asked = []
     with frozen(owner_of(site, run)):
-        asker = threading.Thread(target=lambda: asked.append(site.post(f"/api/runs/{run}/stop")))
+        asker = threading.Thread(target=lambda: asked.append(stopped(site, run)))
         asker.start()
         wish = site.folder / "state" / "spool" / "stop" / run
         wait_for(wish.exists, "the wish is there")
@@ -64,7 +65,7 @@ def test_reader_on_another_worker_is_told_of_the_stop(site):
     stream, _ = hold(site, name("t"))
     run = stream.headers["X-Run-Id"]
     tab = follow_elsewhere(site, run, "?stream=sse")
-    assert site.post(f"/api/runs/{run}/stop").status == 200
+    assert stopped(site, run).status == 200
     tab.read_all()
     assert tab.events()[-1][0] == "done" and tab.events()[-1][1]["status"] == "stopped"
 
@@ -73,7 +74,7 @@ def test_many_stops_at_once(site):
     """Twenty streams, each stopped by two clients at the same time: the same word for both."""
     threads = [name("t") for _ in range(20)]
     held = in_parallel(20, lambda i: hold(site, threads[i]))
-    results = in_parallel(40, lambda i: site.post(f"/api/runs/{held[i % 20][0].headers['X-Run-Id']}/stop"))
+    results = in_parallel(40, lambda i: stopped(site, held[i % 20][0].headers["X-Run-Id"]))
     assert {r.status for r in results} == {200} and {r.json()["status"] for r in results} == {"stopped"}
     for i, (stream, prompt) in enumerate(held):
         assert results[i].json() == results[i + 20].json()
@@ -84,8 +85,8 @@ def test_many_stops_at_once(site):
 
 def test_stop_of_a_finished_answer_says_how_it_ended(site):
     answer = site.chat("hello", name("t"))
-    stopped = site.post(f"/api/runs/{answer.headers['X-Run-Id']}/stop")
-    assert stopped.status == 200 and stopped.json()["status"] == "complete"
+    told = stopped(site, answer.headers["X-Run-Id"])
+    assert told.status == 200 and told.json()["status"] == "complete"
 
 
 def test_deleting_a_thread_stops_its_answer(site):
@@ -105,7 +106,7 @@ def test_question_on_a_thread_whose_answer_is_followed_is_told_where(site):
     run = stream.headers["X-Run-Id"]
     assert answer.status == 409 and answer.json()["code"] == "run_active"
     assert f"</api/runs/{run}/stream>" in answer.headers["Link"]
-    assert site.post(f"/api/runs/{run}/stop").status == 200
+    assert stopped(site, run).status == 200
     assert site.chat("and another", thread).status == 200
     stream.close()
 
@@ -119,7 +120,7 @@ def test_reader_on_another_worker_keeps_the_thread_busy(site):
     wait_for(lambda: any(line.get("run") == run for line in site.log_lines("request")), "the leaving is noticed")
     assert site.post("/api/chat", {"thread_id": thread, "message": "and another"}).json()["code"] == "run_active"
     tab.close()
-    assert site.post(f"/api/runs/{run}/stop").status == 200
+    assert stopped(site, run).status == 200
 
 
 def test_question_on_a_thread_whose_answer_nobody_follows_goes_first(site):

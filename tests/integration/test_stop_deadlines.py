@@ -56,6 +56,7 @@ def test_r28_request_that_hangs_does_not_hold_up_a_stop(new_site):
     with socket.socket(socket.AF_UNIX) as peer:
         peer.connect(site.settings["C1D_SOCKET"])
         peer.sendall(fcgi.record(fcgi.BEGIN, fcgi.RESPONDER))  # and nothing more
+        wait_for(lambda: busy_threads(site) == 1, "a thread has it")
         assert site.get("/livez").status == 200
         assert site.c1d.stop() == 0
     assert site.log_lines("requests are cut off: they did not end in time")
@@ -99,7 +100,9 @@ def test_r28_connections_that_wait_are_let_go_at_once(new_site):
 def busy_threads(site):
     """Request threads that wait for the rest of a request: the others wait in epoll."""
     found = 0
-    for stat in Path(f"/proc/{site.worker_pids()[0]}/task").glob("*/syscall"):
-        number = stat.read_text().split()[0]
-        found += number == "7"  # poll, x86_64
+    for call in Path(f"/proc/{site.worker_pids()[0]}/task").glob("*/syscall"):
+        try:
+            found += call.read_text().startswith("7 ")  # poll, x86_64
+        except OSError:
+            pass  # it has ended since it was listed
     return found

@@ -26,6 +26,7 @@ CREATE INDEX "Message_threadId_createdAt_idx" ON "Message"("threadId", "createdA
 ALTER TABLE "Message" ADD CONSTRAINT "Message_threadId_fkey" FOREIGN KEY ("threadId") REFERENCES "Thread"("id")
     ON DELETE CASCADE ON UPDATE CASCADE;
 """
+NOBODY = "http://127.0.0.1:1/v1"  # no C1 API: a check that asked for the real one would wait for the network
 THREAD = 'INSERT INTO "public"."Thread" ("id","userId","title","createdAt","updatedAt","metadata") VALUES '
 MESSAGE = 'INSERT INTO "public"."Message" ("id","threadId","role","content","createdAt") VALUES '
 
@@ -42,7 +43,8 @@ def server(server_of):
 def c1d(uri, folder, *args, **more):
     """The program, once."""
     folder.mkdir(exist_ok=True)
-    settings = {"C1D_STORE": uri, "C1D_STATE_DIR": f"{folder}/state", "C1D_SOCKET": f"{folder}/c1d.sock", "THESYS_API_KEY": "sk-th-test-canary-0123456789", **more}
+    settings = {"C1D_STORE": uri, "C1D_STATE_DIR": f"{folder}/state", "C1D_SOCKET": f"{folder}/c1d.sock", "THESYS_API_KEY": "sk-th-test-canary-0123456789",
+                "THESYS_BASE_URL": NOBODY, **more}
     program = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
     return subprocess.run([program, *args], env=environment_of(settings), capture_output=True, text=True, timeout=2 * DEADLINE_S, check=False)
 
@@ -222,8 +224,8 @@ def test_f22_a_search_finds_what_was_said_and_parts_of_titles(adopted):
 def test_c3_connections_that_the_server_ends_are_made_anew_unseen(adopted, prisma, server):
     thread = make(adopted, title="Stays")["id"]
     for i in range(3):
-        server.sql(prisma[0], "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'c1d' AND"
-                              " datname = current_database()")
+        server.sql(prisma[0], "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE application_name = 'c1d' AND"
+                              " datname = current_database()")  # and they have ended
         assert adopted.get(f"/api/threads/{thread}").status == 200
         assert adopted.patch(f"/api/threads/{thread}", {"title": f"Title {i}"}).status == 200
     assert adopted.log_lines("store down") == []

@@ -40,6 +40,7 @@ def own(scratch):
         server.stop(signal.SIGKILL)
 
 
+NOBODY = "http://127.0.0.1:1/v1"  # no C1 API: a check that asked for the real one would wait for the network
 QUICK = "fault:chunks=2;size=20;pace=0 "
 
 
@@ -70,6 +71,8 @@ def test_a_redis_that_is_killed_in_the_middle_of_an_answer_loses_nothing_that_wa
     prompt = f"fault:gate={gate}@30;pace=0 and one more"
     stream = site.stream({"thread_id": "t1", "message": prompt})
     stream.read_some()
+    # While it syncs, `everysec` may answer before it has written: what the system does not have yet a kill may take.
+    wait_for(lambda: "\naof_buffer_length:0\n" in server.ask("INFO", "persistence"), "what it was told is written")
     server.kill()
     problem(site.post("/api/threads", {"title": "x"}), 503, "storage_unavailable")
     site.upstream.open_gate(gate)
@@ -154,9 +157,13 @@ def test_C7_a_reply_that_ends_half_way_is_no_answer(between):
     site, proxy = between
     wait_for(lambda: works_again(site), "works")
     thread = site.post("/api/threads", {"title": "one"}).json()["id"]
-    rule = proxy.rule("half", "HMGET", times=1)
-    assert site.get(f"/api/threads/{thread}").status == 503
-    proxy.wait_rule(rule)
+    for _ in range(10):
+        rule = proxy.rule("half", "HMGET", times=1)
+        answer = site.get(f"/api/threads/{thread}")
+        proxy.wait_rule(rule)
+        if answer.status != 200:  # else it befell a duty that told Redis its script
+            break
+    assert answer.status == 503, answer
     wait_for(lambda: works_again(site), "works again")
     assert site.get(f"/api/threads/{thread}").json()["title"] == "one"
 
@@ -314,7 +321,7 @@ def test_a_count_passes_by_what_is_no_thread_of_ours(scratch, redis):
 # --- who may, and how it is set up ---
 def c1d(settings, *words):
     program = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
-    return subprocess.run([program, *words], env=environment_of({"THESYS_API_KEY": "sk-th-x", **settings}), capture_output=True,
+    return subprocess.run([program, *words], env=environment_of({"THESYS_API_KEY": "sk-th-x", "THESYS_BASE_URL": NOBODY, **settings}), capture_output=True,
                           text=True, check=False, timeout=60)
 
 
@@ -333,7 +340,7 @@ def test_check_and_the_log_say_what_this_redis_may_lose(new_site, own):
     assert code == check(settings)[0] and lines[0].startswith("OK ") and lines[1].startswith("WARN store: Redis may lose what it is told:")
     assert "maxmemory-policy" in lines[1] and "appendonly is no" in lines[1]
     site = new_site(settings, workers=1)
-    assert "appendonly is no" in said(site, "Redis may lose what it is told")[0]["why"]
+    assert "appendonly is no" in site.told("Redis may lose what it is told")[0]["why"]
 
 
 def test_a_wrong_password_is_told_in_words_and_not_shown(own):
@@ -364,7 +371,7 @@ def test_a_socket_a_user_and_a_database_of_its_own_as_the_documentation_says(new
     path = folder / "redis.sock"
     process = Process(["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder)], folder, "redis")
     try:
-        wait_for(path.exists, "the socket is there")
+        wait_for(lambda: "ready to accept connections" in process.text().lower(), "it listens")
         ask = ["redis-cli", "-s", str(path)]
         subprocess.run([*ask, "ACL", "SETUSER", "c1d", "on", ">p@ss:w/rd", *rights.split()], check=True, capture_output=True)
         site = new_site({"C1D_STORE": f"redis+unix://c1d:p%40ss%3Aw%2Frd@{path}?db=3"}, workers=1)

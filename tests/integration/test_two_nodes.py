@@ -2,6 +2,7 @@
 import uuid
 
 import pytest
+from api import stopped
 from house import Site, in_parallel, wait_for
 
 
@@ -86,13 +87,13 @@ def test_r27_resend_to_another_node_never_asks_twice(nodes):
 
 def test_r27_stop_from_another_node(nodes, held):
     thread, stream, _ = held
-    answer = nodes[1].post(f"/api/runs/{stream.headers['X-Run-Id']}/stop")
+    answer = stopped(nodes[1], stream.headers["X-Run-Id"])
     assert answer.status == 200 and answer.json()["status"] == "stopped", answer
     message = nodes[1].message(thread, stream.headers["X-Response-Id"])
     assert message["status"] == "stopped"
     stream.read_all()
     assert stream.events()[-1][1]["status"] == "stopped"
-    assert nodes[1].post(f"/api/runs/{stream.headers['X-Run-Id']}/stop").json() == answer.json()
+    assert stopped(nodes[1], stream.headers["X-Run-Id"]).json() == answer.json()
     assert nodes[1].chat("and on", thread).status == 200
 
 
@@ -103,7 +104,7 @@ def test_r27_many_stops_from_both_nodes(nodes):
         return stream
 
     held = in_parallel(6, hold)
-    answers = in_parallel(12, lambda i: nodes[i % 2].post(f"/api/runs/{held[i // 2].headers['X-Run-Id']}/stop"))
+    answers = in_parallel(12, lambda i: stopped(nodes[i % 2], held[i // 2].headers["X-Run-Id"]))
     assert {(answer.status, answer.json()["status"]) for answer in answers} == {(200, "stopped")}
 
 
