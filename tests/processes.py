@@ -35,15 +35,20 @@ def held_port():
 
 
 def free_port():
-    """For a program that has to bind it alone: free now, and another process may be faster. Else held_port. It lies below those
-    that connections are given, so that it is still there for a server that was stopped and comes back."""
+    """For a program that has to bind it alone. Else held_port. It lies below those that connections are given, and no other test
+    process of this machine is given it while this one lives: so it is still there for a program that binds it much later, or for a
+    server that was stopped and comes back."""
     while True:
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", random.SystemRandom().randrange(10240, 32768)))
-            except OSError:
-                continue
-            return probe.getsockname()[1]
+        port, claim = random.SystemRandom().randrange(10240, 32768), socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0c1d-tests-port-{port}")  # a name that the kernel forgets with us
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        HELD.append(claim)
+        return port
 
 
 def wait_for(condition, what, deadline_s=DEADLINE_S):
@@ -71,7 +76,7 @@ class Process:
                                       user=user, group=user, extra_groups=[] if user else None)
         self.ready_line = self.child.stdout.readline().decode().strip() if ready else ""
         if ready and not self.ready_line.startswith(ready):
-            self.child.wait(10)
+            self.child.wait(DEADLINE_S)
             raise AssertionError(f"{name} did not start: {self.ready_line}\n{self.text()[-4000:]}")
 
     @property

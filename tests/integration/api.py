@@ -94,7 +94,7 @@ def asked(site, prompt):
 
 def wait_at_gate(site, gate, count=1):
     """Returns when so many answers of the C1 API stand at this gate."""
-    shown = site.upstream.ask("GET", f"/gate/{gate}/wait?waiting={count}&timeout=20")
+    shown = site.upstream.ask("GET", f"/gate/{gate}/wait?waiting={count}&timeout={DEADLINE_S}", DEADLINE_S + 5)
     assert shown["waiting"] >= count, shown
 
 

@@ -9,7 +9,7 @@ from house import DEADLINE_S, wait_for
 def run(site, *words, exit_code=0, user=None):
     """A command of c1d's with the settings of this site."""
     done = subprocess.run([site.program, *words], env=site.environment(), text=True, capture_output=True, check=False,
-                          timeout=DEADLINE_S, stdin=subprocess.DEVNULL, cwd="/", user=user, group=user,
+                          timeout=DEADLINE_S * 2, stdin=subprocess.DEVNULL, cwd="/", user=user, group=user,
                           extra_groups=[] if user else None)
     assert done.returncode == exit_code, (words, done)
     return done

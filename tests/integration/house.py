@@ -19,6 +19,7 @@ from processes import DEADLINE_S, PYTHON, ROOT, Process, free_port, held_port, w
 from proxies import StoreProxy  # noqa: E402, F401
 
 NGINX = "/usr/sbin/nginx"
+START_S, STOP_S = 90, 90  # longer than the program's own patience: what it does when that is over is seen by who wants to
 
 
 def environment_of(settings):
@@ -225,7 +226,7 @@ class Site:
     def start(self):
         self.ready_before = len(self.log_lines("worker ready")) if self.log_path.exists() else 0
         self.c1d = Process([self.program, "serve"], self.folder, "c1d", env=self.environment())
-        wait_for(self.is_ready, f"c1d ready\n{self.c1d.text()[-3000:]}")
+        wait_for(self.is_ready, "c1d is ready", START_S)
 
     def is_ready(self):
         if not self.c1d.alive():
@@ -241,7 +242,7 @@ class Site:
                                           listen=self.listen, server=self.server, nginx_workers=self.nginx_workers))
         self.nginx = Process([NGINX, "-p", str(self.folder), "-e", "stderr", "-c", str(conf)], self.folder,
                              "nginx-stderr")
-        wait_for(self.nginx_listens, "nginx listens")
+        wait_for(self.nginx_listens, "nginx listens", START_S)
 
     def nginx_listens(self):
         assert self.nginx.alive(), self.nginx.text()
@@ -252,7 +253,7 @@ class Site:
         problems = []
         for process in (self.c1d, self.nginx):
             try:
-                code = process.stop() if process else 0
+                code = process.stop(deadline_s=STOP_S) if process else 0
                 if process is self.c1d and code != 0:
                     problems.append(f"c1d ended with {code}\n{self.log_path.read_text()[-4000:]}")
             except AssertionError as error:

@@ -174,7 +174,7 @@ def test_o5_openui_its_own_client_finds_all_that_it_wants(client, new_site):
     questions = [question(), f"{question()} \u00fc\u20ac\U0001F600 <b>&\"'"]
     said = {"first": "A first <question> & more", "questions": questions, "wrong": "x" * 262_145}
     done = subprocess.run(["node", str(OPENUI / "talk.mjs"), site.url], input=json.dumps(said), capture_output=True, text=True,
-                          timeout=DEADLINE_S, check=False)
+                          timeout=DEADLINE_S * 4, check=False)
     assert done.returncode == 0, done.stderr
     saw = json.loads(done.stdout)
     answers = [upstream_answer(site, text).decode() for text in questions]
@@ -278,7 +278,7 @@ def test_o5_openui_with_the_adapter_of_the_docs_a_page_is_told_what_broke_off(cl
     adapter = re.search(r"^```js\n(const streamAdapter = .*?)^```", (ROOT / "docs/how-to/other-clients.md").read_text(), re.M | re.S)[1]
     whole, cut = question(), question(cut=100)
     done = subprocess.run(["node", str(OPENUI / "broken.mjs"), site.url], input=json.dumps({"adapter": adapter, "questions": [whole, cut]}),
-                          capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+                          capture_output=True, text=True, timeout=DEADLINE_S * 4, check=False)
     assert done.returncode == 0, done.stderr
     saw = json.loads(done.stdout)
     assert saw[0] == {"text": upstream_answer(site, whole).decode(), "error": None}

@@ -145,7 +145,7 @@ def test_f9_what_is_given_up_is_counted_too(new_site):
         assert stream.status == 200
         stream.read_some()
         stream.close()
-        wait_for(lambda: len(site.log_lines("run ended")) == n + 1, "the run is given up")
+        wait_for(lambda: len(site.log_lines("run ended")) > n, "the run is given up")
     limited(ada.post("/api/chat", quick()))
     assert user(site).post("/api/chat", quick()).status == 200  # others are not meant
 
@@ -213,10 +213,10 @@ def test_f8_a_reload_and_a_dead_worker_forget_nothing(new_site):
     limited_for_long(ada)
     for pid in site.worker_pids():
         os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: len(site.log_lines("worker ready")) == 4, "both are replaced")
+    wait_for(lambda: len(site.log_lines("worker ready")) >= 4, "both are replaced")
     limited_for_long(ada)
     os.kill(site.c1d.pid, signal.SIGHUP)
-    wait_for(lambda: len(site.log_lines("worker ready")) == 6, "there is a new generation")
+    wait_for(lambda: len(site.log_lines("worker ready")) >= 6, "there is a new generation")
     limited_for_long(ada)
 
 

@@ -1,6 +1,7 @@
 """Threads and their newest messages, kept in Redis: read from there, and never what was before. Two nodes on one store and one Redis,
 each behind something that can hurt what it says to Redis. That a value comes from Redis is seen by a store that was changed behind
 c1d's back."""
+import functools
 import os
 import socket
 import sqlite3
@@ -83,12 +84,16 @@ def whole(scratch, upstream):
     house.stop()
 
 
-@pytest.fixture
-def house(whole):
-    """Healthy: both read from Redis."""
+def heal(whole):
     whole.rule(None)
     for node in whole.nodes:
         wait_for(lambda node=node: "\nc1d_cache_up 1\n" in node.metrics(), "it reads from Redis", 90)
+
+
+@pytest.fixture
+def house(whole):
+    """Healthy: both read from Redis."""
+    heal(whole)
     if not whole.place:
         place, = whole.redis.ask("KEYS", "c1d:cache:*:era").split()  # both nodes' store is one
         whole.place = place.split(":")[2]
@@ -97,6 +102,30 @@ def house(whole):
 
 def reads(site, result):
     return figure(site, f'c1d_cache_reads_total{{result="{result}"}}')
+
+
+def no_use(site):
+    return sum(reads(site, result) for result in ("failed", "away", "off"))
+
+
+def debts(site):
+    return figure(site, 'c1d_cache_changes_total{result="debt"}')
+
+
+def unless_late(test):
+    """A Redis that answers late (who reads waits for 5 ms) is as good as none, and after a change of which it did not hear the other node
+    may read what was for as long as a lease: what fails then is tried again. What fails while it was in time has failed."""
+    @functools.wraps(test)
+    def tried(house):
+        for last in (False, False, False, False, True):
+            before = [(no_use(node), debts(node)) for node in house.nodes]
+            try:
+                return test(house)
+            except AssertionError:
+                if last or before == [(no_use(node), debts(node)) for node in house.nodes]:
+                    raise
+                heal(house)
+    return tried
 
 
 def path(thread):
@@ -123,6 +152,7 @@ def texts(site, thread):
 
 
 # --- what it is for ---
+@unless_late
 def test_threads_and_newest_pages_are_read_from_redis(house):
     one, other = house.nodes
     thread = make(one, title="as it was")["id"]
@@ -138,6 +168,7 @@ def test_threads_and_newest_pages_are_read_from_redis(house):
     assert int(house.redis.ask("PTTL", house.key(thread))) > 3000 * 1000
 
 
+@unless_late
 def test_every_change_is_seen_on_both_nodes_at_once(house):
     one, other = house.nodes
     thread = make(one, title="0")["id"]
@@ -173,6 +204,7 @@ def test_every_change_is_seen_on_both_nodes_at_once(house):
         assert reads(node, "bad") == 0
 
 
+@unless_late
 def test_what_runs_is_seen_to_run_and_then_to_have_ended(house):
     one, other = house.nodes
     gate, thread = "g" + uuid.uuid4().hex, make(one)["id"]
@@ -204,7 +236,8 @@ def test_check_says_whether_threads_are_kept(house, new_site):
                               capture_output=True, text=True, check=False).stdout
         return [found for found in told.splitlines() if "cache:" in found or found.split()[1:2] == ["cache"]]
 
-    assert "keeps threads for 60 seconds; SQLite is as fast without" in line(C1D_CACHE_SECONDS="60")[0]
+    told = "keeps threads for 60 seconds; SQLite is as fast without"
+    wait_for(lambda: told in line(C1D_CACHE_SECONDS="60")[0], "Redis answers in time")
     assert line(C1D_CACHE_SECONDS="0") == []
     assert "Redis cannot be reached. Until it does" in line(REDIS_URL=f"unix:{house.folder}/none.sock")[0]
 
@@ -234,10 +267,6 @@ SICK = {
 }
 
 
-def no_use(site):
-    return sum(reads(site, result) for result in ("failed", "away", "off"))
-
-
 def test_c14_redis_that_is_no_use_is_a_miss(house):
     """Whatever it says, the node behind it asks the store, and what it changes is seen on both when all is well again."""
     one, other = house.nodes
@@ -257,7 +286,7 @@ def test_c14_redis_that_is_no_use_is_a_miss(house):
         assert title(one, thread) == "after", fault
         assert one.chat("and now?", thread).status == 200, fault
         assert len(texts(one, thread)) == 2, fault
-    assert figure(one, 'c1d_cache_changes_total{result="debt"}') > 0
+    assert debts(one) > 0
     assert one.get("/readyz").status == 200
     house.rule(None)
     for fault, thread in threads.items():
@@ -460,12 +489,11 @@ def test_hammered_by_both_nodes_nobody_reads_what_was(house):
     readers = [threading.Thread(target=read, args=(node,)) for node in house.nodes for _ in range(2)]
     for reader in readers:
         reader.start()
-    debts = [figure(node, 'c1d_cache_changes_total{result="debt"}') for node in house.nodes]
+    before = [debts(node) for node in house.nodes]
     for number in range(1, 60):
         assert (one, other)[number % 2].patch(path(thread), {"title": str(number)}).status == 200
         written[0] = number
     ends.set()
     for reader in readers:
         reader.join()
-    now = [figure(node, 'c1d_cache_changes_total{result="debt"}') for node in house.nodes]
-    assert not wrong or now != debts, wrong  # a Redis that was late is what the lease is for
+    assert not wrong or before != [debts(node) for node in house.nodes], wrong  # a Redis that was late is what the lease is for

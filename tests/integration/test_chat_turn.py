@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from api import UNKNOWN, asked, make, problem, upstream_answer, wait_at_gate
-from house import in_parallel
+from house import DEADLINE_S, in_parallel
 
 QUICK = "fault:pace=0 "
 
@@ -239,7 +239,7 @@ def locked_site(new_site, scratch):
     """A site whose store takes no write while the lock is held."""
     path = scratch / f"locked-{uuid.uuid4().hex}.db"
     site = new_site({"C1D_STORE": f"sqlite:{path}"}, workers=1)
-    site.lock = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    site.lock = sqlite3.connect(path, timeout=DEADLINE_S, isolation_level=None, check_same_thread=False)
     yield site
     site.lock.close()
 

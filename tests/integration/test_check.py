@@ -2,6 +2,7 @@
 that becomes a user, and as that user; `nobody` is the service's user here."""
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from house import ROOT, Site, Upstream, held_port
+from house import DEADLINE_S, ROOT, Site, Upstream, held_port, wait_for
 
 PROGRAM = os.environ.get("C1D_BIN", str(ROOT / "build/c1d"))
 OURS = ("C1D_", "THESYS_", "MONGODB_", "DATABASE_", "FIREBASE_", "FIRESTORE_", "GOOGLE_")
@@ -116,8 +117,9 @@ def test_r29_on_a_new_machine_all_is_good_and_nothing_is_made(machine, user):
 
 
 def test_r29_on_a_used_machine_nothing_is_changed(machine, user, upstream, scratch):
-    """A store with threads in it, a spool, a socket that was left."""
-    house = Site(scratch, upstream, {"C1D_STATE_DIR": str(machine.state)}, nginx=False)
+    """A store with threads in it, a spool, a socket that was left. One worker: of two that end at once each may leave SQLite's log for
+    the other to take in, and whoever opens the file next writes the log's index anew."""
+    house = Site(scratch, upstream, {"C1D_STATE_DIR": str(machine.state)}, nginx=False, workers=1)
     house.stop()
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(machine.settings["C1D_SOCKET"])
@@ -129,6 +131,26 @@ def test_r29_on_a_used_machine_nothing_is_changed(machine, user, upstream, scrat
     assert "taken back" in lines(done, "OK")["store"]
     assert "sound" in lines(done, "OK")["stored"]
     assert tree(machine.folder) == before
+
+
+def test_r29_behind_a_service_that_was_killed_its_log_stays(machine, user, upstream, scratch):
+    """Only the log's index is written anew, as by whoever opens that store next."""
+    house = Site(scratch, upstream, {"C1D_STATE_DIR": str(machine.state)}, nginx=False)
+    pids = house.worker_pids()
+    house.c1d.child.send_signal(signal.SIGSTOP)  # so that nobody takes the place of who is killed
+    for pid in [*pids, house.c1d.pid]:
+        os.kill(pid, signal.SIGKILL)
+    house.c1d.child.wait(DEADLINE_S)
+    wait_for(lambda: not [pid for pid in pids if Path(f"/proc/{pid}/exe").exists()], "they are gone")
+    house.c1d = None
+    machine.give_away()
+    before = tree(machine.folder)
+    log, = [path for path in before if path.endswith("/c1d.db-wal")]
+    assert before[log][3]
+    done = machine.check(user=user)
+    assert done.returncode == OK and "taken back" in lines(done, "OK")["store"], done
+    after = tree(machine.folder)
+    assert [path for path in {*before, *after} if before.get(path) != after.get(path) and not path.endswith("-shm")] == []
 
 
 def test_r29_while_the_service_runs_nothing_is_changed(new_site):

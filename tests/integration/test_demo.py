@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -47,7 +48,7 @@ class Demo:
         self.url = re.fullmatch(r"ready (http://127\.0\.0\.1:(\d+)/)", self.said[-1]) if self.said else None
         assert self.url, (self.said, self.child.communicate()[1])
         self.port = int(self.url[2])
-        self.family = descendants(self.child.pid)
+        self.family = {pid: os.pidfd_open(pid) for pid in descendants(self.child.pid)}  # a number alone may be somebody else's soon
 
     def line(self, name):
         return next(line for line in self.said if line.strip().startswith(name + " "))
@@ -64,7 +65,7 @@ class Demo:
         return self.request("POST", "/api/chat", {"thread_id": "t1", "message": message})
 
     def left(self):
-        return [pid for pid in self.family if Path(f"/proc/{pid}/exe").exists()]
+        return [pid for pid, handle in self.family.items() if not select.select([handle], [], [], 0)[0]]
 
     def end(self, number=signal.SIGTERM, to=None):
         """Sends the signal; returns the exit code once nothing is left."""
@@ -88,6 +89,8 @@ def demo(tmp_path):
         if one.child.poll() is None:
             one.child.send_signal(signal.SIGTERM)
             one.child.communicate(timeout=DEADLINE_S)
+        for handle in one.family.values():
+            os.close(handle)
 
 
 def test_it_is_ready_shows_a_page_answers_and_leaves_nothing_behind(demo):
@@ -164,7 +167,7 @@ def test_a_signal_that_reaches_make_alone_ends_all(demo, tmp_path, number):
 
 def test_a_taken_port_is_stepped_over_and_that_is_said(demo):
     with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", free_port()))  # the next one is no connection's
         other.listen()
         taken = other.getsockname()[1]
         running = demo(PORT=str(taken))
