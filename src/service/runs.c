@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include <time.h>
 
 #define LOOK_MS 5
 
@@ -33,26 +32,34 @@ bool runs_check_owner(struct service *service, const struct caller *caller,
 	       (began_it && why.code != ERROR_ACCESS_DENIED) || error_denied(err);
 }
 
+/* Until its text is saved. A store that is away saves nothing, but the run ends without it. */
+static bool wait_for_end(struct service *service, struct spool *spool, bool *has_ended,
+			 struct error *err)
+{
+	struct wait wait;
+	bool ok;
+
+	wait_begin(&wait, service, STOP_WAIT_MS);
+	do {
+		ok = spool_refresh(spool, err);
+		*has_ended = ok && spool_record(spool)->status != STATUS_STREAMING;
+	} while (ok && !spool_record(spool)->saved &&
+		 !(*has_ended && store_is_down(service->store)) && wait_more(&wait, LOOK_MS));
+	wait_end(&wait);
+	return ok;
+}
+
 bool runs_stop_and_wait(struct service *service, struct spool *spool, struct error *err)
 {
-	const struct timespec look = { .tv_nsec = LOOK_MS * 1000000 };
-	int64_t until_ms = clock_mono_ms() + STOP_WAIT_MS;
 	bool has_ended;
 
 	if (spool_record(spool)->status == STATUS_STREAMING &&
 	    !spool_ask_stop(service->spools, spool_record(spool)->run_id, err))
 		return false;
-	for (;;) {
-		if (!spool_refresh(spool, err))
-			return false;
-		if (spool_record(spool)->saved)
-			return true;
-		has_ended = spool_record(spool)->status != STATUS_STREAMING;
-		/* A store that is away saves nothing, but the run ends without it. */
-		if (clock_mono_ms() >= until_ms || (has_ended && store_is_down(service->store)))
-			break;
-		nanosleep(&look, NULL);
-	}
+	if (!wait_for_end(service, spool, &has_ended, err))
+		return false;
+	if (spool_record(spool)->saved)
+		return true;
 	if (has_ended)
 		return error_set(err, ERROR_STORE_DOWN,
 				 "It has stopped; its text is saved as soon as the store is back.");

@@ -7,6 +7,7 @@
  *   savers.c            ended answers on their way to the store
  *   duties.c, nodes.c, upstream.c  what a worker does besides answering
  *   runs.c              how one part ends what another began
+ *   waits.c             how many may wait for others, and for how long
  *   service_threads.c, service_messages.c, service_runs.c, service_claim.c  reading and
  *                       editing
  */
@@ -36,8 +37,9 @@ struct service {
 	struct savers *savers;
 	struct duties *duties;
 	bool store_seen_up;                 /* duties.c: when it looked last */
-	_Atomic int64_t store_seen_down_ms; /* monotonic: when it last was not; long ago: never */
+	_Atomic int64_t store_seen_down_ms; /* monotonic: when it last may not have been */
 	bool nodes_fail;                    /* nodes.c: the last look failed, and that was told */
+	atomic_int waiting;                 /* waits.c: request threads that wait for long */
 	char node[NODE_NAME_SIZE];
 };
 
@@ -50,6 +52,18 @@ static inline const char *owner_of(const struct caller *caller)
 /* --- node.c --- */
 /* Reads the node's name from the state folder, makes one at the first start. */
 bool node_name(const char *state_dir, char out[NODE_NAME_SIZE], struct error *err);
+
+/* --- waits.c: a request thread waits for others --- */
+struct wait {
+	struct service *service;
+	int64_t until_ms, moment_ms; /* monotonic; so long it may without a place */
+	bool has_place;
+};
+
+void wait_begin(struct wait *wait, struct service *service, int64_t ms);
+/* A pause; false when it has waited long enough, or too many wait. */
+bool wait_more(struct wait *wait, int pause_ms);
+void wait_end(struct wait *wait);
 
 /* --- savers.c: two threads a worker --- */
 struct savers *savers_open(struct service *service, struct error *err);
@@ -110,7 +124,7 @@ struct turn_work {
 	const struct caller *caller;
 	const struct turn_request *request;
 	struct arena *arena;
-	int64_t until_ms;            /* monotonic: so long it may wait for others */
+	struct wait wait;            /* for others */
 	char key[ID_UUID_SIZE];      /* hash of user and Idempotency-Key; "" without one */
 	char question[ID_UUID_SIZE]; /* hash of what is asked: another one under this name is wrong
 				      */
@@ -137,7 +151,7 @@ enum turn_look turn_judge(struct turn_work *work, const struct message *answer, 
 enum turn_look turn_join(struct turn_work *work, const char *run_id, struct error *err);
 bool turn_is_twin(const struct turn_work *work, const struct board_entry *entry); /* by its names */
 /* A moment's pause; false when the turn has waited long enough. */
-bool turn_may_wait(const struct turn_work *work);
+bool turn_may_wait(struct turn_work *work);
 bool turn_refuse_elsewhere(const char *thread_id, struct error *err);
 bool turn_refuse_again(struct error *err);
 

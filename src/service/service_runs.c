@@ -5,11 +5,9 @@
  */
 #include "service/runs.h"
 
-#include "base/clock.h"
 #include "service_room.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define LISTED_MAX   50
 #define ELSEWHERE_MS 200 /* how often the store is asked whether another node has obeyed */
@@ -244,12 +242,24 @@ bool service_run_list(struct service *service, const struct caller *caller, cons
 
 /* --- stopping --- */
 
+/* As the store knows it, once that calls it ended. */
+static bool wait_elsewhere(struct service *service, const struct caller *caller, const char *id,
+			   struct arena *arena, struct message *message, struct error *err)
+{
+	struct wait wait;
+	bool ok = true;
+
+	wait_begin(&wait, service, STOP_WAIT_MS);
+	while (ok && message->status == STATUS_STREAMING && wait_more(&wait, ELSEWHERE_MS))
+		ok = find_answer(service, caller, id, arena, message, err);
+	wait_end(&wait);
+	return ok;
+}
+
 /* The wish is kept with the thread's claim; the run's node looks for wishes. */
 static bool stop_elsewhere(struct service *service, const struct caller *caller, const char *id,
 			   struct arena *arena, struct run_info *out, struct error *err)
 {
-	const struct timespec look = { .tv_nsec = ELSEWHERE_MS * 1000000 };
-	int64_t until_ms = clock_mono_ms() + STOP_WAIT_MS;
 	struct message message;
 
 	if (!find_answer(service, caller, id, arena, &message, err))
@@ -258,16 +268,13 @@ static bool stop_elsewhere(struct service *service, const struct caller *caller,
 	    !store_stop_ask(service->store, owner_of(caller), id, err) &&
 	    err->code != ERROR_NOT_FOUND) /* it has just ended */
 		return false;
-	while (message.status == STATUS_STREAMING) {
-		if (clock_mono_ms() >= until_ms) {
-			error_set(err, ERROR_RUN_ELSEWHERE,
-				  "The node that writes it was asked to stop; look again.");
-			err->retry_after_s = 1;
-			return false;
-		}
-		nanosleep(&look, NULL);
-		if (!find_answer(service, caller, id, arena, &message, err))
-			return false;
+	if (!wait_elsewhere(service, caller, id, arena, &message, err))
+		return false;
+	if (message.status == STATUS_STREAMING) {
+		error_set(err, ERROR_RUN_ELSEWHERE,
+			  "The node that writes it was asked to stop; look again.");
+		err->retry_after_s = 1;
+		return false;
 	}
 	*out = info_of_message(&message);
 	return true;

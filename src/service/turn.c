@@ -284,26 +284,25 @@ bool service_turn_begin(struct service *service, const struct caller *caller,
 			const struct turn_request *request, struct arena *arena, struct turn *out,
 			struct error *err)
 {
-	struct turn_work work = { .service = service,
-				  .caller = caller,
-				  .request = request,
-				  .arena = arena,
-				  .until_ms = clock_mono_ms() + TRY_MS };
+	struct turn_work work = {
+		.service = service, .caller = caller, .request = request, .arena = arena
+	};
 	bool can_be_known = request->key.len > 0 || request->response_id.len > 0;
-	bool known = false;
+	bool known = false, ok;
 	struct error mine = { 0 };
 
 	if (!name_all(&work))
 		return error_set(err, ERROR_OVERLOADED, "No memory for this request.");
 	hash_all(&work);
-	if (check(&work, &mine) && (!can_be_known || turn_known(&work, &known, &mine)) &&
-	    (known || (is_let_in(request, &mine) && begin_new(&work, &mine)))) {
+	wait_begin(&work.wait, service, TRY_MS);
+	ok = check(&work, &mine) && (!can_be_known || turn_known(&work, &known, &mine)) &&
+	     (known || (is_let_in(request, &mine) && begin_new(&work, &mine)));
+	wait_end(&work.wait);
+	if (ok)
 		*out = work.turn;
-		return true;
-	}
-	if (err)
+	else if (err)
 		*err = mine;
-	return false;
+	return ok;
 }
 
 void service_turn_drop(struct service *service, struct turn *turn)

@@ -5,9 +5,7 @@
  */
 #include "service_room.h"
 
-#include "base/clock.h"
 #include <stdio.h>
-#include <time.h>
 
 #define LOOK_MS 5
 
@@ -39,18 +37,13 @@ bool turn_refuse_again(struct error *err)
 
 /* --- waiting for others --- */
 
-bool turn_may_wait(const struct turn_work *work)
+bool turn_may_wait(struct turn_work *work)
 {
-	const struct timespec look = { .tv_nsec = LOOK_MS * 1000000 };
-
-	if (clock_mono_ms() >= work->until_ms)
-		return false;
-	nanosleep(&look, NULL);
-	return true;
+	return wait_more(&work->wait, LOOK_MS);
 }
 
 /* Until the run's turn has come to the engine, or to nothing. */
-static void wait_for_start(const struct turn_work *work, const char *run_id)
+static void wait_for_start(struct turn_work *work, const char *run_id)
 {
 	struct board_entry entry;
 
