@@ -13,7 +13,7 @@
 #define DELETED_MS (60LL * 60 * 1000) /* a mark of a deleted thread outlives any turn */
 #define CLAIMS_MAX 64                 /* a look; the rest comes with the next */
 #define SWEEP_STEP 200
-#define SWEEP_MS   500 /* a look */
+#define WORK_MS    500 /* a look, of either kind; its next one is a sign of life that is due */
 #define MEMORY_MAX (1u << 20)
 
 /* Once when it begins to fail; the next look tries again. */
@@ -26,7 +26,7 @@ static void tell(struct service *service, const char *what, const struct error *
 }
 
 /* Behind an outage every node looks silent, this one too: they get the time to say that they are
- * alive. */
+ * alive. Who has just begun does not know whether there was one. */
 static bool may_judge(const struct service *service)
 {
 	return clock_mono_ms() - service->store_seen_down_ms >= SILENT_MS;
@@ -34,6 +34,7 @@ static bool may_judge(const struct service *service)
 
 static bool end_claims_of_dead(struct service *service, struct error *err)
 {
+	int64_t until_ms = clock_mono_ms() + WORK_MS;
 	struct claim_list claims;
 	struct arena arena;
 	bool ok;
@@ -41,7 +42,7 @@ static bool end_claims_of_dead(struct service *service, struct error *err)
 	arena_init(&arena, MEMORY_MAX);
 	ok = store_claims_of_dead(service->savers_store, SILENT_MS, CLAIMS_MAX, &arena, &claims,
 				  err);
-	for (size_t i = 0; ok && i < claims.count; i++) {
+	for (size_t i = 0; ok && i < claims.count && (i == 0 || clock_mono_ms() < until_ms); i++) {
 		log_notice("a node is silent; its answer is ended",
 			   LOG_T("node", claims.items[i].run.node));
 		ok = runs_end_lost(service, &claims.items[i], err);
@@ -52,7 +53,7 @@ static bool end_claims_of_dead(struct service *service, struct error *err)
 
 static bool sweep(struct service *service, struct error *err)
 {
-	int64_t until_ms = clock_mono_ms() + SWEEP_MS;
+	int64_t until_ms = clock_mono_ms() + WORK_MS;
 	bool more = true;
 
 	while (more && clock_mono_ms() < until_ms)

@@ -22,7 +22,7 @@ struct service *service_open(const struct config *config, struct shm *shm, struc
 	service->engine = engine;
 	service->board = engine_board(engine);
 	service->slot = engine_board_slot(engine);
-	service->store_seen_down_ms = INT64_MIN / 2;
+	service->store_seen_down_ms = clock_mono_ms(); /* what was before is not known */
 	if (!node_name(config->state_dir, service->node, err) ||
 	    !(service->spools = spool_dir_open(config->spool_path, &limits,
 					       board_spool_bytes(service->board), err)) ||
