@@ -111,7 +111,7 @@ bool savers_save_now(struct service *service, struct spool *spool, struct error 
 	const struct spool_record *record = spool_record(spool);
 	size_t max = (size_t)record->length + 1;
 	struct buffer raw, text;
-	bool ok, wanted = true;
+	bool ok, marked, wanted = true;
 
 	buffer_init(&raw, max);
 	buffer_init(&text, max);
@@ -122,10 +122,13 @@ bool savers_save_now(struct service *service, struct spool *spool, struct error 
 	buffer_done(&text);
 	if (!ok)
 		return false;
-	if (!spool_mark_saved(service->spools, spool, NULL))
+	marked = spool_mark_saved(service->spools, spool, NULL);
+	if (!marked)
 		log_warn("spool not marked saved", LOG_T("run", record->run_id));
 	CRASHPOINT("save_marked");
-	if (!wanted) /* it was deleted: whoever holds the file reads on, nobody opens it again */
+	/* It was deleted, or would be taken for one that still grows: whoever holds the file reads
+	 * on, nobody opens it again. */
+	if (!wanted || !marked)
 		spool_remove(service->spools, record->run_id);
 	board_remove(service->board, record->run_id);
 	engine_saved(service->engine, record->run_id);

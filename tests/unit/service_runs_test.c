@@ -4,7 +4,9 @@
 
 #include "folder.h"
 #include "service/runs.h"
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -164,6 +166,50 @@ static void a_run_whose_file_is_damaged_is_told_as_the_store_knows_it(void **sta
 	assert_non_null(strstr(err.link, "/api/threads/t/messages"));
 }
 
+/* From now on the disk takes nothing of it. */
+static void fill_the_disk_under(const char *run_id)
+{
+	char link[64], path[256];
+	int full = open("/dev/full", O_RDWR | O_CLOEXEC);
+	bool found = false;
+
+	for (int fd = 0; fd < 1024 && !found; fd++) {
+		ssize_t n;
+
+		snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+		n = readlink(link, path, sizeof path - 1);
+		path[n > 0 ? n : 0] = '\0';
+		found = strstr(path, run_id) && dup2(full, fd) == fd;
+	}
+	assert_true(found);
+	close(full);
+}
+
+/* Its file says that it is written still, and will say so for ever. */
+static void c9_an_answer_whose_file_cannot_be_marked_is_told_by_the_store_alone(void **state)
+{
+	const struct run_ref run = { RUN, "a", service->node };
+	const struct spool_record record = { .run_id = RUN, .thread_id = "t", .message_id = "a" };
+	const struct spool_ending stopped = { .status = STATUS_STOPPED, .usage = USAGE_UNKNOWN };
+	const struct caller caller = { .user_id = "anonymous" };
+	struct error err = { 0 };
+	struct run_info info;
+	struct spool *file;
+
+	(void)state;
+	hold_with_a_damaged_file(&run);
+	spool_remove(service->spools, RUN);
+	assert_non_null(file = spool_create(service->spools, &record, &err));
+	fill_the_disk_under(RUN);
+	assert_false(spool_end(file, &stopped, &err));
+	assert_true(savers_save_now(service, file, &err));
+	assert_true(service_run_get(service, &caller, RUN, &arena, &info, &err));
+	assert_int_equal(info.status, STATUS_STOPPED);
+	assert_null(spool_open(service->spools, RUN, &err));
+	assert_int_equal(err.code, ERROR_NOT_FOUND);
+	spool_unref(file);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -172,6 +218,7 @@ int main(void)
 		T(who_deletes_a_thread_stops_the_turn_that_begins_on_it),
 		T(a_claim_whose_file_is_damaged_is_ended_as_lost),
 		T(a_run_whose_file_is_damaged_is_told_as_the_store_knows_it),
+		T(c9_an_answer_whose_file_cannot_be_marked_is_told_by_the_store_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
