@@ -146,6 +146,11 @@ class Http2(asyncio.Protocol):
     def stream(self, stream_id: int) -> Any:
         return self.h2.streams.get(stream_id)
 
+    def is_gone(self, stream_id: int) -> bool:
+        """The read that brings it may bring its reset, too."""
+        stream = self.stream(stream_id)
+        return stream is None or stream.closed
+
     def pause_writing(self) -> None:
         self.paused = True
 
@@ -176,7 +181,7 @@ class Http2(asyncio.Protocol):
         if isinstance(event, h2.events.RequestReceived):
             self.heads[event.stream_id] = dict(event.headers)
             self.bodies[event.stream_id] = bytearray()
-            if self.window_given:
+            if self.window_given and not self.is_gone(event.stream_id):
                 self.h2.increment_flow_control_window(self.window_given, event.stream_id)
         elif isinstance(event, h2.events.DataReceived):
             if self.gives_window:
@@ -216,6 +221,5 @@ class Http2(asyncio.Protocol):
             self.players.pop(stream_id, None)
             ended(outcome, written)
         self.players[stream_id] = Player(steps, reply, after)
-        stream = self.stream(stream_id)
-        if stream and not stream.closed:  # else the same read brings its reset
+        if not self.is_gone(stream_id):
             self.players[stream_id].step()

@@ -345,12 +345,12 @@ class Site:
         return Stream(self.host, self.port, "POST", "/api/chat" + query, json.dumps(body).encode(),
                       {"Content-Type": "application/json", **(headers or {})}, timeout)
 
-    def chat(self, message, thread="", query="", headers=None, **more):
+    def chat(self, message, thread="", query="", headers=None, timeout=DEADLINE_S, **more):
         """One turn, read to its end; the Answer's headers name run, thread and answer."""
         body = {"message": message, **more}
         if thread:
             body["thread_id"] = thread
-        stream = self.stream(body, query, headers)
+        stream = self.stream(body, query, headers, timeout)
         stream.read_all()
         answer = Answer(stream.status, stream.headers, stream.body)
         answer.stream = stream

@@ -11,13 +11,43 @@ def name(kind):
     return kind + uuid.uuid4().hex[:12]
 
 
+def with_room(ask):
+    """Its answer. A store of one machine need not have room for everybody at once: who is told to come again does, by the same names."""
+    def asked():
+        answer = ask()
+        return answer if answer.status != 503 or b"The store is busy" not in answer.body else None
+
+    return wait_for(asked, "the store has room")
+
+
+def stream(site, body, **more):
+    """As site.stream, once there is room."""
+    def begun():
+        one = site.stream(body, **more)
+        if one.status == 503:
+            one.read_all()
+        return one
+
+    return with_room(begun)
+
+
+def soon_enough(ask, *but):
+    """Its outcome, asked for until the machine was quick enough for the site's deadlines: the first byte was there in time, and the answer
+    did not end as one of `but`."""
+    def asked():
+        outcome = ask()
+        return outcome if outcome.status != 504 and outcome.message["status"] not in but else None
+
+    return wait_for(asked, "an answer in time")
+
+
 class Outcome:
     """Asked, read to its end, and compared with what is stored. It was sent once at most, or as often as `sent` says."""
 
     def __init__(self, site, fault, query="", sent=(0, 1), **more):
         self.thread, self.answer_id, self.site = name("t"), name("a"), site
         self.prompt = f"fault:{fault} {name('p')}" if fault else name("p")
-        self.answer = site.chat(self.prompt, self.thread, query, responseId=self.answer_id, **more)
+        self.answer = with_room(lambda: site.chat(self.prompt, self.thread, query, responseId=self.answer_id, **more))
         self.status, self.body = self.answer.status, self.answer.body
         messages = {m["id"]: m for m in site.messages(self.thread)}
         self.message = messages[self.answer_id]
@@ -51,7 +81,7 @@ class Bystander:
     def __init__(self, site):
         self.site, self.thread, self.answer_id, self.gate = site, name("t"), name("a"), name("g")
         self.prompt = f"fault:gate={self.gate}@40 {name('p')}"
-        self.stream = site.stream({"thread_id": self.thread, "message": self.prompt, "responseId": self.answer_id})
+        self.stream = stream(site, {"thread_id": self.thread, "message": self.prompt, "responseId": self.answer_id})
         self.stream.read_until(b"<content")
 
     def goes_on(self):

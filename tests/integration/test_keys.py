@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 from house import Site, in_parallel
+from questions import with_room
 
 
 def name(kind):
@@ -86,7 +87,7 @@ def test_r24_answer_id_without_a_thread_names_one_thread_and_one_answer(site):
 
 def test_r24_twenty_at_once_with_an_answer_id_and_no_thread_are_one(site):
     body = {"message": f"fault:chunks=10;size=30;pace=10 {name('p')}", "responseId": name("a")}
-    answers = in_parallel(20, lambda i: site.post("/api/chat", body))
+    answers = in_parallel(20, lambda i: with_room(lambda: site.post("/api/chat", body)))
     assert {answer.status for answer in answers} == {200}
     assert len({(a.headers["X-Run-Id"], a.headers["X-Thread-Id"], a.body) for a in answers}) == 1
     assert calls(site, body["message"]) == 1
