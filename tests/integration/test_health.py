@@ -136,6 +136,11 @@ def figures(site):
     return collections.defaultdict(float, read(scrape(site).text))
 
 
+def settled(site):
+    """The figures once everything asked so far is counted: what is counted last of an answer is that it has no reader any more."""
+    return wait_for(lambda: (found := figures(site))["c1d_runs_in_flight"] == 0 == found["c1d_followers"] and found, "nothing is under way")
+
+
 def grown(site, before, series, by):
     """Waits until it has grown by so much: what counts a run's end may come behind the last byte."""
     wait_for(lambda: figures(site)[series] - before[series] >= by, f"{series} grows by {by}")
@@ -156,7 +161,7 @@ def chat_workers(site):
 
 def test_the_figures_of_both_workers_are_in_one_scrape(site):
     """Every scrape, whichever worker it reaches, tells the turns of both."""
-    before, turns = figures(site), 0
+    before, turns = settled(site), 0
     idle = []
     try:
         while len(chat_workers(site)) < 2:
@@ -180,7 +185,7 @@ def connected(site):
 
 
 def test_a_turn_is_counted_and_timed_once(site):
-    before = figures(site)
+    before = settled(site)
     answer = site.chat(quick())
     for series in (COMPLETE, 'chat_duration_seconds_count{route="/api/chat"}', "c1d_chat_first_byte_seconds_count"):
         grown(site, before, series, 1)
@@ -194,7 +199,7 @@ def test_a_turn_is_counted_and_timed_once(site):
 @pytest.mark.parametrize("directive, outcome", [("fault:status=500", "error"), ("fault:cut=50", "interrupted"),
                                                 ("fault:finish=length", "length")])
 def test_turns_are_counted_by_how_they_ended(site, directive, outcome):
-    before = figures(site)
+    before = settled(site)
     site.chat(quick(directive))
     grown(site, before, f'chat_requests_total{{outcome="{outcome}",route="/api/chat"}}', 1)
     assert figures(site)[COMPLETE] == before[COMPLETE]
@@ -221,7 +226,7 @@ def test_histograms_add_up(site, name):
 
 def test_answers_in_flight_are_shown_while_they_are(site, upstream):
     gate = uuid.uuid4().hex
-    wait_for(lambda: figures(site)["c1d_runs_in_flight"] == 0, "no run is in flight")
+    settled(site)
     streams = [site.stream({"message": quick(f"fault:gate={gate}@40")}) for _ in range(3)]
     for stream in streams:
         stream.read_until(b"thesys")
@@ -230,12 +235,12 @@ def test_answers_in_flight_are_shown_while_they_are(site, upstream):
     upstream.open_gate(gate)
     for stream in streams:
         stream.read_all()
-    wait_for(lambda: figures(site)["c1d_runs_in_flight"] == 0 == figures(site)["c1d_followers"], "they are over")
+    settled(site)
 
 
 def test_requests_are_counted_by_route_and_status(site):
     thread = make(site)["id"]
-    before = figures(site)
+    before = settled(site)
     site.get("/api/threads/" + thread)
     for method in ("GET", "DELETE"):
         assert site.request(method, "/api/threads/" + UNKNOWN).status == 404

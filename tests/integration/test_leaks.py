@@ -119,8 +119,10 @@ def test_f11_no_secret_and_no_word_of_anybody_leaves_but_to_whom_it_belongs(hous
     errors = session(site, secrets)
     assert len(errors) > 20
     wait_for(lambda: "run ended" in site.log_path.read_text(), "the runs are told of")
+    ready, old = site.log_path.read_text().count("worker ready"), set(site.worker_pids())
     site.c1d.child.send_signal(1)  # a reload tells much, too
-    wait_for(lambda: site.log_path.read_text().count("worker ready") >= 4, "a new generation is ready")
+    wait_for(lambda: site.log_path.read_text().count("worker ready") >= ready + 2, "a new generation is ready")
+    wait_for(lambda: not old & set(site.worker_pids()), "the old one is gone")
     assert found(site.log_path.read_text("utf-8", "replace"), secrets) == []
     assert found(site.metrics(), secrets) == []
     assert found("".join(errors), secrets) == []
@@ -194,7 +196,8 @@ def test_f12_no_client_makes_a_series(new_site):
         site.chat(f"fault:pace=0 {word}", word, model="", metadata={word: word})
 
     all_of_it("earlier")
-    wait_for(lambda: [one for one in series(site) if 'route="/metrics"' in one], "what asks for them is counted, too")
+    wait_for(lambda: len([one for one in series(site) if 'route="/metrics"' in one or 'route="/api/chat",status="200"' in one]) == 2,
+             "what came last is counted, too, and what asks for them")
     before = series(site)
     for _ in range(10):
         all_of_it("w" + os.urandom(6).hex())

@@ -67,8 +67,8 @@ def test_grace_lets_a_reader_come_back(site):
 def test_grace_ends(site, seconds):
     thread = name("t")
     stream, _, _ = hold(site, thread, on_disconnect=f"grace:{seconds}")
-    stream.close()
     begun = time.monotonic()
+    stream.close()
     site.wait_status(thread, stream.headers["X-Response-Id"], "stopped")
     assert time.monotonic() - begun > seconds - 0.2
 
@@ -160,7 +160,7 @@ def test_runs_that_nobody_follows_are_capped_a_user(new_site):
 
 def test_r6_a_run_is_counted_only_when_nobody_has_come_back_for_a_while(new_site):
     """Nobody may leave a run alone, but a page that is loaded again does not."""
-    site = new_site({"C1D_UNATTENDED_MAX": "0", "C1D_UNATTENDED_MS": "3000"}, workers=2)
+    site = new_site({"C1D_UNATTENDED_MAX": "0", "C1D_UNATTENDED_MS": "5000"}, workers=2)
     back_thread, gone_thread = name("t"), name("t")
     reader, _, gate = hold(site, back_thread)
     reader.close()
