@@ -36,10 +36,10 @@ void reload_adopt(struct pool *pool)
 void reload_failed(struct pool *pool, const char *reason)
 {
 	pool->reload_failed = true;
-	log_error("reload failed: what ran before it stays", LOG_T("reason", reason));
 	metrics_add(M_RELOADS_FAILED, 0, 0, 1);
 	shm_set_reason(pool->shm, reason);
 	atomic_store(&pool->shm->pool.reload_failed, true);
+	log_error("reload failed: what ran before it stays", LOG_T("reason", reason));
 	notify_send(pool->host.notify_socket,
 		    "READY=1\nMAINPID=%d\nSTATUS=the last reload failed: %s", (int)getpid(),
 		    reason);
