@@ -1,5 +1,6 @@
 """Processes of the tests: started, awaited and ended; none outlives who started it."""
 import ctypes
+import os
 import random
 import signal
 import socket
@@ -61,6 +62,14 @@ def wait_for(condition, what, deadline_s=DEADLINE_S):
         if time.monotonic() > end:
             raise AssertionError(f"not within {deadline_s} s: {what}")
         time.sleep(0.01)
+
+
+def is_gone(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 class Process:

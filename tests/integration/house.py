@@ -15,7 +15,7 @@ import uuid
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from processes import DEADLINE_S, PYTHON, ROOT, Process, free_port, held_port, wait_for  # noqa: E402, F401 (tests take them from here)
+from processes import DEADLINE_S, PYTHON, ROOT, Process, free_port, held_port, is_gone, wait_for  # noqa: E402, F401 (tests take them from here)
 from proxies import StoreProxy  # noqa: E402, F401
 
 NGINX = "/usr/sbin/nginx"
@@ -136,9 +136,9 @@ class Stream:
         return b"".join(self.chunks)
 
     def events(self):
-        """The SSE events so far: (event, data parsed, id)."""
+        """The SSE events so far that are whole: (event, data parsed, id)."""
         found = []
-        for block in self.body.decode("utf-8").split("\n\n"):
+        for block in self.body.rpartition(b"\n\n")[0].decode("utf-8").split("\n\n"):
             fields = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line and line[0] != ":")
             if "data" in fields:
                 found.append((fields.get("event"), json.loads(fields["data"]), fields.get("id")))
@@ -238,11 +238,14 @@ class Site:
         user = "user root;" if os.geteuid() == 0 else ""
         conf = self.folder / "nginx.conf"
         conf.write_text(NGINX_CONF.format(folder=self.folder, port=self.port, locations=self.locations, user=user,
-                                          upstreams=shipped_upstreams(f"{self.folder}/c1d.sock"),
+                                          upstreams=self.upstreams(),
                                           listen=self.listen, server=self.server, nginx_workers=self.nginx_workers))
         self.nginx = Process([NGINX, "-p", str(self.folder), "-e", "stderr", "-c", str(conf)], self.folder,
                              "nginx-stderr")
         wait_for(self.nginx_listens, "nginx listens", START_S)
+
+    def upstreams(self):
+        return shipped_upstreams(f"{self.folder}/c1d.sock")
 
     def nginx_listens(self):
         assert self.nginx.alive(), self.nginx.text()

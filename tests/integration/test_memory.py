@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 import fcgi
-from api import make, problem, wait_at_gate, walk
+from api import asked, make, problem, wait_at_gate, walk
 from house import Stream, Upstream, in_parallel, wait_for
 
 MIB = 1 << 20
@@ -27,9 +27,9 @@ def figure(site, name):
 
 @pytest.fixture(scope="module")
 def small(scratch, upstream):
-    """One worker that may spend 64 MiB."""
+    """One worker that may spend 64 MiB, and waits for bodies for as long as a test may take that holds some back."""
     from house import Site
-    house = Site(scratch, upstream, {"C1D_MEMORY_MAX": "64m"}, workers=1)
+    house = Site(scratch, upstream, {"C1D_MEMORY_MAX": "64m", "C1D_READ_MS": "60000"}, workers=1)
     yield house
     house.stop()
 
@@ -109,6 +109,7 @@ class Holders:
     """Peers that hold nearly all of the budget: bodies that were announced and are not sent."""
 
     def __init__(self, site):
+        wait_for(lambda: figure(site, "c1d_memory_lent_bytes") == 0, "what was answered has given back its room")
         self.peers, wanted = [], 0
         for size in (*[12 * MIB] * 5, 4 * MIB - 100000):
             peer = socket.socket(socket.AF_UNIX)
@@ -196,10 +197,11 @@ def test_r11_the_prompt_of_a_silent_run_is_let_go(new_site, upstream, scratch, k
         site = new_site(workers=1)
     gate, thread = uuid.uuid4().hex, make(site)["id"]
     put_message(site, thread, "long " * 40000)
-    stream = site.stream({"thread_id": thread, "message": f"fault:gate={gate}@40 {gate}"})
+    prompt = f"fault:gate={gate}@40 {gate}"
+    stream = site.stream({"thread_id": thread, "message": prompt})
     stream.read_until(b"thesys")
     wait_at_gate(site, gate)
-    assert len(site.upstream.requests()[-1]["body"]["messages"][-2]["content"]) == 200000
+    assert len(asked(site, prompt)["body"]["messages"][-2]["content"]) == 200000
     wait_for(lambda: figure(site, "c1d_memory_lent_bytes") == 0, "the prompt is given back")
     assert figure(site, "c1d_runs_in_flight") == 1
     upstream.open_gate(gate)

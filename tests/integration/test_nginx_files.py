@@ -3,6 +3,7 @@ stands a FastCGI peer that only tells what it was told, so that what is seen her
 import base64
 import http.client
 import http.server
+import itertools
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from api import shielded
-from house import DEADLINE_S, NGINX, ROOT, Answer, Process, Site, Stream, free_port, held_port, shipped_upstreams, wait_for
+from house import DEADLINE_S, NGINX, ROOT, Answer, Process, Site, Stream, held_port, shipped_upstreams, wait_for
 from pip_tools import tool
 
 FILES = ROOT / "nginx"
@@ -131,13 +132,38 @@ def site(scratch):
     house.stop()
 
 
-@pytest.fixture
-def peer(site):
-    path = site.folder / "c1d.sock"
+class Patient(Site):
+    """The same, but nginx keeps a connection for as long as a busy machine may take from one request to the next."""
+
+    def upstreams(self):
+        text, count = re.subn(r"^( +keepalive_time(?:out)?) +[12]s;", r"\1 60s;", super().upstreams(), flags=re.M)
+        assert count == 2
+        return text
+
+
+@pytest.fixture(scope="module")
+def patient(scratch):
+    house = Patient(scratch, None, {}, start=False)
+    yield house
+    house.stop()
+
+
+def behind(house):
+    path = house.folder / "c1d.sock"
     server = Peer(path)
     yield server
     server.stop()
     path.unlink()
+
+
+@pytest.fixture
+def peer(site):
+    yield from behind(site)
+
+
+@pytest.fixture
+def patients_peer(patient):
+    yield from behind(patient)
 
 
 def told(answer):
@@ -146,21 +172,22 @@ def told(answer):
 
 # --- what nginx says about the files ---
 def move_metrics(upstream, listen):
-    """Gives /metrics another port."""
+    """Gives /metrics another address."""
     text = upstream.read_text()
     assert "listen 127.0.0.1:9181;" in text
-    upstream.write_text(text.replace("listen 127.0.0.1:9181;", f"listen 127.0.0.1:{listen};"))
+    upstream.write_text(text.replace("listen 127.0.0.1:9181;", f"listen {listen};"))
 
 
 @pytest.fixture
 def check(scratch):
     """`nginx -t` of a text that belongs into http, as an ordinary user; returns what nginx said. With copies of the
-    files: the checkout may be closed to others."""
+    files: the checkout may be closed to others. It binds what it is to listen on, so that is a path each, `run.place()`,
+    which nobody else can have."""
     folder = Path(tempfile.mkdtemp(prefix="nginx-", dir=scratch))
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
     for file in FILES.glob("*.conf"):
         shutil.copy(file, folder)
-    move_metrics(folder / "c1d-upstream.conf", free_port())
+    move_metrics(folder / "c1d-upstream.conf", f"unix:{folder}/metrics")
     if nobody:
         os.chown(folder, 65534, 65534)
 
@@ -174,25 +201,27 @@ def check(scratch):
         said = [line for line in done.stderr.splitlines() if not re.search(r"syntax is ok|test is successful", line)]
         return done.returncode, said
 
+    numbers = itertools.count()
     run.folder = folder
+    run.place = lambda: f"unix:{folder}/listen-{next(numbers)}"
     return run
 
 
 def test_nginx_takes_the_locations_in_any_server(check):
-    server = f"server {{ listen 127.0.0.1:{free_port()}; include {check.folder}/c1d.conf; }}"
+    server = f"server {{ listen {check.place()}; include {check.folder}/c1d.conf; }}"
     assert check(f"include {check.folder}/c1d-upstream.conf; {server}") == (0, [])
 
 
 def test_nginx_takes_them_beside_what_a_php_site_has(check):
     """A site's own regular expressions, caches and rewrites stand beside ours, in two servers of one nginx."""
     site = f"""server {{
-        listen 127.0.0.1:{free_port()};
+        listen {check.place()};
         location / {{ try_files $uri $uri/ /index.php?$args; }}
         location ~ \\.php$ {{ include /etc/nginx/fastcgi_params; fastcgi_pass unix:/run/php.sock; }}
         location ~* \\.(js|css|png)$ {{ expires 30d; }}
         include {check.folder}/c1d.conf;
     }}"""
-    other = f"server {{ listen 127.0.0.1:{free_port()}; include {check.folder}/c1d.conf; }}"
+    other = f"server {{ listen {check.place()}; include {check.folder}/c1d.conf; }}"
     assert check(f"include {check.folder}/c1d-upstream.conf; {site} {other}") == (0, [])
 
 
@@ -207,7 +236,7 @@ def test_nginx_takes_the_whole_site(check):
     text = text.replace("/var/log/nginx", str(folder)).replace("/usr/local/share/c1d/nginx", str(folder))
     # An ordinary user has no port below 1024, and a container may have no IPv6.
     text = re.sub(r"^ *listen \[::\].*\n", "", text, flags=re.M)
-    text = re.sub(r"listen (80|443)\b", lambda _: f"listen 127.0.0.1:{free_port()}", text)
+    text = re.sub(r"listen (80|443)\b", lambda _: f"listen {check.place()}", text)
     assert check(text) == (0, [])
 
 
@@ -286,7 +315,7 @@ def test_c1d_reads_all_that_it_is_told():
 # --- how answers travel ---
 def first_bytes_before_the_end(site, peer, path):
     """Whether bytes reach the client while the peer still holds the rest back."""
-    stream = Stream(site.host, site.port, "POST", path + "?gate", b"stream", {"Accept-Encoding": "gzip"}, timeout=5)
+    stream = Stream(site.host, site.port, "POST", path + "?gate", b"stream", {"Accept-Encoding": "gzip"}, timeout=DEADLINE_S / 2)
     assert stream.status == 200 and "Content-Encoding" not in stream.headers
     try:
         assert stream.read_some().startswith(b"{")
@@ -318,13 +347,14 @@ def test_short_answers_are_buffered(site, peer):
     stream.close()
 
 
-def test_short_requests_share_a_connection_and_each_stream_has_its_own(site, peer):
+def test_short_requests_share_a_connection_and_each_stream_has_its_own(patient, patients_peer):
     for path in ("/api/threads", "/api/threads", "/health", "/api/chat", "/api/openui/chat", "/api/runs/run_1/stream", "/api/threads"):
-        assert site.get(path).status == 200
-    first, keeps = peer.connections[0]
-    assert keeps and [(connection is first, keep) for connection, keep in peer.connections] == [
+        assert patient.get(path).status == 200
+    connections = patients_peer.connections
+    first, keeps = connections[0]
+    assert keeps and [(connection is first, keep) for connection, keep in connections] == [
         (True, True), (True, True), (True, True), (False, False), (False, False), (False, False), (True, True)]
-    assert len({connection for connection, _ in peer.connections}) == 4
+    assert len({connection for connection, _ in connections}) == 4
 
 
 def test_a_connection_that_rests_is_nginxs_to_close(site, peer):
@@ -373,21 +403,21 @@ def test_a_c1d_that_is_not_there_is_a_503_with_retry_after(site, path):
 
 @pytest.mark.parametrize("kept", [False, True])
 @pytest.mark.parametrize("method, path", [("POST", "/api/threads/die"), ("PATCH", "/api/threads/die"), ("POST", "/api/chat/die"), ("GET", "/api/runs/die/stream")])
-def test_a_request_that_killed_its_worker_is_not_sent_again(site, peer, kept, method, path):
+def test_a_request_that_killed_its_worker_is_not_sent_again(patient, patients_peer, kept, method, path):
     if kept:
-        assert site.get("/api/threads").status == 200
-    answer = site.json(method, path, {"a": 1})
+        assert patient.get("/api/threads").status == 200
+    answer = patient.json(method, path, {"a": 1})
     problem(answer, 503)
-    assert len(peer.seen) == 1 + kept
+    assert len(patients_peer.seen) == 1 + kept
 
 
-def test_what_changes_nothing_is_sent_again_when_a_kept_connection_turns_out_to_be_closed(site, peer):
+def test_what_changes_nothing_is_sent_again_when_a_kept_connection_turns_out_to_be_closed(patient, patients_peer):
     """Once, on a new connection; one that was new when it failed is not tried twice."""
-    assert site.get("/api/threads").status == 200
-    problem(site.get("/api/threads/die"), 503)
-    assert [told["REQUEST_URI"] for told, _ in peer.seen] == ["/api/threads"] + ["/api/threads/die"] * 2
-    problem(site.get("/api/threads/die"), 503)
-    assert len(peer.seen) == 4
+    assert patient.get("/api/threads").status == 200
+    problem(patient.get("/api/threads/die"), 503)
+    assert [told["REQUEST_URI"] for told, _ in patients_peer.seen] == ["/api/threads"] + ["/api/threads/die"] * 2
+    problem(patient.get("/api/threads/die"), 503)
+    assert len(patients_peer.seen) == 4
 
 
 def test_a_body_over_13_mib_is_refused_before_it_is_read(site, peer):
@@ -565,7 +595,7 @@ class TwoLines:
         upstream.write_text((FILES / "c1d-upstream.conf").read_text()
                             .replace("unix:/run/c1d-socket/c1d.sock", f"unix:{self.folder}/c1d.sock"))
         self.port, self.metrics_port = held_port(), held_port()
-        move_metrics(upstream, f"{self.metrics_port} reuseport")
+        move_metrics(upstream, f"127.0.0.1:{self.metrics_port} reuseport")
         self.peer = Peer(self.folder / "c1d.sock")
         conf = self.folder / "nginx.conf"
         conf.write_text(TWO_LINES.format(folder=self.folder, port=self.port, root=ROOT,
@@ -574,8 +604,11 @@ class TwoLines:
         wait_for(self.listens, "nginx listens")
 
     def listens(self):
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.metrics_port)) == 0
+        for port in (self.metrics_port, self.port):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) != 0:
+                    return False
+        return True
 
     def get(self, port, path):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)

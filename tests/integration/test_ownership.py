@@ -51,10 +51,13 @@ def acting(site):
 
 KINDS = {"visitors": visitors, "servers": servers, "acting": acting}
 
+# An answer is held for as long as a test takes, which is hundreds of requests; what ended is saved before its client hears so.
+PATIENT = {"C1D_IDLE_MS": "600000", "C1D_SAVE_WAIT_MS": "30000"}
+
 
 @pytest.fixture(scope="module")
 def site(scratch, upstream, store_uri):
-    house = Site(scratch, upstream, {"C1D_AUTH": "visitor", "C1D_STORE": store_uri}, server=ALIASES)
+    house = Site(scratch, upstream, {"C1D_AUTH": "visitor", "C1D_STORE": store_uri, **PATIENT}, server=ALIASES)
     yield house
     house.stop()
 
@@ -379,7 +382,7 @@ def test_f1_who_asks_on_anothers_thread_stands_in_nobodys_way(pair, things):
 
 
 def test_f1_another_node_tells_another_as_little(scratch, upstream, mongod):
-    settings = {"C1D_AUTH": "visitor", "C1D_STORE": mongod.uri(unique("n").replace("-", ""))}
+    settings = {"C1D_AUTH": "visitor", "C1D_STORE": mongod.uri(unique("n").replace("-", "")), **PATIENT}
     here, there = [Site(scratch, upstream, settings, workers=1, server=ALIASES) for _ in range(2)]
     try:
         texts = [key(here, name) for name in ("ada", "bob")]
@@ -555,7 +558,7 @@ def test_f5_keys_of_metadata_are_kept_and_mean_nothing(site):
 @pytest.fixture(scope="module")
 def signing_site(scratch, upstream, store_uri):
     house = Site(scratch, upstream, {"C1D_AUTH": "jwt,visitor", "C1D_STORE": store_uri, "C1D_JWT_SECRET": JWT_SECRET,
-                                     "C1D_ADMIN_CLAIM": "role=admin"}, server=ALIASES)
+                                     "C1D_ADMIN_CLAIM": "role=admin", **PATIENT}, server=ALIASES)
     yield house
     house.stop()
 

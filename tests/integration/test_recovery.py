@@ -8,8 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from api import wait_at_gate
-from house import in_parallel, wait_for
+from house import in_parallel, is_gone, wait_for
 from workers import follow, follow_elsewhere, frozen, owner_of, spool_file
+
+
+PATIENT = {"C1D_SAVE_WAIT_MS": "30000"}  # who has read an answer to its end finds it saved, however slow the disk
 
 
 def name(kind):
@@ -58,7 +61,7 @@ def test_D1_other_streams_are_unharmed(new_site):
 
 
 def test_D1_follower_on_another_worker_is_told_when_the_owner_dies(new_site):
-    site = new_site(workers=2)
+    site = new_site(PATIENT, workers=2)
     stream, _ = hold(site, "t1")
     run = stream.headers["X-Run-Id"]
     raw, sse = follow_elsewhere(site, run), follow_elsewhere(site, run, "?stream=sse")
@@ -79,6 +82,7 @@ def test_D1_service_that_was_killed_whole_recovers_at_its_start(new_site):
         os.kill(pid, signal.SIGKILL)
     site.c1d.child.wait()
     stream.read_all()
+    wait_for(lambda: all(is_gone(pid) for pid in pids), "nobody listens any more")
     site.start()
     message = site.wait_status("t1", stream.headers["X-Response-Id"], "interrupted")
     assert message["content"].encode().startswith(stream.body) and stream.body
@@ -182,7 +186,7 @@ def test_C3_delete_and_edit_before_the_late_save(new_site, own_mongod):
 
 def test_C3_save_that_is_told_twice_undoes_nothing(new_site):
     """As by a saver that never heard the store's answer: in between one answer was edited, one deleted."""
-    site = new_site(workers=1)
+    site = new_site(PATIENT, workers=1)
     spool, kept = site.folder / "state" / "spool", site.folder
     done = {thread: site.chat("hello", thread).headers for thread in ("edited", "deleted")}
     for headers in done.values():
@@ -257,7 +261,7 @@ def test_D15_file_with_a_torn_header_harms_nobody(new_site):
 
 
 def test_D16_frozen_owner_keeps_its_run_and_ends_it_itself(new_site, mongod):
-    site = new_site({"C1D_STORE": mongod.uri(name("d16"))}, workers=2)  # SQLite's file lock would stand still with it
+    site = new_site({"C1D_STORE": mongod.uri(name("d16")), **PATIENT}, workers=2)  # SQLite's file lock would stand still with it
     stream, gate = hold(site, "t1")
     with frozen(owner_of(site, stream.headers["X-Run-Id"])):
         other, _ = hold(site, "t0")

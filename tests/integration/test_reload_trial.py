@@ -5,7 +5,7 @@ import signal
 import uuid
 
 import pytest
-from house import wait_for
+from house import DEADLINE_S, wait_for
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ exec -a "$0" "{original}" "$@"
     assert stream.read_all().endswith(b"</content>")
     # Mended where it is wrong, without a further reload: each place is tried again.
     spool.unlink()
-    wait_for(lambda: not before & set(site.worker_pids()), "the new generation has taken over")
+    wait_for(lambda: not before & set(site.worker_pids()), "the new generation has taken over", 4 * DEADLINE_S)  # a place may have waited long
     wait_for(lambda: metric(site, "c1d_reload_failed") == 0, "the reload is no longer told as failed")
 
 

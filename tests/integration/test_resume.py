@@ -1,4 +1,5 @@
 """A stream is taken up again from any byte, on any worker: nothing missing, nothing twice."""
+import html
 import json
 import socket
 import uuid
@@ -25,6 +26,12 @@ def answered(site):
     answer = site.chat(prompt(), name("t"))
     assert answer.status == 200 and "😀" in answer.text
     return answer.headers["X-Run-Id"], answer.body
+
+
+def said(stream):
+    """What of the model's text has come, in bytes."""
+    text = "".join(data for kind, data, _ in stream.events() if kind == "delta")
+    return html.unescape(text.partition(">")[2]).encode()
 
 
 def starts(body):
@@ -63,8 +70,13 @@ def test_beyond_the_end_is_refused(site, answered):
 
 @pytest.mark.parametrize("by", ["header", "query"])
 def test_events_go_on_behind_the_last_one_seen(site, by):
-    thread = name("t")
-    stream = site.stream({"thread_id": thread, "message": prompt(";delta=5")}, "?stream=sse")
+    gates = {place: name("g") for place in (15, 30, 45, 60)}  # what comes together may be one event
+    held = "".join(f";gate={gate}@{place}" for place, gate in gates.items())
+    stream = site.stream({"thread_id": name("t"), "message": prompt(held)}, "?stream=sse")
+    for place, gate in gates.items():
+        while len(said(stream)) < place - 3:  # a gate stands before a character
+            assert stream.read_some()
+        site.upstream.open_gate(gate)
     stream.read_all()
     events = stream.events()
     deltas = [(data, event_id) for kind, data, event_id in events if kind == "delta"]
@@ -137,7 +149,7 @@ def test_r1_events_of_a_kept_answer_hold_whole_characters(site):
 
 def test_r14_slow_readers_of_a_replay_hold_up_nobody(new_site):
     """As many of them as there are request threads ask for an answer that only the store has, and read nothing of it."""
-    site = new_site({"C1D_THREADS": "3", "C1D_WRITE_MS": "600000"}, workers=1)
+    site = new_site({"C1D_THREADS": "3", "C1D_WRITE_MS": "600000", "C1D_SAVE_WAIT_MS": "60000"}, workers=1)
     body = {"thread_id": "t", "message": "fault:chunks=750;size=10000;pace=0", "responseId": "a"}
     first = site.stream(body)
     first.read_all()
@@ -185,6 +197,8 @@ def test_running_answer_is_found_by_a_fresh_tab_and_followed_from_any_byte(site)
     first.read_until(b"<content")
     active = site.get(f"/api/threads/{thread}/runs?active=1").json()
     run = first.headers["X-Run-Id"]
+    while len(first.body) < 10:  # nobody goes on where nothing is yet
+        first.read_some()
     assert [r["id"] for r in active] == [run]
     assert active[0]["status"] == "streaming" and active[0]["ended_at"] is None
     assert active[0]["message_id"] == first.headers["X-Response-Id"] and active[0]["bytes"] >= 1
