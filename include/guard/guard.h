@@ -57,7 +57,7 @@ bool guard_act_as(struct arena *arena, struct slice user_id, struct caller *call
 		  struct error *err);
 
 /* A user as logs may name it: a keyed hash, the same on every node with the same secret, another
- * one behind a rotation. "" when it cannot be made. */
+ * one behind a rotation. */
 void guard_tag(struct guard *guard, const char *user_id, char out[GUARD_TAG_SIZE]);
 
 /* What else is signed with the site's secret. */

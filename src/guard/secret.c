@@ -3,7 +3,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/siphash.h"
 #include "secret_file.h"
+#include <endian.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -19,8 +21,9 @@ _Static_assert(SECRET_SIZE == SECRET_MAC_SIZE, "a key is made like a signature")
 
 struct secrets {
 	const char *state_dir; /* of the file; NULL: they are C1D_VISITOR_SECRET's */
-	pthread_rwlock_t lock; /* guards set */
+	pthread_rwlock_t lock; /* guards set and tag_key */
 	struct secret_set set;
+	uint64_t tag_key[2];       /* made of the newest */
 	_Atomic int64_t look_ms;   /* monotonic: when to look at the file next */
 	_Atomic int64_t rotate_ms; /* monotonic: not before then */
 };
@@ -47,6 +50,22 @@ static bool mac_by(const struct secret *secret, const char *purpose, struct slic
 	return ok;
 }
 
+/* Kept, since each request has its user named: a key and a MAC each time were a twentieth of what a
+ * small one costs. Without memory for a new one the last stays. */
+static bool make_tag_key(const struct secret *newest, uint64_t key[2])
+{
+	unsigned char mac[SECRET_MAC_SIZE];
+	bool ok = hmac(newest->key, SLICE("log"), mac);
+
+	if (ok) {
+		memcpy(key, mac, 2 * sizeof key[0]);
+		key[0] = le64toh(key[0]);
+		key[1] = le64toh(key[1]);
+	}
+	OPENSSL_cleanse(mac, sizeof mac);
+	return ok;
+}
+
 /* Its place among them, or -1. */
 static int find_signer(struct secrets *secrets, const char *purpose, struct slice data,
 		       const unsigned char mac[SECRET_MAC_SIZE])
@@ -69,6 +88,7 @@ static void take(struct secrets *secrets, const struct secret_set *set)
 {
 	pthread_rwlock_wrlock(&secrets->lock);
 	secrets->set = *set;
+	make_tag_key(&set->items[0], secrets->tag_key);
 	pthread_rwlock_unlock(&secrets->lock);
 }
 
@@ -152,6 +172,17 @@ bool secret_mac(struct secrets *secrets, const char *purpose, struct slice data,
 	return ok;
 }
 
+uint64_t secret_tag(struct secrets *secrets, struct slice text)
+{
+	uint64_t tag;
+
+	look_now_and_then(secrets);
+	pthread_rwlock_rdlock(&secrets->lock);
+	tag = siphash(secrets->tag_key, text).a;
+	pthread_rwlock_unlock(&secrets->lock);
+	return tag;
+}
+
 bool secret_is_mac(struct secrets *secrets, const char *purpose, struct slice data,
 		   const unsigned char mac[SECRET_MAC_SIZE], bool *is_newest)
 {
@@ -188,6 +219,11 @@ static bool take_settings(struct secrets *secrets, const struct config *config)
 	return true;
 }
 
+static bool no_memory(struct error *err)
+{
+	return error_set(err, ERROR_INTERNAL, "No memory for the secret.");
+}
+
 struct secrets *secrets_open(const struct config *config, struct error *err)
 {
 	struct secrets *secrets = calloc(1, sizeof *secrets);
@@ -195,18 +231,17 @@ struct secrets *secrets_open(const struct config *config, struct error *err)
 
 	_Static_assert(VISITOR_SECRETS_MAX <= SECRETS_MAX, "all settings fit");
 	if (!secrets) {
-		error_set(err, ERROR_INTERNAL, "No memory for the secret.");
+		no_memory(err);
 		return NULL;
 	}
 	pthread_rwlock_init(&secrets->lock, NULL);
 	if (config->visitor_secret_count > 0) {
-		ok = take_settings(secrets, config) ||
-		     error_set(err, ERROR_INTERNAL, "No memory for the secret.");
+		ok = take_settings(secrets, config) || no_memory(err);
 	} else {
 		secrets->state_dir = config->state_dir;
 		ok = secret_file_open(config->state_dir, &secrets->set, err);
 	}
-	if (ok)
+	if (ok && (make_tag_key(&secrets->set.items[0], secrets->tag_key) || no_memory(err)))
 		return secrets;
 	secrets_close(secrets);
 	return NULL;

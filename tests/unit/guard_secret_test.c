@@ -169,6 +169,7 @@ static void a_rotation_forgets_nothing_and_is_noticed_at_once(void **state)
 {
 	struct secrets *before = open_secrets(), *after;
 	unsigned char old[SECRET_MAC_SIZE], new[SECRET_MAC_SIZE];
+	uint64_t tag = secret_tag(before, DATA);
 	bool newest;
 
 	(void)state;
@@ -185,6 +186,9 @@ static void a_rotation_forgets_nothing_and_is_noticed_at_once(void **state)
 	assert_true(newest);
 	assert_true(knows(before, old, &newest));
 	assert_false(newest);
+	/* Tags are the newest's, whenever that was taken. */
+	assert_true(secret_tag(after, DATA) != tag);
+	assert_true(secret_tag(before, DATA) == secret_tag(after, DATA));
 	secrets_close(after);
 	secrets_close(before);
 }
