@@ -100,14 +100,10 @@ def store_uri(request, store_kind, server_of):
     return server_of(store_kind).uri(place_of(request))
 
 
-# Who has read an answer to its end finds it saved, however slow the disk: nobody hurts the store behind these houses.
-SAVED = {"C1D_SAVE_WAIT_MS": "30000"}
-
-
 @pytest.fixture(scope="module")
 def site(scratch, upstream, store_uri):
     """nginx + c1d on each store in turn, with the shipped nginx files and two workers."""
-    house = Site(scratch, upstream, {"C1D_STORE": store_uri, **SAVED})
+    house = Site(scratch, upstream, {"C1D_STORE": store_uri})
     yield house
     house.stop()
 
@@ -121,7 +117,7 @@ def any_store_kind(request):
 @pytest.fixture(scope="module")
 def any_site(request, scratch, upstream, any_store_kind, server_of):
     """As site, on every store."""
-    house = Site(scratch, upstream, {**server_of(any_store_kind).settings(place_of(request)), **SAVED})
+    house = Site(scratch, upstream, server_of(any_store_kind).settings(place_of(request)))
     yield house
     house.stop()
 

@@ -51,8 +51,7 @@ def acting(site):
 
 KINDS = {"visitors": visitors, "servers": servers, "acting": acting}
 
-# An answer is held for as long as a test takes, which is hundreds of requests; what ended is saved before its client hears so.
-PATIENT = {"C1D_IDLE_MS": "600000", "C1D_SAVE_WAIT_MS": "30000"}
+PATIENT = {"C1D_IDLE_MS": "600000"}  # an answer is held for as long as a test takes, which is hundreds of requests
 
 
 @pytest.fixture(scope="module")

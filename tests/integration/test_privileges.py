@@ -31,6 +31,15 @@ def status(pid):
     return {key: value.strip() for key, value in (line.split(":", 1) for line in lines)}
 
 
+def threads_of(pid):
+    """The same of each thread, as text."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            yield (task / "status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # ended in between
+
+
 def family(site):
     return [site.c1d.pid, *site.worker_pids()]
 
@@ -62,8 +71,8 @@ def test_f18_workers_have_no_rights_and_can_get_none(new_site):
         assert {found[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
         assert found["CapBnd"] == "0" * 16 or os.geteuid() != 0
         assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
-        threads = [Path(task, "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
-        assert all(re.search(r"^Seccomp:\s2$", text, re.M) for text in threads), "the fence is around every thread"
+        threads = list(threads_of(pid))
+        assert threads and all(re.search(r"^Seccomp:\s2$", text, re.M) for text in threads), "the fence is around every thread"
 
 
 def test_f18_the_sandbox_can_be_switched_off_and_says_so(new_site):

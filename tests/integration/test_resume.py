@@ -149,7 +149,7 @@ def test_r1_events_of_a_kept_answer_hold_whole_characters(site):
 
 def test_r14_slow_readers_of_a_replay_hold_up_nobody(new_site):
     """As many of them as there are request threads ask for an answer that only the store has, and read nothing of it."""
-    site = new_site({"C1D_THREADS": "3", "C1D_WRITE_MS": "600000", "C1D_SAVE_WAIT_MS": "60000"}, workers=1)
+    site = new_site({"C1D_THREADS": "3", "C1D_WRITE_MS": "600000"}, workers=1)
     body = {"thread_id": "t", "message": "fault:chunks=750;size=10000;pace=0", "responseId": "a"}
     first = site.stream(body)
     first.read_all()
