@@ -13,6 +13,7 @@
 #include "service/service.h"
 #include "store/store.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -235,6 +236,17 @@ static int serve(struct reading *reading, const struct server_app *app)
 	return exit_of(&reading->err);
 }
 
+/* Who asks for a reload before there is a pool does not mean its end: it waits until there is one.
+ */
+static void hold_reload(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 int command_serve(int argc, char **argv)
 {
 	struct server_app app = {
@@ -252,6 +264,7 @@ int command_serve(int argc, char **argv)
 	struct error err = { 0 };
 	int code;
 
+	hold_reload();
 	if (!drop_root(argc, argv, &err)) {
 		fprintf(stderr, "c1d: C1D_USER: %s\n", err.detail);
 		return EXIT_CONFIG;

@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import threading
 import uuid
 
 import pytest
@@ -218,6 +219,26 @@ def test_r2_one_place_that_cannot_be_filled_holds_up_no_reload(new_site, conf, t
     reload(site)
     wait_for(lambda: ready_lines(site) == before + 2, "a whole generation")
     assert site.chat("hello", "t1").status == 200
+
+
+def test_d10_reload_that_comes_before_the_pool_is_a_reload(new_site, tmp_path):
+    """Its settings are a pipe, in which it stands still while it is told."""
+    path = tmp_path / "c1d.conf"
+    os.mkfifo(path)
+    site = new_site({"C1D_CONFIG": str(path)}, workers=1, start=False)
+
+    def tell():
+        with open(path, "w", encoding="utf-8"):  # opens once it is read
+            wait_for(lambda: site.c1d, "the process is known")
+            reload(site)
+            path.unlink()  # the trial of the reload finds a file
+            path.write_text("")
+
+    telling = threading.Thread(target=tell)
+    telling.start()
+    site.start()
+    telling.join()
+    assert len(site.told("pool ready", 2)) == 2
 
 
 def test_r19_reload_cuts_no_answer_off_by_default(new_site):
