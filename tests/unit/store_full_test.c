@@ -128,11 +128,26 @@ static void each_write_is_refused_and_reading_goes_on(void **state)
 	assert_false(store_is_full(store));
 }
 
+/* A file system that met an error becomes read-only; the driver says so in a word of its own. */
+static void c9_a_store_that_became_read_only_is_full(void **state)
+{
+	sqlite3 *db = NULL;
+
+	(void)state;
+	assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "PRAGMA query_only = 1; CREATE TABLE t (x)", NULL, NULL, NULL),
+		SQLITE_READONLY);
+	assert_int_equal(sqlite_failed(db), ERROR_STORE_FULL);
+	sqlite3_close(db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_write_is_refused_and_reading_goes_on, set_up,
 						tear_down),
+		cmocka_unit_test(c9_a_store_that_became_read_only_is_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,7 @@ static const struct meaning {
 	{ SQLITE_INTERRUPT, ERROR_STORE_TIMEOUT }, { SQLITE_CANTOPEN, ERROR_STORE_DOWN },
 	{ SQLITE_IOERR, ERROR_STORE_DOWN },        { SQLITE_CONSTRAINT, ERROR_CONFLICT },
 	{ SQLITE_CORRUPT, ERROR_CORRUPT },         { SQLITE_NOTADB, ERROR_CONFIG },
-	{ SQLITE_FULL, ERROR_STORE_FULL },
+	{ SQLITE_FULL, ERROR_STORE_FULL },         { SQLITE_READONLY, ERROR_STORE_FULL },
 };
 
 /* An outage is met again and again and said once. */
@@ -44,11 +44,11 @@ static void say(sqlite3 *db, int code, enum error_code meaning)
 }
 
 /* SQLite knows of ENOSPC itself. A user's share or a file's limit that is used up is no outage
- * either: what is there can be read. sqlite3_system_errno is 0 for a write into the log, and
- * nothing has changed errno since. */
+ * either, nor is a file system that became read-only: what is there can be read.
+ * sqlite3_system_errno is 0 for a write into the log, and nothing has changed errno since. */
 static bool is_full(int code)
 {
-	return code == SQLITE_IOERR_WRITE && (errno == EDQUOT || errno == EFBIG);
+	return code == SQLITE_IOERR_WRITE && (errno == EDQUOT || errno == EFBIG || errno == EROFS);
 }
 
 enum error_code sqlite_failed(sqlite3 *db)
