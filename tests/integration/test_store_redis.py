@@ -95,6 +95,8 @@ def test_C4_redis_that_stands_still_is_given_up(new_site, own):
     try:
         assert site.get("/api/threads/t1").status in (503, 504)
         assert site.get("/livez").status == 200
+        assert site.get("/api/threads/t1").status == 503  # who comes next finds nobody there
+        assert site.get("/readyz").status == 503
     finally:
         server.process.child.send_signal(signal.SIGCONT)
     wait_for(lambda: site.get("/api/threads/t1").status == 200, "works again")

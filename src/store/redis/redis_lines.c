@@ -30,6 +30,24 @@ struct redis_lines {
 
 /* --- the keeper --- */
 
+/* One that somebody is at the other end of: for a Redis that stands still the kernel takes
+ * connections, too. */
+static redisContext *open_line(const struct redis_url *url, struct error *err)
+{
+	const struct redis_words ping = { .list = { "PING" }, .count = 1 };
+	int64_t until_ms = clock_mono_ms() + CONNECT_MS;
+	redisContext *line = redis_line_open(url, until_ms, err);
+	redisReply *reply = line ? redis_line_ask(line, &ping, until_ms) : NULL;
+
+	if (line && !reply) {
+		error_set(err, ERROR_OVERLOADED, "Redis does not answer.");
+		redis_line_close(line);
+		line = NULL;
+	}
+	freeReplyObject(reply);
+	return line;
+}
+
 static bool is_wanted(const struct redis_lines *lines)
 {
 	return lines->waiting > lines->idle_count && lines->open_count < lines->size;
@@ -42,7 +60,7 @@ static void open_another(struct redis_lines *lines)
 	redisContext *line;
 
 	pthread_mutex_unlock(&lines->lock);
-	line = redis_line_open(lines->url, clock_mono_ms() + CONNECT_MS, &err);
+	line = open_line(lines->url, &err);
 	pthread_mutex_lock(&lines->lock);
 	if (line) {
 		lines->idle[lines->idle_count++] = line;
@@ -150,15 +168,22 @@ enum error_code redis_lines_take(struct redis_lines *lines, int64_t until_ms, re
 	return code;
 }
 
+/* Those that are idle are as good as one that failed. */
+static void close_all(struct redis_lines *lines, redisContext *failed)
+{
+	redis_line_close(failed);
+	lines->open_count -= lines->idle_count + 1;
+	while (lines->idle_count > 0)
+		redis_line_close(lines->idle[--lines->idle_count]);
+}
+
 void redis_lines_give(struct redis_lines *lines, redisContext *line, bool is_good)
 {
 	pthread_mutex_lock(&lines->lock);
-	if (is_good) {
+	if (is_good)
 		lines->idle[lines->idle_count++] = line;
-	} else {
-		redis_line_close(line);
-		lines->open_count--;
-	}
+	else
+		close_all(lines, line);
 	pthread_cond_signal(&lines->came);
 	pthread_mutex_unlock(&lines->lock);
 }
