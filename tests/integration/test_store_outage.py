@@ -117,7 +117,7 @@ def test_C9_spool_without_room_refuses_turns_and_nothing_else(new_site):
 
 def test_C9_full_spool_ends_a_run_as_interrupted_never_as_complete(new_site):
     # What a file of the worker may grow to is limited: a write beyond it fails as on a full disk.
-    site = new_site(workers=1, start=False)
+    site = new_site({"C1D_SAVE_WAIT_MS": "2000"}, workers=1, start=False)  # nothing saves it
     program, site.program = site.program, str(site.folder / "limited")
     Path(site.program).write_text(f'#!/bin/sh\ntrap "" XFSZ\nexec "{program}" "$@"\n')
     Path(site.program).chmod(0o755)
