@@ -146,6 +146,7 @@ def test_r27_run_ends_when_the_deletion_of_its_thread_was_cut(scratch, upstream,
             stream.read_all()
             assert stream.events()[-1][1]["status"] == "stopped"
         assert answer.status == (503 if fault == "cut_after" else 200), answer
+        wait_for(lambda: nodes[1].get("/readyz").status == 200, "its store is there again")
         assert nodes[1].delete(f"/api/threads/{thread}").status == 404
     finally:
         proxy.heal()
