@@ -25,7 +25,7 @@ export function App({ chats }: { chats: Chats }) {
   const theme = useTheme();
   const [drawer, setDrawer] = useState(false); // the list, on a narrow window
   const [wide, setWide] = useState(localStorage.getItem("c1d-list") !== "hidden");
-  const narrow = useNarrow(), listed = narrow ? drawer : wide, was = useRef(listed), sought = useRef(false);
+  const narrow = useNarrow(), listed = narrow ? drawer : wide, was = useRef({ listed, narrow }), sought = useRef(false);
   const [draft, setDraft] = useState<{ text: string; replaces?: string }>({ text: "" });
   const { conversation } = chats;
   const title = chats.titles.get(chats.selected);
@@ -35,10 +35,11 @@ export function App({ chats }: { chats: Chats }) {
   }, [title]);
   useEffect(() => setDraft({ text: "" }), [chats.selected]);
   useEffect(() => { // the button that was pressed is gone, and its counterpart has come; or the list has, to be searched
-    if (was.current !== listed) focusSoon(!listed ? ".show-list" : sought.current ? "#search" : ".hide-list", listed ? "*" : ".list");
-    was.current = listed;
+    const pressed = was.current.narrow === narrow; // and the window has not got wider while somebody writes
+    if (was.current.listed !== listed && (pressed || !listed)) focusSoon(!listed ? ".show-list" : sought.current ? "#search" : ".hide-list", listed ? "*" : ".list");
+    was.current = { listed, narrow };
     sought.current = false;
-  }, [listed]);
+  }, [listed, narrow]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.key === "Escape" && !document.querySelector("dialog[open]")) setDrawer(false);

@@ -43,6 +43,7 @@ export interface Conversation {
 export type Folder = "chats" | "archive";
 const PAGE = 200; // messages that c1d gives at once
 const REDRAW_MS = 60;
+const AGAIN_MS = 5000; // what could not be loaded is asked for again
 const TOKEN = "c1d-token";
 
 const problemOf = (error: unknown): Problem =>
@@ -52,6 +53,15 @@ const entryOf = (message: Message): Entry => ({
   id: message.id, role: message.role as Entry["role"], content: message.content, status: message.status, createdAt: message.createdAt,
   usage: message.usage, model: message.model ?? undefined, replaces: typeof message.metadata.replaces === "string" ? message.metadata.replaces : undefined,
 });
+
+/** What the store has, with what this page alone knows: times, and all of what was asked since the store was. */
+function merged(stored: Entry[], known: Entry[], since: Entry[]): Entry[] {
+  const mine = new Map(known.map(entry => [entry.id, entry])), own = new Set(since);
+  return [...stored.filter(({ id }) => !own.has(mine.get(id)!)).map(entry => ({ ...mine.get(entry.id), ...entry })), ...since];
+}
+
+/** What ends by itself: the way to c1d or its store is away, or somebody asked too often. */
+const passes = ({ status }: Problem): boolean => status === 0 || status === 429 || status >= 500;
 
 /** What the C1 client writes behind an answer: what was typed into its forms. */
 const TYPED = /\s*<context>[^<]*<\/context>\s*$/;
@@ -74,6 +84,7 @@ export class Chats {
   private open = new Map<string, Conversation>();
   private listeners = new Set<() => void>();
   private timer?: ReturnType<typeof setTimeout>;
+  private again?: ReturnType<typeof setTimeout>;
   private asked = 0;
   private channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("c1d") : undefined;
   private token = sessionStorage.getItem(TOKEN) ?? "";
@@ -139,6 +150,7 @@ export class Chats {
       if (mine !== this.asked) return;
       this.failed(error);
       this.listed = "failed";
+      if (passes(this.problem!)) this.again ??= setTimeout(() => { this.again = undefined; this.refresh(); }, Math.max(AGAIN_MS, this.problem!.retryAfter * 1000));
     }
     this.changed();
   }
@@ -223,22 +235,21 @@ export class Chats {
   }
 
   async load(id: string, before = ""): Promise<void> {
+    const had = new Set(this.open.get(id)?.entries.map(entry => entry.id));
     try {
       await this.first;
-      const page = await this.api.messages.list(id, before);
-      if (this.isRunning(id) && !before) return; // a question was asked meanwhile
+      const page = await this.api.messages.list(id, before), now = this.open.get(id);
+      if (!now) return; // deleted meanwhile
       const entries = page.filter(({ role }) => role === "user" || role === "assistant").map(entryOf);
-      const known = new Map(this.open.get(id)?.entries.map(entry => [entry.id, entry]));
-      const kept = entries.map(entry => ({ ...known.get(entry.id), ...entry })); // times that this page saw
-      this.edit(id, { state: "ready", problem: undefined, earlier: page.length === PAGE, entries: before ? [...entries, ...this.open.get(id)!.entries] : kept });
+      const since = now.entries.slice(now.entries.findLastIndex(entry => had.has(entry.id)) + 1); // asked while this was on its way
+      this.edit(id, { state: "ready", problem: undefined, earlier: page.length === PAGE, entries: before ? [...entries, ...now.entries] : merged(entries, now.entries, since) });
       const last = page.at(-1);
-      if (last?.status === "streaming" && last.run_id && !before) void this.show(id, last.id, signal => this.api.follow(last.run_id!, signal), last.createdAt.getTime());
+      if (last?.status === "streaming" && last.run_id && !before && !now.running) void this.show(id, last.id, signal => this.api.follow(last.run_id!, signal), last.createdAt.getTime());
       if (!this.titles.has(id)) await this.api.threads.get(id).then(({ title }) => this.titles.set(id, title), () => {});
     } catch (error) {
       const problem = problemOf(error);
       if (problem.status === 401) this.signIn = true;
-      const passes = problem.status === 0 || problem.status === 429 || problem.status >= 500;
-      if (passes && this.open.get(id)?.state === "ready") this.failed(problem); // what is shown stays, and is asked for again
+      if (passes(problem) && this.open.get(id)?.state === "ready") this.failed(problem); // what is shown stays, and is asked for again
       else this.edit(id, { state: "failed", problem });
     }
     this.changed();

@@ -1,7 +1,7 @@
 import { ArrowDown, ChartColumn, ClipboardList, Lightbulb, Table2 } from "lucide-react";
 import { lazy, Suspense, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { focusQuestion } from "./focus";
-import { Turns, type TurnsProps } from "./turns";
+import { Turns, type Picks, type TurnsProps } from "./turns";
 import { drawer, warm } from "./warm";
 
 const Drawn = lazy(drawer);
@@ -12,6 +12,8 @@ export function Conversation(props: TurnsProps) {
   const pane = useRef<HTMLDivElement>(null), content = useRef<HTMLDivElement>(null);
   const along = useRef(true);
   const [far, setFar] = useState(false);
+  const [picks, setPicks] = useState<Picks["picks"]>({}); // here, since all below comes anew once what draws it is there
+  const drawn = { ...props, picks, pick: (turn: string, version: number) => setPicks({ ...picks, [turn]: version }) };
   const toEnd = () => { if (pane.current) pane.current.scrollTop = pane.current.scrollHeight; };
 
   useEffect(warm, []);
@@ -52,8 +54,8 @@ export function Conversation(props: TurnsProps) {
               <button className="button" onClick={() => void chats.load(conversation.id)}>Try again</button>
             </div>
           )}
-          <Suspense fallback={<Turns {...props} />}>
-            <Drawn {...props} />
+          <Suspense fallback={<Turns {...drawn} />}>
+            <Drawn {...drawn} />
           </Suspense>
         </div>
       </div>

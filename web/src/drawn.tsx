@@ -1,7 +1,7 @@
 /* Answers, as the C1 client draws them. */
 import { C1Component, ThemeProvider } from "@thesysai/genui-sdk";
 import { memo } from "react";
-import { Turns, type AnswerProps, type TurnsProps } from "./turns";
+import { Turns, type AnswerProps, type Picks, type TurnsProps } from "./turns";
 
 const Answer = memo(({ content, streaming, act, keep }: AnswerProps) => (
   <C1Component c1Response={content} isStreaming={streaming} updateMessage={keep} onAction={act} />
@@ -13,7 +13,7 @@ const THEMES = {
   dark: { secondaryText: "rgba(255, 255, 255, 0.68)", defaultChartPalette: ["#c7d2fe", "#2dd4bf", "#818cf8", "#c084fc", "#38bdf8", "#fbbf24"] },
 };
 
-export default function Drawn({ mode, ...turns }: TurnsProps) {
+export default function Drawn({ mode, ...turns }: TurnsProps & Picks) {
   return (
     <ThemeProvider mode={mode} theme={THEMES[mode]} darkTheme={THEMES.dark}>
       <Turns mode={mode} {...turns} Answer={Answer} />

@@ -28,6 +28,12 @@ export interface TurnsProps {
   edit(text: string, replaces: string): void;
 }
 
+/** Which versions are looked at, by turn and how many there are; the newest unless told. */
+export interface Picks {
+  picks: Record<string, number>;
+  pick(turn: string, version: number): void;
+}
+
 interface Version {
   question?: Entry;
   answer?: Entry;
@@ -49,21 +55,20 @@ function slotsOf(entries: Entry[]): Version[][] {
   return slots;
 }
 
-export function Turns({ chats, conversation, edit, Answer }: TurnsProps & { Answer?: ComponentType<AnswerProps> }) {
+export function Turns({ chats, conversation, edit, picks, pick, Answer }: TurnsProps & Picks & { Answer?: ComponentType<AnswerProps> }) {
   const slots = slotsOf(conversation.entries);
   return slots.map((versions, i) => (
     <Slot key={versions[0]!.question?.id ?? versions[0]!.answer!.id} chats={chats} thread={conversation.id} versions={versions} running={conversation.running}
-      isLast={i === slots.length - 1} edit={edit} Answer={Answer} />
+      isLast={i === slots.length - 1} edit={edit} picks={picks} pick={pick} Answer={Answer} />
   ));
 }
 
-function Slot({ chats, thread, versions, running, isLast, edit, Answer }: {
+function Slot({ chats, thread, versions, running, isLast, edit, picks, pick, Answer }: Picks & {
   chats: Chats; thread: string; versions: Version[]; running?: Running; isLast: boolean;
   edit(text: string, replaces: string): void; Answer?: ComponentType<AnswerProps>;
 }) {
-  const [picked, pick] = useState(versions.length - 1);
-  useEffect(() => pick(versions.length - 1), [versions.length]);
-  const { question, answer } = versions[Math.min(picked, versions.length - 1)]!;
+  const turn = `${versions[0]!.question?.id} ${versions.length}`, picked = picks[turn] ?? versions.length - 1;
+  const { question, answer } = versions[picked]!;
   const writing = answer !== undefined && running?.entry === answer.id ? running : undefined;
   const body = useRef<HTMLDivElement>(null);
   const mayAsk = isLast && !running && question !== undefined;
@@ -81,9 +86,9 @@ function Slot({ chats, thread, versions, running, isLast, edit, Answer }: {
           <div className="tools">
             {versions.length > 1 && (
               <span className="versions">
-                <button className="icon" disabled={picked === 0} onClick={() => pick(picked - 1)} aria-label="Earlier version"><ChevronLeft aria-hidden /></button>
+                <button className="icon" disabled={picked === 0} onClick={() => pick(turn, picked - 1)} aria-label="Earlier version"><ChevronLeft aria-hidden /></button>
                 {picked + 1}/{versions.length}
-                <button className="icon" disabled={picked >= versions.length - 1} onClick={() => pick(picked + 1)} aria-label="Later version"><ChevronRight aria-hidden /></button>
+                <button className="icon" disabled={picked >= versions.length - 1} onClick={() => pick(turn, picked + 1)} aria-label="Later version"><ChevronRight aria-hidden /></button>
               </span>
             )}
             {mayAsk && (
