@@ -16,7 +16,9 @@ STOCK = ROOT / "examples/c1chat/src/App.jsx"
 WEB = ROOT / "web"
 MODULES = WEB / "node_modules"
 BUILT = ROOT / "build/page"
-BUILD_S = 500
+BUILD_S = 600
+VISIT_S = 600  # a whole visit
+WHOLE = {"C1D_SAVE_WAIT_MS": "60000"}  # what is shown to its end is in the store, however slow that is
 SAMPLES = [path.stem for path in (ROOT / "tests/samples").glob("*.txt") if not path.stem.startswith("BAD-")]
 
 
@@ -34,7 +36,7 @@ def modules(folder):
     mark = folder / "node_modules/.c1d"  # the Makefile's, too
     if mark.exists() and mark.read_text() == wanted:
         return
-    done = subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=folder, capture_output=True, text=True, timeout=BUILD_S,
+    done = subprocess.run(["npm", "ci", "--ignore-scripts", "--fetch-retries=5"], cwd=folder, capture_output=True, text=True, timeout=BUILD_S,
                           check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0 and re.search(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH", done.stderr):
         pytest.skip(f"npm's registry cannot be reached: {done.stderr.splitlines()[0]}")

@@ -11,7 +11,7 @@ import pytest
 from api import asked, problem, upstream_answer, wait_at_gate
 from attackers import Browser
 from house import ALIASES, DEADLINE_S, ROOT, Site, Stream, wait_for
-from pages import alone, modules
+from pages import WHOLE, alone, modules
 from workers import spool_file
 
 OPENUI = ROOT / "tests/openui"
@@ -169,7 +169,7 @@ def client():
 
 
 def test_o5_openui_its_own_client_finds_all_that_it_wants(client, new_site):
-    site = new_site(workers=1)
+    site = new_site(WHOLE, workers=1)
     others = [read(site.post("/api/threads", {"title": f"other {i}"}), 201)["id"] for i in range(60)]
     questions = [question(), f"{question()} \u00fc\u20ac\U0001F600 <b>&\"'"]
     said = {"first": "A first <question> & more", "questions": questions, "wrong": "x" * 262_145}

@@ -9,9 +9,8 @@ import subprocess
 import pytest
 
 from house import Site
-from pages import BUILT, PLACE, served_page
+from pages import BUILT, PLACE, VISIT_S, WHOLE, served_page
 
-VISIT_S = 400
 pytestmark = pytest.mark.xdist_group("our page closely")  # one visit
 
 
@@ -25,7 +24,7 @@ def node(script, *args):
 
 @pytest.fixture(scope="module")
 def house(our_page, scratch, upstream):
-    site = Site(scratch, upstream, {"C1D_AUTH": "visitor", "C1D_RUNS_PER_USER": "2"}, workers=1, server=served_page(our_page, scratch))
+    site = Site(scratch, upstream, {**WHOLE, "C1D_AUTH": "visitor", "C1D_RUNS_PER_USER": "2"}, workers=1, server=served_page(our_page, scratch))
     yield site
     site.stop()
 

@@ -14,7 +14,7 @@ import pytest
 
 from house import ALIASES, DEADLINE_S, Site
 from processes import with_parent
-from pages import BUILT, PLACE
+from pages import BUILT, PLACE, WHOLE
 
 pytestmark = pytest.mark.xdist_group("two visitors")  # one visit
 SPENT = "requests"
@@ -56,7 +56,7 @@ def house(bundle, scratch, upstream):
     served = scratch / "visitors-page"
     shutil.copytree(bundle, served)
     key, cert = certificate(served)
-    site = Site(scratch, upstream, {"C1D_AUTH": "visitor"}, listen="ssl http2",
+    site = Site(scratch, upstream, {**WHOLE, "C1D_AUTH": "visitor"}, listen="ssl http2",
                 server=f"root {served}; index index.html; include /etc/nginx/mime.types; ssl_certificate {cert}; ssl_certificate_key {key}; {ALIASES}")
     yield site
     site.stop()
@@ -67,7 +67,7 @@ def visit(house, elsewhere, upstream):
     """What was seen. Pictures lie in build/page/visitors."""
     folder = BUILT / "visitors"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     places = [f"https://{host}:{elsewhere}/elsewhere.html" for host in ("127.0.0.1", "localhost")]
     node = subprocess.Popen(["node", str(PLACE / "two_visitors.mjs"), f"https://127.0.0.1:{house.port}/", *places, str(folder)], cwd=PLACE,
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(folder / "errors.log", "wb"), text=True,

@@ -75,7 +75,7 @@ async function has(name) {
 const stations = {
   async "the keyboard reaches everything"() {
     await answered("Show me a form", "Please fill in the form.");
-    await page.getByPlaceholder("Ada").waitFor();
+    await page.getByRole("button", { name: "Submit" }).waitFor();
     await has("Your question");
     await to("Skip to the question", "Shift+Tab");
     const skip = await focus();
@@ -179,6 +179,7 @@ const stations = {
     await press("Enter");
     await has("Hide the list of chats");
     await page.setViewportSize({ width: 360, height: 740 });
+    await page.locator('.show-list[aria-expanded="false"]').waitFor(); // the page knows it
     await page.getByRole("button", { name: "Show or hide the list of chats" }).focus();
     await press("Enter");
     await has("Hide the list of chats");
@@ -190,15 +191,18 @@ const stations = {
     await press("Escape");
     await has("Show or hide the list of chats");
     await page.setViewportSize({ width: 1280, height: 800 });
+    await page.locator(".show-list").waitFor({ state: "hidden" });
     return inside;
   },
 
   // --- what can be done with an answer ---
   async "copied"() {
     await anew();
-    await answered("sample:text", "ünïcödé");
+    await answered("sample:text", "🚀");
+    await page.evaluate(() => new MutationObserver(() => { window.saidCopied ||= document.querySelector('[aria-label="Copied"]') !== null; })
+      .observe(document.body, { subtree: true, childList: true, attributes: true })); // for two seconds only
     await page.getByRole("button", { name: "Copy the answer" }).click();
-    await page.getByRole("button", { name: "Copied" }).waitFor();
+    await page.waitForFunction(() => window.saidCopied);
     const text = await page.evaluate(() => navigator.clipboard.readText());
     await composer.fill("اعرض جدولا"); // as its words go
     const written = await composer.evaluate(area => getComputedStyle(area).direction);
@@ -212,13 +216,14 @@ const stations = {
     await idle();
     await page.evaluate(() => { window.open = (...given) => { window.opened = given; return null; }; }); // nothing is asked of others
     await page.getByRole("button", { name: "Open" }).click();
-    return page.evaluate(() => window.opened);
+    return (await page.waitForFunction(() => window.opened)).jsonValue();
   },
   async "an artifact"() {
     await anew();
     await ask("sample:artifact");
     await page.locator('article.answer[aria-busy="false"]').waitFor();
     await idle();
+    await page.locator("article.answer").filter({ hasText: "Sales report" }).waitFor();
     const preview = await page.locator("article.answer").innerText();
     await page.getByRole("button", { name: "View" }).click();
     await page.getByText("By quarter").last().waitFor();

@@ -9,10 +9,22 @@ import lighthouse, { desktopConfig } from "lighthouse";
 import { ARGS } from "./browser.mjs";
 
 const [url, how] = process.argv.slice(2);
-const chrome = await launch({ chromePath: process.env.CHROMIUM || "/usr/bin/chromium", chromeFlags: ["--headless=new", ...ARGS], logLevel: "silent" });
-const flags = { port: chrome.port, logLevel: "silent", maxWaitForLoad: 120_000, ...(how === "loaded" && { throttlingMethod: "provided" }) };
-const { lhr } = await lighthouse(url, flags, how === "mobile" ? undefined : desktopConfig);
-chrome.kill();
+const TRIES = 3; // it gives up on a browser that is silent for 30 s, whatever one tells it
+
+async function look() {
+  const chrome = await launch({ chromePath: process.env.CHROMIUM || "/usr/bin/chromium", chromeFlags: ["--headless=new", ...ARGS], logLevel: "silent", maxConnectionRetries: 200 });
+  try {
+    const flags = { port: chrome.port, logLevel: "silent", maxWaitForLoad: 120_000, ...(how === "loaded" && { throttlingMethod: "provided" }) };
+    return (await lighthouse(url, flags, how === "mobile" ? undefined : desktopConfig)).lhr;
+  } finally {
+    chrome.kill();
+  }
+}
+
+const isWhole = ({ runtimeError, categories }) => !runtimeError && ["accessibility", "best-practices"].every(name => categories[name].score !== null);
+let lhr;
+for (let tries = 1; tries <= TRIES && !(lhr && isWhole(lhr)); tries++)
+  lhr = await look().catch(error => { if (tries === TRIES) throw error; });
 
 const { categories, audits, runtimeError } = lhr;
 console.log(JSON.stringify({

@@ -1,16 +1,12 @@
 // The demo's page with more said than fits a window: where does its newest line end, and where does the input bar begin?
 //
 //     node newest_line.mjs URL PICTURE
-import { chromium } from "playwright-core";
+import { launch, PATIENCE_MS } from "./browser.mjs";
 
 const [url, picture] = process.argv.slice(2);
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync"],
-});
+const browser = await launch();
 const page = await browser.newPage({ viewport: { width: 480, height: 420 } });
-page.setDefaultTimeout(30000);
+page.setDefaultTimeout(PATIENCE_MS);
 await page.goto(url);
 for (let i = 1; i <= 3; i++) {
   await page.fill("#text", "Show me a table");

@@ -7,7 +7,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
-import { launch, walk, watch } from "./browser.mjs";
+import { launch, settled, until, walk, watch } from "./browser.mjs";
 
 const [url, control, tag, folder] = process.argv.slice(2);
 const samples = new URL("../samples", import.meta.url);
@@ -27,7 +27,9 @@ const last = (where = page) => where.locator("article.answer").last();
 const thread = () => new URL(page.url()).hash.slice(1);
 const openGate = name => fetch(`${control}/gate/${tag}-${name}/open`, { method: "POST" });
 const gated = name => `sample:text fault:gate=${tag}-${name}@260`; // what a person reads first has come by then
-const stats = async () => (await fetch(`${control}/stats`)).json();
+const hungUp = async prompt => (await (await fetch(`${control}/stats`)).json()).prompts[prompt]?.early_closes ?? 0; // by c1d, before the end
+/** What was typed into a form is kept; while its answer is not, the page asks again. */
+const kept = () => page.waitForResponse(response => response.request().method() === "PUT" && response.status() === 200);
 
 async function want(what) {
   console.log(JSON.stringify({ want: what }));
@@ -45,6 +47,7 @@ async function anew(text) {
 }
 
 async function audit(name) {
+  await settled(page);
   await page.evaluate(axe); // by the debugger: the page's policy stays as it is
   const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
   seen.axe[name] = violations.filter(({ impact }) => impact === "serious" || impact === "critical")
@@ -60,7 +63,7 @@ const stations = {
     await page.goto(url);
     await composer.waitFor();
     const first = await page.evaluate(() => performance.getEntriesByType("resource").map(({ name, transferSize }) => [name, transferSize]));
-    const focused = await composer.evaluate(box => box === document.activeElement);
+    const focused = await until(() => composer.evaluate(box => box === document.activeElement), true);
     await audit("welcome");
     return { first, focused };
   },
@@ -85,26 +88,25 @@ const stations = {
     await page.getByPlaceholder("Ada").fill("Grace Hopper");
     await page.getByPlaceholder("Ada").blur();
     await busy();
-    const saved = page.waitForResponse(response => response.request().method() === "PUT");
+    const saved = kept();
     await openGate("form");
     await page.getByRole("button", { name: "Submit" }).waitFor();
     await idle();
     const shown = await page.getByPlaceholder("Ada").inputValue(), status = (await saved).status();
     await page.reload();
     await page.getByRole("button", { name: "Submit" }).waitFor();
-    return { status, values: [shown, await page.getByPlaceholder("Ada").inputValue()], thread: thread() };
+    return { status, values: [shown, await until(() => page.getByPlaceholder("Ada").inputValue(), shown)], thread: thread() };
   },
   async "a form that is kept"() {
     await anew("Show me a form");
     await page.getByText("Please fill in the form.").waitFor();
     await idle();
-    const saved = page.waitForResponse(response => response.request().method() === "PUT");
+    const saved = kept();
     await page.getByPlaceholder("Ada").fill("Ada Lovelace");
     await page.getByPlaceholder("Ada").blur();
     const status = (await saved).status();
     await page.reload();
-    await page.getByPlaceholder("Ada").waitFor();
-    return { status, value: await page.getByPlaceholder("Ada").inputValue(), thread: thread() };
+    return { status, value: await until(() => page.getByPlaceholder("Ada").inputValue(), "Ada Lovelace"), thread: thread() };
   },
   async "a form that is sent"() {
     await page.getByRole("button", { name: "Submit" }).click();
@@ -126,19 +128,18 @@ const stations = {
     return thread();
   },
   async "another thread meanwhile"() {
-    const before = await stats();
     await anew(gated("switch"));
     await page.getByText("Hello from").waitFor();
     const mine = thread();
     await list.getByRole("link", { name: "Show me a table", exact: true }).first().click();
     await page.getByText("Quarterly sales").first().waitFor();
     await list.getByRole("img", { name: "An answer is being written" }).waitFor();
-    const left = await stats();
+    const closed = await hungUp(gated("switch"));
     await openGate("switch");
     await list.getByRole("img", { name: "An answer is being written" }).waitFor({ state: "detached" });
     await page.goBack();
     await page.getByText("ünïcödé").waitFor();
-    return { thread: mine, closed: left.early_closes - before.early_closes };
+    return { thread: mine, closed };
   },
   async "two tabs on one answer"() {
     await anew(gated("tabs"));
@@ -176,7 +177,7 @@ const stations = {
   async "stopped before its first word"() {
     await anew(`sample:text fault:gate_head=${tag}-never`);
     await busy();
-    await fetch(`${control}/gate/${tag}-never/wait?waiting=1&timeout=30`);
+    await fetch(`${control}/gate/${tag}-never/wait?waiting=1&timeout=60`);
     await page.getByRole("button", { name: "Stop the answer" }).click();
     await notice("You stopped this answer");
     await idle();
@@ -193,6 +194,7 @@ const stations = {
     await page.getByText("Quarterly sales").first().waitFor();
     await idle();
     await page.reload();
+    await page.getByText("Quarterly sales").first().waitFor();
     await page.getByText("3/3").waitFor();
     await page.getByRole("button", { name: "Earlier version" }).click();
     await page.locator(".question").filter({ hasText: "fault:status=500" }).waitFor();
@@ -249,7 +251,7 @@ const stations = {
     await idle();
     await page.evaluate(() => addEventListener("c1d-action", event => { window.acted = event.detail; }));
     await page.getByRole("button", { name: "Custom" }).click();
-    const acted = await page.evaluate(() => window.acted);
+    const acted = await (await page.waitForFunction(() => window.acted)).jsonValue();
     await ask("Draw a chart");
     await page.getByText("Compare regions").waitFor();
     await idle();
@@ -311,7 +313,7 @@ const stations = {
   async "narrow"() {
     await page.setViewportSize({ width: 360, height: 740 });
     await audit("narrow");
-    const wide = await page.evaluate(() => [...document.querySelectorAll("body, main, .pane")].map(box => box.scrollWidth - box.clientWidth));
+    const wide = await until(() => page.evaluate(() => [...document.querySelectorAll("body, main, .pane")].map(box => box.scrollWidth - box.clientWidth)), [0, 0, 0]);
     await page.getByRole("button", { name: "Show or hide the list of chats" }).click();
     await list.getByRole("button", { name: "New chat" }).waitFor();
     await page.screenshot({ path: `${folder}/drawer.png` });

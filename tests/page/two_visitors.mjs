@@ -6,7 +6,7 @@
 // ELSEWHERE: addresses of tests/page/elsewhere.html under other origins. Prints {"want": "restart"} and waits for a line when
 // c1d is to be restarted; last, one JSON object with all that was seen. FOLDER gets pictures and the browsers' profiles.
 import { createInterface } from "node:readline";
-import { chromium } from "playwright-core";
+import { launchAt, PATIENCE_MS } from "./browser.mjs";
 
 const [url, ...rest] = process.argv.slice(2);
 const folder = rest.pop(), elsewhere = rest;
@@ -20,15 +20,9 @@ async function want(what) {
 
 // --- a person: a browser of their own, with a profile that outlives it ---
 async function open(name) {
-  const context = await chromium.launchPersistentContext(`${folder}/${name}`, {
-    executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-    ignoreHTTPSErrors: true,
-    viewport: { width: 1280, height: 800 },
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-      "--disable-component-update", "--disable-sync", "--ignore-certificate-errors"],
-  });
+  const context = await launchAt(`${folder}/${name}`, ["--ignore-certificate-errors"], { ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 } });
   const page = context.pages()[0] ?? await context.newPage();
-  page.setDefaultTimeout(60000);
+  page.setDefaultTimeout(PATIENCE_MS);
   page.on("pageerror", error => seen.errors.push(`${name}: ${error.message}`));
   await page.goto(url);
   const composer = page.getByPlaceholder("Type your message...");
@@ -170,7 +164,7 @@ try {
     for (const place of elsewhere) {
       const page = await ada.context.newPage();
       await page.goto(`${place}?${new URLSearchParams({ url, ...of })}`);
-      await page.waitForFunction(() => window.tried?.done, null, { timeout: 60000 });
+      await page.waitForFunction(() => window.tried?.done);
       found[new URL(place).origin] = await page.evaluate(() => window.tried);
       await page.close();
     }

@@ -5,18 +5,14 @@
 // Prints one JSON object: what was seen at each station, in order; the requests of the page, with their status; what went
 // wrong, if anything. FOLDER gets a picture of each station. Nothing is waited for but what the page is to show.
 import { readdirSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { launch, PATIENCE_MS, until } from "./browser.mjs";
 
 const [url, control, folder] = process.argv.slice(2); // CONTROL: the scripted C1 API's
 const samples = new URL("../samples", import.meta.url);
 const seen = { stations: {}, requests: [], errors: [] };
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync"],
-});
+const browser = await launch();
 const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-page.setDefaultTimeout(30000);
+page.setDefaultTimeout(PATIENCE_MS);
 
 page.on("response", response => {
   const request = response.request(), path = request.url().replace(url, "/");
@@ -35,6 +31,7 @@ page.on("pageerror", error => {
 const composer = page.getByPlaceholder("Type your message...");
 const button = page.locator("[class*=thread-composer] button").last(); // sends, or stops what runs
 const sidebar = page.locator("[class*=sidebar]").first();
+const field = page.getByPlaceholder("Ada"); // of the form
 const isIdle = () => button.locator(".lucide-arrow-up").waitFor();
 
 async function ask(text) {
@@ -62,8 +59,8 @@ try {
   });
   await station("form filled in", async () => {
     const saved = page.waitForResponse(response => response.request().method() === "PUT");
-    await page.getByRole("textbox").first().fill("Ada");
-    await page.getByRole("textbox").first().blur();
+    await field.fill("Ada");
+    await field.blur();
     return (await saved).status();
   });
   await station("second thread", async () => {
@@ -78,7 +75,7 @@ try {
     await sidebar.getByText("Show me a table").waitFor();
     await sidebar.getByText("Show me a form").click();
     await page.getByText("Please fill in the form.").waitFor();
-    return page.getByRole("textbox").first().inputValue();
+    return until(() => field.inputValue(), "Ada");
   });
   await station("failed", async () => {
     await ask("fault:status=500");
@@ -113,7 +110,9 @@ try {
     await page.goto(`${url}?stock`);
     for (const name of names) {
       await page.getByText("New Chat").click();
+      const answer = page.waitForResponse(response => response.url().includes("/api/chat"));
       await ask(`sample:${name} fault:delta=200;pace=1`);
+      await answer;
       await page.locator("[class*=assistant]").first().waitFor();
       await isIdle();
       shown[name] = await page.locator("[class*=thread-messages], [class*=messages]").first().innerText();
@@ -126,7 +125,9 @@ try {
     const row = sidebar.locator(".crayon-shell-thread-button").filter({ hasText: "Show me a table" });
     await row.hover();
     await row.locator("button").last().click();
+    const deleted = page.waitForResponse(response => response.request().method() === "DELETE");
     await page.getByText("Delete").click();
+    await deleted; // the page does not wait for it
     await row.waitFor({ state: "detached" });
   });
 } catch (error) {
