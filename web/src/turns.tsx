@@ -137,7 +137,7 @@ const Outcome = memo(({ answer, again, chats }: { answer: Entry; again?: () => v
       <p><strong>{title}</strong> {detail.replace(title, "").replace(/^\W+(\w)/, (_, letter: string) => letter.toUpperCase())} {more}</p>
       {status === 401 && <button className="button" onClick={() => chats.askToken()}>Sign in</button>}
       {again && !calm && status !== 401 && <button className="button" onClick={again}>Try again</button>}
-      {requestId && <small>{requestId}</small>}
+      {requestId && <small>Request {requestId}</small>}
     </div>
   );
 });
