@@ -1,5 +1,6 @@
 """The examples, each as somebody runs who copied its folder: through the real nginx and c1d, answered by the scripted C1 API. One
 house: those who bring a token are its users, all others visitors."""
+import http.client
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import pytest
 
 from attackers import token as signed
 from house import DEADLINE_S, PYTHON, ROOT, Process, Site, Stream, free_port, wait_for
-from pages import BUILT, MODULES, PLACE, alone, lines_of, modules
+from pages import BUILT, MODULES, PLACE, VISIT_S, WHOLE, alone, lines_of, modules
 
 EXAMPLES = ROOT / "examples"
 JWT = {"C1D_JWT_SECRET": "use-openssl-rand-hex-32-to-make-one", "C1D_JWT_ISSUER": "https://example.org", "C1D_JWT_AUDIENCE": "chat"}
@@ -41,7 +42,7 @@ def house(scratch, upstream, php, our_page):
     wordpress = (EXAMPLES / "wordpress/c1d-chat.nginx").read_text().replace("/usr/local/share/c1d/web/", f"{served}/web/")
     server = re.search(r"```nginx\n(.*?)```", (EXAMPLES / "fetch/README.md").read_text(), re.S)[1].replace("/var/www", str(served))
     server += f"location ~ \\.php$ {{ proxy_pass {address}; }}\n{wordpress}"
-    site = Site(scratch, upstream, {**JWT, "C1D_AUTH": "jwt,visitor"}, server="include /etc/nginx/mime.types;\n" + server)
+    site = Site(scratch, upstream, {**JWT, **WHOLE, "C1D_AUTH": "jwt,visitor"}, server="include /etc/nginx/mime.types;\n" + server)
     command = ["php", "-q", "-d", f"session.save_path={root}", "-S", address.removeprefix("http://"), "-t", str(root)]
     process = Process(command, scratch, "php", env={**os.environ, **JWT, "C1D": site.url})
     wait_for(lambda: "started" in process.text(), "php listens")
@@ -358,7 +359,7 @@ def passes_on(port):
     """Next says that it is ready before it is: a first request may be hung up on."""
     try:
         answer = Stream("127.0.0.1", port, "GET", "/api/openapi.json", None, {})
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
     answer.close()
     return answer.status == 200
@@ -377,7 +378,7 @@ def visit(tools, house, upstream, next_server):
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir(parents=True)
     done = subprocess.run(["node", str(PLACE / "examples.mjs"), house.url, f"http://127.0.0.1:{next_server[1]}", upstream.control, str(pictures)],
-                          cwd=PLACE, text=True, capture_output=True, timeout=DEADLINE_S * 8, check=False, env={**os.environ, "CHROMIUM": shutil.which("chromium")})
+                          cwd=PLACE, text=True, capture_output=True, timeout=VISIT_S, check=False, env={**os.environ, "CHROMIUM": shutil.which("chromium")})
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["errors"] == [], seen

@@ -106,7 +106,7 @@ def test_t1_the_readme_names_the_packages_that_were_tried():
                                                         if name.startswith(("@thesysai/", "@crayonai/"))}
 
 
-@pytest.mark.parametrize("folder", [WEB, PLACE], ids=["web", "tests/page"])
+@pytest.mark.parametrize("folder", [WEB, PLACE, ROOT / "examples/nextjs"], ids=["web", "tests/page", "nextjs"])
 def test_t1_the_lock_file_names_no_place(folder):
     assert '"resolved"' not in (folder / "package-lock.json").read_text()
     assert Path(folder / ".npmrc").read_text().splitlines()[0] == "omit-lockfile-registry-resolved=true"

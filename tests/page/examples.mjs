@@ -4,7 +4,7 @@
 //
 // HOUSE: nginx with fetch's page and WordPress's; NEXT: the dev server; CONTROL: the scripted C1 API's. Prints one JSON object with
 // what was seen. FOLDER gets pictures. Nothing is waited for but what is to show.
-import { launch, unexpected, watch } from "./browser.mjs";
+import { launch, PATIENCE_MS, unexpected, watch } from "./browser.mjs";
 
 const [house, next, control, folder] = process.argv.slice(2);
 const seen = { stations: {}, errors: [] };
@@ -18,7 +18,7 @@ async function visit(name, url, what, ...expected) {
   const errors = [], context = await browser.newContext({ viewport: { width: 900, height: 800 } });
   const page = watch(await context.newPage(), new URL(url).origin, errors);
   try {
-    await page.goto(url);
+    await page.goto(url, { timeout: 4 * PATIENCE_MS }); // Next compiles it first
     await what(page);
   } catch (error) {
     errors.push(`${error} ${(await page.locator("body").innerText()).slice(-1500)}`);
@@ -73,6 +73,7 @@ await visit("wordpress", `${house}/page.php?user=8`, async page => {
 
 await visit("next", `${next}/`, async page => {
   const text = page.locator("pre"), input = page.getByLabel("Your question");
+  await page.waitForFunction(() => Object.keys(document.querySelector("form")).some(key => key.startsWith("__reactProps"))); // no more mere HTML
   await input.fill(gated("next"));
   await page.getByRole("button", { name: "Send" }).click();
   await text.filter({ hasText: "Hello from" }).waitFor();
@@ -81,7 +82,9 @@ await visit("next", `${next}/`, async page => {
   await input.fill((seen.stations["next: endless"] = endless("next")));
   await page.getByRole("button", { name: "Send" }).click();
   await text.filter({ hasText: /x{40}/ }).waitFor();
+  const stopped = page.waitForResponse(response => response.url().endsWith("/stop"));
   await page.getByRole("button", { name: "Stop" }).click();
+  await stopped;
   seen.stations.next = true;
 });
 
