@@ -481,12 +481,13 @@ static pid_t sibling_of(const struct shm *shm, const struct shm_slot *own)
 
 void sandbox_probes(const char *state_dir, const struct shm *shm, const struct shm_slot *own)
 {
-	const struct ground ground = { .state_dir = state_dir, .sibling = sibling_of(shm, own) };
+	struct ground ground = { .state_dir = state_dir };
 	char path[4096];
 
 	snprintf(path, sizeof path, "%s/crash/probe", state_dir);
 	if (unlink(path) != 0)
 		return;
+	ground.sibling = sibling_of(shm, own); /* whoever asks has waited for it to be ready */
 	for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
 		int why = acts[i].attempt(&ground);
 
