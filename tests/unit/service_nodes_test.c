@@ -1,8 +1,7 @@
 /* What a node does about others that are silent: with a store of their own, an SQLite file, in
  * which another node's sign of life is an hour old. */
-#include "../../src/service/service_room.h"
+#include "service_site.h"
 
-#include "folder.h"
 #include <sqlite3.h>
 #include <stdio.h>
 
@@ -16,49 +15,20 @@
 #define ANSWERS 64
 #define LONG_MS 3600000
 
-static char path[96], spool[128], uri[128];
-static struct config config;
-static struct shm *shm;
-static struct engine *engine;
-static struct service *service;
-static struct arena arena;
 static int begun;
 
 static int set_up(void **state)
 {
 	(void)state;
-	if (!folder_make("nodes") || !(shm = shm_map(NULL, NULL)))
-		return -1;
-	snprintf(path, sizeof path, "%s/c1d.db", folder);
-	snprintf(spool, sizeof spool, "%s/spool", folder);
-	snprintf(uri, sizeof uri, "sqlite:%s", path);
-	config = (struct config){ .state_dir = folder,
-				  .spool_path = spool,
-				  .store_uri = uri,
-				  .spool_max = 1 << 20,
-				  .runs_max = 10 };
-	engine = engine_open(&config, shm, &shm->slots[0], NULL);
-	service = engine ? service_open(&config, shm, engine, NULL) : NULL;
-	arena_init(&arena, 1 << 22);
 	begun = 0;
-	return service ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	arena_done(&arena);
-	service_close(service);
-	engine_free(engine);
-	shm_unmap(shm);
-	return folder_remove();
+	return folder_make("nodes") && service_begin() ? 0 : -1;
 }
 
 static void sql(const char *text)
 {
 	sqlite3 *db = NULL;
 
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_open(store_path, &db), SQLITE_OK);
 	sqlite3_busy_timeout(db, 10000);
 	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);

@@ -1,8 +1,7 @@
 /* Whose runs a deletion stops, and what becomes of one whose file a power loss has damaged: with a
  * board, a spool and a store of their own. */
-#include "../../src/service/service_room.h"
+#include "service_site.h"
 
-#include "folder.h"
 #include "service/runs.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,13 +15,6 @@
 #include <cmocka.h>
 
 #define RUN "01990000-0000-7000-8000-000000000000-0badcafe"
-
-static char spool[128], uri[128];
-static struct config config;
-static struct shm *shm;
-static struct engine *engine;
-static struct service *service;
-static struct arena arena;
 
 /* The name that RUN ends with is this node's. */
 static bool name_node(void)
@@ -41,29 +33,7 @@ static bool name_node(void)
 static int set_up(void **state)
 {
 	(void)state;
-	if (!folder_make("runs") || !name_node() || !(shm = shm_map(NULL, NULL)))
-		return -1;
-	snprintf(spool, sizeof spool, "%s/spool", folder);
-	snprintf(uri, sizeof uri, "sqlite:%s/c1d.db", folder);
-	config = (struct config){ .state_dir = folder,
-				  .spool_path = spool,
-				  .store_uri = uri,
-				  .spool_max = 1 << 20,
-				  .runs_max = 10 };
-	engine = engine_open(&config, shm, &shm->slots[0], NULL);
-	service = engine ? service_open(&config, shm, engine, NULL) : NULL;
-	arena_init(&arena, 1 << 20);
-	return service ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	arena_done(&arena);
-	service_close(service);
-	engine_free(engine);
-	shm_unmap(shm);
-	return folder_remove();
+	return folder_make("runs") && name_node() && service_begin() ? 0 : -1;
 }
 
 /* A question on this thread has come so far that its run is on the board, and no further. */
