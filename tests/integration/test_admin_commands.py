@@ -17,6 +17,7 @@ import admin
 from admin import AGAIN, CONFIG, FAILED, OK, UNAVAILABLE, USAGE, Desk, as_values, by_name, lines_of
 from callers import run, unique
 from house import DEADLINE_S, ROOT, wait_for
+from processes import stand_in_sudo
 
 
 @pytest.fixture
@@ -450,8 +451,7 @@ def test_t5_each_command_of_the_page_works_as_it_stands(desk, full, tmp_path):
     assert len(lines) >= 14
     example = re.search(r"^```json\n(.*?)^```$", page, re.M | re.S)[1]
     desk.run("import", "-", store=full, give=example.encode())
-    (tmp_path / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
-    (tmp_path / "sudo").chmod(0o755)
+    stand_in_sudo(tmp_path)
     environment = {**os.environ, **desk.settings, "C1D_STORE": full, "PATH": f"{tmp_path}:{os.path.dirname(admin.PROGRAM)}:{os.environ['PATH']}"}
     for line in lines:
         done = subprocess.run(["sh", "-c", line.replace("/tmp/", f"{desk.folder}/")], cwd=desk.folder, env=environment, capture_output=True, text=True,

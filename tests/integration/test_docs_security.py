@@ -13,6 +13,7 @@ import pytest
 
 from attackers import b64
 from house import DEADLINE_S, ROOT, Site
+from processes import stand_in_sudo
 
 DOCUMENT = (ROOT / "docs/how-to/sign-in.md").read_text()
 SECURITY = (ROOT / "docs/explanation/security.md").read_text()
@@ -74,9 +75,8 @@ def run(site, title, folder, **words):
     tools = folder / "bin"
     tools.mkdir()
     (tools / "c1d").write_text(f'#!/bin/sh\nexec {site.program} "$@"\n')
-    (tools / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
-    for tool in tools.iterdir():
-        tool.chmod(0o755)
+    (tools / "c1d").chmod(0o755)
+    stand_in_sudo(tools)
     env = {**os.environ, **site.settings, **words, "PATH": f"{tools}:{os.environ['PATH']}"}
     done = subprocess.run(["bash", "-c", script], cwd=folder, env=env, capture_output=True, text=True, timeout=DEADLINE_S * 4, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -4,8 +4,9 @@ import socket
 import urllib.parse
 
 import pytest
+from api import stopped
 from house import Site, Upstream, held_port, in_parallel, wait_for
-from questions import Bystander, Outcome, name, sockets, stream, upstream_is_quiet, with_room
+from questions import Bystander, Outcome, name, sockets, stream, upstream_is_quiet
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +137,8 @@ def test_stop_is_a_reset_that_the_server_hears(site, server):
         before = server.stats()
         stream = site.stream({"thread_id": name("t"), "message": f"fault:stall_at=60 {name('p')}"})
         stream.read_until(b"<content")
-        stopped = site.post(f"/api/runs/{stream.headers['X-Run-Id']}/stop").json()
-        assert (stopped["status"], stopped["upstream_closed"]) == ("stopped", True)
+        told = site.post(f"/api/runs/{stream.headers['X-Run-Id']}/stop").json()
+        assert (told["status"], told["upstream_closed"]) == ("stopped", True)
         seen = server.wait_stats(cancels=before["cancels"] + 1, early_closes=before["early_closes"] + 1)
         assert seen["cancels"] > before["cancels"] and seen["early_closes"] > before["early_closes"]
         assert [bystander.goes_on() for bystander in bystanders] == ["complete"] * companions
@@ -148,9 +149,8 @@ def test_fifty_stops_at_once(site, server):
     before = server.stats()
     streams = in_parallel(50, lambda i: stream(site, {"thread_id": name("t"), "message": f"fault:stall_at=60 {name('p')}"}))
     in_parallel(50, lambda i: streams[i].read_until(b"<content"))
-    runs = [f"/api/runs/{one.headers['X-Run-Id']}" for one in streams]
-    in_parallel(50, lambda i: with_room(lambda: site.post(f"{runs[i]}/stop")))
-    wait_for(lambda: {site.get(run).json().get("status") for run in runs} == {"stopped"}, "all of them are stopped")
+    answers = in_parallel(50, lambda i: stopped(site, streams[i].headers["X-Run-Id"]))
+    assert [answer.json()["status"] for answer in answers] == ["stopped"] * 50
     assert server.wait_stats(cancels=before["cancels"] + 50)["cancels"] >= before["cancels"] + 50
     upstream_is_quiet(server)
     answered(site)
